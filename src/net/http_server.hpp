@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.0 and 1.1 server: keep-alive, pipelining, chunked bodies both ways, TLS, limits on all that a peer can grow.
+#pragma once
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "net/deadline.hpp"
+#include "net/http.hpp"
+#include "net/tls.hpp"
+
+namespace podid::net {
+
+// A received request. Views are valid until the handler has answered.
+class ServerRequest {
+ public:
+  virtual ~ServerRequest() = default;
+  virtual std::string_view method() const = 0;
+  virtual std::string_view target() const = 0;  // as received
+  // The first field of that name, without case.
+  virtual std::optional<std::string_view> header(std::string_view name) const = 0;
+  // All fields in order.
+  virtual void each_header(const std::function<void(std::string_view name, std::string_view value)>& visit) const = 0;
+  virtual bool http_1_0() const = 0;
+  virtual const boost::asio::ip::tcp::endpoint& peer() const = 0;
+  virtual const boost::asio::ip::tcp::endpoint& local() const = 0;
+  virtual bool has_body() const = 0;
+  // The whole body, at most the server's max_body_bytes (`invalid`, with http_status 413, beyond).
+  virtual base::Task<base::Result<std::string>> read_body(Deadline deadline) = 0;
+  // The next piece of the body; empty at its end.
+  virtual base::Task<base::Result<std::string>> read_body_some(Deadline deadline) = 0;
+};
+
+// The answer. Either send() once, or start() and then write()s and finish(). Content-Length or chunked framing,
+// Date and Connection are the server's business; a HEAD request gets the head alone.
+class ServerResponse {
+ public:
+  virtual ~ServerResponse() = default;
+  // A field of the coming head. Valid before send() or start().
+  virtual void header(std::string_view name, std::string_view value) = 0;
+  // The complete answer, copied into the connection's buffer: allocates nothing once the buffer has grown, and is
+  // written when the handler returns (pipelined answers in one write).
+  virtual void send(int status, std::string_view content_type, std::string_view body) = 0;
+  // A body of unknown length; each write() reaches the peer before it completes. `unavailable` when the peer has left.
+  virtual base::Task<base::Result<>> start(int status) = 0;
+  virtual base::Task<base::Result<>> write(std::string_view piece) = 0;
+  virtual base::Task<base::Result<>> finish() = 0;
+  virtual bool answered() const = 0;
+  // Ask for the connection to be closed after this answer.
+  virtual void close_after() = 0;
+};
+
+// Called on the server's executor, one request per connection at a time. When the peer leaves while handle() waits, its
+// task is cancelled. An exception, or no answer, becomes a 500 and is logged.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  // Answers at once and returns true, or touches nothing and returns false: handle() follows. The fast path of a request
+  // that needs no waiting: no coroutine is made for it.
+  virtual bool try_handle(ServerRequest& request, ServerResponse& response) {
+    static_cast<void>(request);
+    static_cast<void>(response);
+    return false;
+  }
+  virtual base::Task<> handle(ServerRequest& request, ServerResponse& response) = 0;
+};
+
+struct ServerLimits {
+  std::size_t max_header_bytes = 64 * 1024;  // 431 beyond
+  std::size_t max_body_bytes = 1024 * 1024;  // 413 beyond, in read_body()
+  std::size_t max_connections = 16 * 1024;   // beyond: accepted and closed at once, counted
+  std::size_t max_connections_per_peer = 0;  // by address; 0: no limit
+  std::chrono::seconds idle_timeout{120};    // between requests
+  std::chrono::seconds header_timeout{20};   // from the first byte of a head to its end (408 beyond)
+  std::chrono::seconds write_timeout{30};    // a peer that does not read
+};
+
+struct ServerStatistics {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused_connections = 0;
+  std::uint64_t malformed_requests = 0;
+  std::uint64_t requests = 0;
+  std::size_t open_connections = 0;
+};
+
+struct ListenOptions {
+  std::string address = "127.0.0.1";  // an IP literal
+  std::uint16_t port = 0;             // 0: chosen by the kernel
+  bool reuse_port = false;            // SO_REUSEPORT: several servers, one per thread, share the port
+  TlsContext tls;                     // empty: plain
+};
+
+// Belongs to one executor. Malformed requests are answered 400 (431, 413, 408, 505 where they say more) by the server
+// itself, without the handler, and the connection is closed.
+class HttpServer {
+ public:
+  // `handler` is not owned and outlives the server.
+  HttpServer(base::Executor executor, HttpHandler& handler, ServerLimits limits);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Starts to accept. Errors name the address and what holds it. May be called for several addresses.
+  base::Result<boost::asio::ip::tcp::endpoint> listen(const ListenOptions& options);
+  // The same on a listening socket made elsewhere (inherited, or made in another network namespace). Takes ownership.
+  base::Result<boost::asio::ip::tcp::endpoint> listen_on(int fd, TlsContext tls);
+  // No new connections; idle ones close; requests in flight finish, at most until `deadline`, then are cancelled.
+  base::Task<> stop(Deadline deadline);
+  ServerStatistics statistics() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace podid::net
