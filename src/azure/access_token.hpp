@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// An access token as IMDS or Entra ID hands it out, and how their errors are told from all others.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+
+namespace podid::azure {
+
+// Fields as received; absent ones are empty. Times are seconds or Unix seconds, whatever form they came in.
+struct AccessToken {
+  base::Secret access_token;
+  base::Secret refresh_token;  // usually ""
+  std::optional<std::int64_t> expires_in;
+  std::optional<std::int64_t> ext_expires_in;
+  std::optional<std::int64_t> expires_on;
+  std::optional<std::int64_t> not_before;
+  std::optional<std::int64_t> refresh_in;
+  std::string resource;
+  std::string token_type;
+  std::string client_id;  // IMDS: the identity that was used
+  std::string object_id;
+  std::string msi_res_id;
+  base::WallTime received_at;  // by our clock
+
+  // expires_on, else received_at + expires_in, else nothing.
+  std::optional<base::WallTime> expiry() const;
+};
+
+// Whether the error is a token endpoint's own answer, which the NMI passes on as 403, or anything else
+// (network, bad input, gave up waiting), which it answers with 503 (nmi.md §10.4). Holds for the errors of
+// ImdsClient and EntraClient: they set http_status for the former only.
+inline bool token_endpoint_answered(const base::Error& error) { return error.http_status != 0; }
+
+// The body of a 200 answer of either endpoint. Numbers may be JSON numbers or numeric strings; expires_on
+// also one of the date forms of azure-wire.md §1.2. Errors have the texts of nmi.md §10.4, with http_status
+// 200 unless the body was empty; tokens in a body that could not be read are blanked out.
+base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTime received_at);
+
+// expires_on's date forms and numbers, as Unix seconds; nothing for other text.
+std::optional<std::int64_t> parse_expires_on(std::string_view text);
+
+// `body` for an error text or a log: values of token members and everything that looks like a JWT blanked
+// out, at most 8 KiB, other characters unchanged.
+std::string without_tokens(std::string_view body);
+
+}  // namespace podid::azure

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Authenticated calls to the resource manager with its retry, throttling and polling rules (mic.md §7.5,
+// §7.6).
+#pragma once
+#include <memory>
+#include <string>
+
+#include "azure/arm_token_provider.hpp"
+#include "azure/arm_wire.hpp"
+#include "azure/throttle_memory.hpp"
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "net/http_client.hpp"
+
+namespace podid::azure {
+
+struct ArmOptions {
+  base::Duration attempt_timeout = std::chrono::seconds(60);
+  int max_attempts = 4;  // of one request: after 408, 500, 502, 503, 504 and transport failures
+  base::Duration first_retry = std::chrono::seconds(30);  // doubles; Retry-After wins
+  base::Duration default_poll_interval = std::chrono::seconds(5);
+  base::Duration operation_limit = std::chrono::minutes(15);
+  int max_failed_polls = 3;  // in a row
+};
+
+// One executor; any number of calls at once. References outlive it.
+class ArmClient {
+ public:
+  // `resource_manager` is Cloud::resource_manager_endpoint.
+  static base::Result<std::unique_ptr<ArmClient>> create(ArmOptions options,
+                                                         std::string_view resource_manager,
+                                                         net::HttpClient& http, ArmTokenProvider& tokens,
+                                                         base::Clock& clock, base::Random& random);
+
+  // The answer's body. Deadlines are of the injected clock. Errors: ARM's own (http_status and code set),
+  // `throttled` without a call while Azure asked to be left alone, `unavailable`, `timeout`, or why there is
+  // no token.
+  base::Task<base::Result<std::string>> get(AzureResource resource, base::SteadyTime deadline);
+  // Sends one identity PATCH and waits until the operation has ended.
+  base::Task<base::Result<>> patch(AzureResource resource, std::string body, base::SteadyTime deadline);
+
+ private:
+  ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens,
+            base::Clock& clock, base::Random& random);
+
+  struct Call;
+  base::Task<base::Result<net::Response>> send(const Call& call, base::SteadyTime deadline);
+  base::Task<base::Result<net::Response>> send_with_token(const Call& call, base::SteadyTime deadline);
+  base::Task<base::Result<>> wait_for_operation(AzureResource resource, OperationStep step,
+                                                base::SteadyTime deadline);
+  base::Result<std::string> poll_target(const AzureResource& resource, const OperationStep& step) const;
+  base::Result<> check_throttle(const Call& call) const;
+  void note_answer(const Call& call, const net::Response& response);
+
+  ArmOptions options_;
+  net::Url origin_;
+  net::HttpClient& http_;
+  ArmTokenProvider& tokens_;
+  base::Clock& clock_;
+  base::Random& random_;
+  ThrottleMemory throttled_;
+};
+
+}  // namespace podid::azure

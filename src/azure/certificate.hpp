@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client certificate with its private key, from a PKCS#12 store or PEM text.
+#pragma once
+#include <openssl/types.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+
+namespace podid::azure {
+
+// The certificate that belongs to the key (of a chain: the leaf), and an RSA key. Copies share the key.
+// Immutable, so usable from any thread.
+class Certificate {
+ public:
+  struct Parts {
+    std::shared_ptr<EVP_PKEY> key;
+    std::string der;                 // of the leaf
+    std::vector<std::string> chain;  // DER of the other certificates of the store, in its order
+    base::WallTime not_before;
+    base::WallTime not_after;
+  };
+  explicit Certificate(Parts parts) : parts_(std::move(parts)) {}
+
+  EVP_PKEY* key() const { return parts_.key.get(); }
+  const std::string& der() const { return parts_.der; }
+  const std::vector<std::string>& chain() const { return parts_.chain; }
+  base::WallTime not_before() const { return parts_.not_before; }
+  base::WallTime not_after() const { return parts_.not_after; }
+
+ private:
+  Parts parts_;
+};
+
+inline constexpr std::size_t kMaxCertificateBytes = 1 << 20;
+
+// A PKCS#12 store, protected in the old ways (RC2, 3DES, SHA-1: OpenSSL's legacy provider is loaded into a
+// library context of its own when needed) or the new ones (PBES2 with AES, SHA-256 MAC). Errors (`invalid`,
+// saying which): not a store, wrong password, no key, no certificate for the key, a key that is not RSA, more
+// than kMaxCertificateBytes; `unsupported` when the store needs the legacy provider and legacy.so is missing.
+base::Result<Certificate> load_pkcs12(std::string_view bytes, const base::Secret& password);
+
+// PEM: one private key (encrypted ones need the password) and its certificate, others as chain, in any order.
+base::Result<Certificate> load_pem(std::string_view text, const base::Secret& password);
+
+// `invalid` with the date when the certificate has expired or is not yet valid at `now`.
+base::Result<> check_validity(const Certificate& certificate, base::WallTime now);
+
+}  // namespace podid::azure

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which user-assigned identities a VM or scale set has, and changing that (mic.md §7.2 to §7.4).
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "azure/arm_client.hpp"
+#include "azure/azure_resource.hpp"
+
+namespace podid::azure {
+
+struct ComputeOptions {
+  int max_retries = 2;  // update-user-msi-max-retry: further tries without the identities that Azure refused
+  base::Duration retry_interval = std::chrono::seconds(1);  // update-user-msi-retry-interval
+  // Requests that one update may spend on finding out which of several identities is refused without being
+  // named.
+  int max_bisection_steps = 16;
+  // Called at the end of each operation with its metric name (vm_get, vm_update, vmss_get, vmss_update), its
+  // whole duration, and whether it succeeded. May be empty.
+  std::function<void(std::string_view operation, base::Duration took, bool ok)> on_operation;
+};
+
+struct RefusedIdentity {
+  std::string id;  // lower case
+  base::Error reason;
+};
+
+// Also after an error, what is attached is known wherever Azure could be asked.
+struct UpdateResult {
+  std::optional<IdentityState> after;    // empty: could not be found out
+  std::vector<RefusedIdentity> refused;  // of the change: Azure names these as not existing or not permitted
+  std::optional<base::Error> error;      // the first one, even where a later try attached the rest
+
+  bool ok() const { return !error.has_value(); }
+};
+
+// One executor; any number of calls at once, but at most one update per resource. References outlive it.
+class ComputeClient {
+ public:
+  ComputeClient(ComputeOptions options, ArmClient& arm, base::Clock& clock);
+
+  base::Task<base::Result<IdentityState>> get(AzureResource resource, base::SteadyTime deadline);
+  // Reads, changes in as many PATCHes as needed, waits for each, and goes on without identities that Azure
+  // refuses. No call at all for an empty change. Never touches identities that `change` does not name.
+  base::Task<UpdateResult> update(AzureResource resource, IdentityChange change, base::SteadyTime deadline);
+
+ private:
+  class Update;
+  base::Task<base::Result<IdentityState>> read(AzureResource resource, base::SteadyTime deadline);
+  void report(const AzureResource& resource, std::string_view verb, base::SteadyTime started, bool ok) const;
+
+  ComputeOptions options_;
+  ArmClient& arm_;
+  base::Clock& clock_;
+};
+
+}  // namespace podid::azure

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Entra ID v1 token request and its errors as pure functions (nmi.md §10.2 to §10.4, azure-wire.md §2).
+#pragma once
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "azure/access_token.hpp"
+#include "azure/certificate.hpp"
+#include "net/http.hpp"
+
+namespace podid::azure {
+
+using ClientCredential = std::variant<base::Secret, Certificate>;
+
+struct EntraTokenRequest {
+  std::string directory;  // base URL; empty: kDefaultDirectory
+  std::string tenant_id;
+  std::string client_id;
+  std::string resource;
+  ClientCredential credential;
+};
+
+// The form fields, sorted by name. `assertion` is the signed JWT when the credential is a certificate.
+// Errors for empty inputs have aad-pod-identity's texts and mean that nothing was sent.
+base::Result<std::string> entra_form(const EntraTokenRequest& request, std::string_view assertion);
+
+// POST of `form` to a token URL's target.
+net::Request entra_token_request(std::string form, std::string_view target);
+
+// The number of the first "AADSTS..." in an error description, e.g. "AADSTS7000215", or "".
+std::string aadsts_code(std::string_view description);
+
+}  // namespace podid::azure
