@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A handle on a running lab, for the demo and the end-to-end tests: `podid lab` and `kubectl` as subprocesses."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import time
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any, Callable
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+VAULT = "https://vault.azure.net"
+TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
+# Must be long enough for a loaded machine; a wait normally ends within milliseconds.
+PATIENCE = 90.0
+
+
+@dataclass
+class Answer:
+    """An HTTP answer as a pod saw it; status 0 when no connection was made."""
+    status: int
+    body: str
+    error: str = ""
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def claims(self) -> dict[str, Any]:
+        """The claims of the access token (not verified here: the protected resource does that)."""
+        payload = self.json()["access_token"].split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+class LabError(Exception):
+    pass
+
+
+class Lab:
+    def __init__(self, name: str, directory: str | None = None, build: str = "dev"):
+        self.name = name
+        self.directory = directory or f"/run/podid/lab/{name}"
+        self.podid = str(ROOT / "build" / build / "bin" / "podid")
+
+    # -- life of the lab ------------------------------------------------------------------------------------------
+    def up(self, *arguments: str) -> None:
+        self.run("up", *arguments, timeout=180)
+
+    def down(self) -> None:
+        self.run("down", timeout=60)
+
+    def run(self, verb: str, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess:
+        """podid lab VERB --name … --dir … ARGUMENTS"""
+        command = [self.podid, "lab", verb, "--name", self.name, "--dir", self.directory, *arguments]
+        return self._subprocess(command, timeout=timeout, check=check)
+
+    def _subprocess(self, command: list[str], timeout: float, check: bool = True, **options: Any) -> subprocess.CompletedProcess:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=options.pop("stdin", subprocess.DEVNULL)
+                              if "input" not in options else None, **options)
+        if check and done.returncode != 0:
+            raise LabError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def stop(self, component: str, signal: str = "TERM") -> None:
+        self.run("stop", component, "--signal", signal)
+
+    def start(self, component: str) -> None:
+        self.run("start", component)
+
+    # -- Kubernetes ------------------------------------------------------------------------------------------------
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": f"{self.directory}/kubeconfig", "KUBECACHEDIR": f"{self.directory}/kubectl-cache"}
+
+    def kubectl(self, *arguments: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess:
+        return self._subprocess(["kubectl", *arguments], timeout=timeout, check=check, env=self.environment())
+
+    def apply(self, manifest: str | list[dict[str, Any]]) -> None:
+        """Applies YAML text, or objects."""
+        text = manifest if isinstance(manifest, str) else json.dumps({"apiVersion": "v1", "kind": "List", "items": manifest})
+        self._subprocess(["kubectl", "apply", "-f", "-"], timeout=60, input=text, env=self.environment())
+
+    def get(self, kind: str, name: str = "", namespace: str = "default") -> Any:
+        arguments = ["get", kind, *([name] if name else []), "-n", namespace, "-o", "json"]
+        return json.loads(self.kubectl(*arguments).stdout)
+
+    def assigned(self, namespace: str = "default") -> dict[str, str]:
+        """Name → state of the AzureAssignedIdentities."""
+        items = self.get("azureassignedidentities", namespace=namespace)["items"]
+        return {item["metadata"]["name"]: item.get("status", {}).get("status", "") for item in items}
+
+    def wait(self, what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+        """Polls until the condition holds, and returns what it returned."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                result = condition()
+                problem = ""
+            except (LabError, KeyError, ValueError) as error:
+                result, problem = None, f" ({error})"
+            if result:
+                return result
+            if time.monotonic() > deadline:
+                raise LabError(f"gave up waiting for: {what}{problem}")
+            time.sleep(0.05)
+
+    # -- pods ------------------------------------------------------------------------------------------------------
+    def add_pod(self, name: str, node: str = "node-a", labels: dict[str, str] | None = None, namespace: str = "default") -> None:
+        flags = [flag for key, value in (labels or {}).items() for flag in ("--label", f"{key}={value}")]
+        self.run("pod", "add", name, "--node", node, "--namespace", namespace, *flags)
+
+    def remove_pod(self, name: str, namespace: str = "default") -> None:
+        self.run("pod", "rm", name, "--namespace", namespace)
+
+    def exec(self, pod: str, *command: str, namespace: str = "default", timeout: float = 180, check: bool = True,
+             environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+        return self._subprocess(self.exec_command(pod, *command, namespace=namespace), timeout=timeout, check=check,
+                                env={**os.environ, **(environment or {})})
+
+    def exec_command(self, pod: str, *command: str, namespace: str = "default") -> list[str]:
+        return [self.podid, "lab", "exec", "--name", self.name, "--dir", self.directory, "--namespace", namespace, pod, "--", *command]
+
+    def node_exec(self, node: str, *command: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess:
+        return self._subprocess([self.podid, "lab", "exec", "--name", self.name, "--dir", self.directory, "--node", node, "--", *command],
+                                timeout=timeout, check=check)
+
+    def curl(self, pod: str, url: str, *options: str, namespace: str = "default", max_time: float = 100) -> Answer:
+        """One request from inside the pod, by curl."""
+        done = self.exec(pod, "curl", "-sS", "--max-time", str(max_time), "-o", "-", "-w", "\n%{http_code}", *options, url,
+                         namespace=namespace, check=False)
+        body, _, status = done.stdout.rpartition("\n")
+        return Answer(int(status) if status.isdigit() else 0, body, done.stderr.strip())
+
+    def token(self, pod: str, resource: str = VAULT, namespace: str = "default", max_time: float = 100, **selectors: str) -> Answer:
+        """What an SDK asks of the metadata endpoint."""
+        query = urllib.parse.urlencode({"api-version": "2018-02-01", "resource": resource, **selectors})
+        return self.curl(pod, f"{TOKEN_URL}?{query}", "-H", "Metadata: true", namespace=namespace, max_time=max_time)
+
+    def read_secret(self, pod: str, token: Answer, namespace: str = "default") -> Answer:
+        """Reads the protected resource with the token; it verifies issuer, audience, signature and expiry."""
+        return self.curl(pod, "https://store.vault.azure.net/secrets/greeting?api-version=7.4", "-H",
+                         f"Authorization: Bearer {token.json()['access_token']}", "--cacert", f"{self.directory}/ca.pem", namespace=namespace)
+
+    # -- the Azure simulator ---------------------------------------------------------------------------------------
+    def azure(self, path: str, body: Any = None) -> Any:
+        """The simulator's control interface."""
+        command = [self.podid, "lab", "exec", "--name", self.name, "--dir", self.directory, "--control-plane", "--",
+                   "curl", "-sS", "--fail-with-body", f"http://10.80.0.1:9900{path}"]
+        if body is not None:
+            command += ["-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        return json.loads(self._subprocess(command, timeout=30).stdout or "null")
