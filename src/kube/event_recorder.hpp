@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kubernetes events (core/v1): the first occurrence is created, later ones raise its count.
+#pragma once
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/task_group.hpp"
+#include "kube/client.hpp"
+#include "kube/object_key.hpp"
+#include "net/backoff.hpp"
+
+namespace podid::kube {
+
+enum class EventType { normal, warning };
+
+// Occurrences with an equal EventKey are one event with a count.
+struct EventKey {
+  ObjectRef regarding;  // with uid, else `kubectl describe` does not show the event
+  EventType type = EventType::normal;
+  std::string reason;
+  std::string message;  // cut at kMaxMessageBytes
+  std::optional<ObjectRef> related;
+  std::string action;
+
+  auto operator<=>(const EventKey&) const = default;
+};
+
+// Whether occurrences may be dropped when there are too many different ones, or must all arrive.
+enum class Delivery { best_effort, counted };
+
+struct EventRecorderOptions {
+  std::string component;  // source.component and reportingComponent
+  std::string host;       // source.host
+  std::string instance;   // reportingInstance
+  // Different events that are remembered. When all of them wait to be written, a new best-effort one is
+  // dropped.
+  std::size_t max_events = 4096;
+  // A counted-up event is written again at most this often.
+  std::chrono::milliseconds interval{10'000};
+  std::chrono::seconds request_timeout{30};
+  net::BackoffOptions backoff{.initial = std::chrono::milliseconds(200), .limit = std::chrono::seconds(30)};
+};
+
+struct EventStatistics {
+  std::uint64_t recorded = 0;  // occurrences
+  std::uint64_t dropped = 0;   // occurrences of best-effort events, for lack of room
+  std::uint64_t rejected =
+      0;  // occurrences that the server refuses for good (the namespace is gone, the event invalid)
+  std::uint64_t writes = 0;    // successful requests
+  std::uint64_t failures = 0;  // failed ones
+  std::size_t waiting = 0;     // events with occurrences that are not written yet
+};
+
+// Belongs to the client's executor. Recording never waits. Counts in memory survive an API server that is
+// away: every write carries the whole count, so repeating one is harmless. Call stop() and await it before
+// the destructor.
+class EventRecorder {
+ public:
+  static constexpr std::size_t kMaxMessageBytes = 1024;
+
+  EventRecorder(Client& client, EventRecorderOptions options);
+
+  // `n` more occurrences. Counted keys are kept whatever max_events says until they are written, so the
+  // caller bounds how many different ones there can be.
+  void record(EventKey key, Delivery delivery = Delivery::best_effort, std::uint64_t n = 1);
+
+  void start();
+  // Ends the background writes, then writes what waits, without regard to the interval, until `deadline`.
+  // statistics().waiting tells what was left.
+  base::Task<> stop(net::Deadline deadline);
+  EventStatistics statistics() const;
+
+ private:
+  struct Entry {
+    Delivery delivery = Delivery::best_effort;
+    std::uint64_t count = 0;          // in all
+    std::uint64_t written_count = 0;  // as the server knows it
+    std::string
+        name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
+    bool created = false;
+    base::WallTime first{};
+    base::WallTime last{};
+    base::SteadyTime not_before{};  // when it may be written next
+    std::uint64_t used = 0;         // for eviction: larger is younger
+  };
+  using Entries = std::map<EventKey, Entry>;
+
+  bool make_room(Delivery delivery);
+  void mark_waiting(Entries::iterator entry);
+  base::Task<> run();
+  base::Task<> alarm(base::SteadyTime when);
+  base::Task<base::Result<>> write(Entries::iterator entry, net::Deadline deadline);
+  base::Task<base::Result<json::value>> send(Entries::iterator entry, std::uint64_t count,
+                                             net::Deadline deadline);
+  void settle(Entries::iterator entry, const base::Error& error);
+  json::value event_object(const EventKey& key, const Entry& entry) const;
+  std::string new_name(const ObjectKey& regarding);
+
+  // constant
+  Client& client_;
+  const EventRecorderOptions options_;
+  // state
+  Entries entries_;
+  std::set<std::pair<base::SteadyTime, const EventKey*>> waiting_;  // by not_before
+  std::uint64_t clock_hand_ = 0;
+  net::Backoff backoff_;
+  EventStatistics statistics_;
+  base::SteadyTimer wake_;  // never expires; cancelled to wake run()
+  base::SteadyTime alarm_at_ = base::SteadyTime::max();
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::kube

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// List and watch, for ever: keeps a sink in step with a collection of the API server.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/task_group.hpp"
+#include "kube/client.hpp"
+#include "kube/watch_decoder.hpp"
+#include "net/backoff.hpp"
+
+namespace podid::kube {
+
+struct ReflectorOptions {
+  ResourceType type;
+  std::string ns;  // empty: all namespaces
+  std::string label_selector;
+  std::string field_selector;
+  std::uint32_t page_size = 500;
+  // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not
+  // come back at once.
+  std::chrono::seconds watch_timeout{300};
+  // A watch on which nothing at all arrives for this long, no bookmark either, is taken for dead and opened
+  // anew. API servers send a bookmark about every minute.
+  std::chrono::seconds silence_limit{150};
+  std::chrono::seconds request_timeout{60};  // of one page, and until a watch is open
+  net::BackoffOptions backoff{.initial = std::chrono::milliseconds(500), .limit = std::chrono::seconds(30)};
+};
+
+// Receives what a Reflector sees. Calls come one at a time, in the server's order.
+class ReflectorSink {
+ public:
+  virtual ~ReflectorSink() = default;
+  // A list: begin, its objects, end. At the end the list is the whole truth: what was not in it is gone. A
+  // list that fails half-way is followed by another begin, and must have had no effect.
+  virtual void list_begin() = 0;
+  virtual void list_item(json::value object) = 0;
+  virtual void list_end() = 0;
+  // A change after the last list: never a bookmark.
+  virtual void watch_event(WatchEvent event) = 0;
+};
+
+// Counts for metrics and tests; they only grow.
+struct ReflectorStatistics {
+  std::uint64_t lists = 0;             // completed
+  std::uint64_t watches = 0;           // opened
+  std::uint64_t watch_events = 0;      // bookmarks not counted
+  std::uint64_t failures = 0;          // of lists and watches, each followed by a wait
+  std::uint64_t expired_versions = 0;  // 410: had to list again
+};
+
+// Belongs to the client's executor; client and sink outlive it. Call stop() and await it before the
+// destructor.
+//
+// After a watch ends it is opened again from the last version seen (bookmarks advance it), so nothing is
+// missed; when the server no longer has that version (410) the collection is listed again. The first list
+// takes what the server has at hand (resourceVersion=0), later ones are never older than what was seen.
+// Failures are repeated with jittered back-off, for ever; last_error() says what is wrong meanwhile.
+class Reflector {
+ public:
+  Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink);
+
+  void start();
+  base::Task<> stop();
+
+  // A list has been completed once.
+  bool synced() const { return statistics_.lists > 0; }
+  // When the server was last heard: a completed list, an opened watch, anything on it. Null time before the
+  // first.
+  base::SteadyTime last_contact() const { return last_contact_; }
+  // Why the collection cannot be followed at the moment; nothing while all is well.
+  const std::optional<base::Error>& last_error() const { return last_error_; }
+  const ReflectorStatistics& statistics() const { return statistics_; }
+  const std::string& resource_version() const { return version_; }
+
+ private:
+  base::Task<> run();
+  base::Task<base::Result<>> list();
+  base::Task<base::Result<>> watch();
+  base::Result<> take(std::string_view piece, WatchDecoder& decoder);
+  void heard();
+  void failed(base::Error error);
+
+  // constant
+  Client& client_;
+  const ReflectorOptions options_;
+  ReflectorSink& sink_;
+  // state
+  std::string version_;  // of the last list, event or bookmark; empty: ask for the newest
+  bool must_list_ = true;
+  net::Backoff backoff_;
+  base::SteadyTime last_contact_{};
+  std::optional<base::Error> last_error_;
+  ReflectorStatistics statistics_;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::kube

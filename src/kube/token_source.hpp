@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bearer token of a ClusterConfig, kept current: mounted tokens are replaced by the kubelet while we run.
+#pragma once
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/secret.hpp"
+
+namespace podid::kube {
+
+// Belongs to one thread. Reads a small mounted file on it, at most once a minute and after each refusal.
+class TokenSource {
+ public:
+  // With an empty file name the token is fixed.
+  TokenSource(base::Secret token, std::string file, base::Clock& clock);
+
+  // The token to send now; an empty one means that none is used. When the file cannot be read the last token
+  // that could be is served; an error is returned only while there has never been one.
+  base::Result<base::Secret> current();
+  // The server has refused it (401): reads the file again. True if the token is another one now, so that a
+  // second attempt makes sense.
+  bool renew_after_refusal();
+
+ private:
+  base::Result<> read();
+
+  base::Secret token_;
+  const std::string file_;
+  base::Clock& clock_;
+  base::SteadyTime read_at_{};
+  bool have_read_ = false;
+};
+
+}  // namespace podid::kube
