@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/metric_names.hpp"
+
+namespace podid::base::metric {
+
+std::span<const MetricDefinition* const> all() {
+  static constexpr const MetricDefinition* kAll[] = {
+      &kNmiOperationsDuration,
+      &kImdsOperationsDuration,
+      &kImdsOperationsErrors,
+      &kKubernetesApiErrors,
+      &kAssignedIdentityAdditionDuration,
+      &kAssignedIdentityDeletionDuration,
+      &kAssignedIdentityUpdateDuration,
+      &kAssignedIdentityAdditions,
+      &kAssignedIdentityDeletions,
+      &kAssignedIdentityUpdates,
+      &kMicCycleDuration,
+      &kMicCycles,
+      &kMicNewLeaderElections,
+      &kCloudProviderOperationsDuration,
+      &kCloudProviderOperationsErrors,
+      &kMetricsOverflow,
+      &kModeInfo,
+      &kNmiRefusals,
+      &kNmiTokensIssued,
+      &kNmiTokenCacheEntries,
+      &kNmiTokenRefreshes,
+      &kNmiWaitingRequests,
+      &kNmiLimitHits,
+      &kNmiConnections,
+      &kNmiPods,
+      &kNmiRedirectActive,
+      &kNmiRedirectRepairs,
+      &kNmiRedirectErrors,
+      &kNmiProxiedRequests,
+      &kEventsDropped,
+      &kBadObjects,
+      &kMicLeader,
+      &kMicQueueDepth,
+      &kMicAzureLatency,
+      &kMicBadIdentities,
+      &kMicThrottled,
+      &kMicConfigReloads,
+  };
+  return kAll;
+}
+
+}  // namespace podid::base::metric

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/azure_ids.hpp"
+
+#include <vector>
+
+#include "core/ascii.hpp"
+
+namespace podid::core {
+namespace {
+
+constexpr std::string_view kComputeProvider = "Microsoft.Compute";
+constexpr std::string_view kScaleSets = "virtualMachineScaleSets";
+constexpr std::string_view kMachines = "virtualMachines";
+
+std::vector<std::string_view> segments(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const auto slash = text.find('/');
+    parts.push_back(text.substr(0, slash));
+    if (slash == std::string_view::npos) return parts;
+    text.remove_prefix(slash + 1);
+  }
+}
+
+// Go's %q for what can reach us: printable text with quotes and back-slashes, control characters in
+// hexadecimal.
+std::string quoted(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+  return out;
+}
+
+Read<ComputeTarget> to_target(ProviderId id) {
+  if (!equal_ignoring_case(id.provider, kComputeProvider)) {
+    return std::unexpected(Invalid{
+        "", "expected a resource of " + std::string(kComputeProvider) + ", found " + quoted(id.provider)});
+  }
+  const ComputeKind kind =
+      equal_ignoring_case(id.type, kScaleSets) ? ComputeKind::scale_set : ComputeKind::virtual_machine;
+  return ComputeTarget{kind, std::move(id.subscription), std::move(id.resource_group), std::move(id.name)};
+}
+
+}  // namespace
+
+bool is_valid_identity_resource_id(std::string_view id) {
+  // The rule is not anchored: what comes before "/subscriptions/" does not matter, nor what follows the name.
+  // The parts in between may themselves contain slashes.
+  const std::string text = ascii_lower(id);
+  constexpr std::string_view kMarks[] = {"/subscriptions/", "/resourcegroups/",
+                                         "/providers/microsoft.managedidentity/userassignedidentities/"};
+  std::size_t at = text.find(kMarks[0]);
+  if (at == std::string::npos) return false;
+  at += kMarks[0].size();
+  // Each mark must be preceded by at least one character of its own.
+  for (const auto mark : {kMarks[1], kMarks[2]}) {
+    const auto next = text.find(mark, at + 1);
+    if (next == std::string::npos) return false;
+    at = next + mark.size();
+  }
+  return at < text.size();
+}
+
+std::string invalid_resource_id_text(std::string_view id) {
+  return "invalid resource id: " + quoted(id) +
+         ", must match "
+         "/subscriptions/<subid>/resourcegroups/<resourcegroup>/providers/Microsoft.ManagedIdentity/"
+         "userAssignedIdentities/<name>";
+}
+
+std::string resource_id_key(std::string_view id) { return ascii_lower(id); }
+
+Read<ProviderId> parse_provider_id(std::string_view id) {
+  const auto parts = segments(id);
+  for (std::size_t i = 0; i + 7 < parts.size(); ++i) {
+    if (!equal_ignoring_case(parts[i], "subscriptions") ||
+        !equal_ignoring_case(parts[i + 2], "resourceGroups") ||
+        !equal_ignoring_case(parts[i + 4], "providers")) {
+      continue;
+    }
+    ProviderId found{std::string(parts[i + 1]), std::string(parts[i + 3]), std::string(parts[i + 5]),
+                     std::string(parts[i + 6]), std::string(parts[i + 7])};
+    if (found.subscription.empty() || found.resource_group.empty() || found.provider.empty() ||
+        found.type.empty() || found.name.empty()) {
+      break;
+    }
+    return found;
+  }
+  return std::unexpected(Invalid{"", "failed to parse " + std::string(id) + ": invalid resource ID format"});
+}
+
+std::string ComputeTarget::key() const {
+  std::string id = "/subscriptions/" + subscription + "/resourceGroups/" + resource_group + "/providers/";
+  id += kComputeProvider;
+  id += '/';
+  id += kind == ComputeKind::scale_set ? kScaleSets : kMachines;
+  id += '/';
+  id += name;
+  return ascii_lower(id);
+}
+
+Read<ComputeTarget> compute_target(const Node& node, const ComputeDefaults& defaults) {
+  if (node.provider_id.empty()) {
+    return ComputeTarget{ComputeKind::virtual_machine, defaults.subscription, defaults.resource_group,
+                         node.name};
+  }
+  auto id = parse_provider_id(node.provider_id);
+  if (!id) return std::unexpected(Invalid{"spec.providerID", std::move(id.error().problem)});
+  auto target = to_target(*std::move(id));
+  if (!target) target.error().field = "spec.providerID";
+  return target;
+}
+
+Read<ComputeTarget> compute_target_from_key(std::string_view key) {
+  auto id = parse_provider_id(key);
+  if (!id) return std::unexpected(std::move(id.error()));
+  return to_target(*std::move(id));
+}
+
+}  // namespace podid::core

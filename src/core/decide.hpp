@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one decision: may this pod have a token, and of which identity. NMI (both modes) and `podid explain`
+// call it. Pure and thread-safe; the texts of a refusal are in core/refusal_text.hpp.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+enum class OperationMode : std::uint8_t { standard, managed };
+
+// What the client asked for; empty means not asked. An identity that fits any of them is acceptable (nmi.md
+// §3.7); all compare without regard to case (NMI-5).
+struct IdentityRequest {
+  std::string_view client_id;
+  std::string_view resource_id;
+  std::string_view object_id;
+  bool specific() const { return !client_id.empty() || !resource_id.empty() || !object_id.empty(); }
+};
+
+// Everything borrowed: it must live until the decision is no longer used.
+struct DecisionInput {
+  OperationMode mode = OperationMode::standard;
+  bool namespaced = false;  // the process runs in namespaced mode (managed mode always behaves so)
+  std::string_view pod_namespace;
+  std::string_view pod_name;
+  const Pod* pod = nullptr;    // null: the pod is not known on this node
+  std::string_view node_name;  // this node; empty: assignments of any node are taken
+  IdentityRequest request;
+  std::chrono::system_clock::time_point now;
+
+  // Standard mode: the assignments whose spec.pod and spec.podNamespace are the pod's, in any order.
+  std::span<const AzureAssignedIdentity* const> assigned;
+
+  // Managed mode: bindings and identities of (at least) the pod's namespace. In standard mode the NMI does
+  // not watch them; who has them (`podid explain`) sets bindings_known and gets checks that say more.
+  bool bindings_known = false;
+  std::span<const AzureIdentityBinding* const> bindings;
+  std::span<const AzureIdentity* const> identities;
+};
+
+enum class RefusalReason : std::uint8_t {
+  none,                  // granted
+  pod_unknown,           // managed mode needs the pod and its label
+  no_binding_label,      // label absent or empty
+  no_matching_binding,   // no binding (of the pod's namespace, in managed mode) selects the label
+  identity_missing,      // bindings select the pod, but the identities that they name do not exist or are
+                         // unusable
+  awaiting_creation,     // standard mode: no fitting assignment exists yet
+  awaiting_assignment,   // standard mode: a fitting assignment is Created, not yet Assigned
+  untrusted_assignment,  // standard mode: the only assignments fail the checks of NMI-27
+  namespace_rule,        // a fitting identity exists and may not be used from the pod's namespace
+  not_requested,         // the pod has identities, none of them is the one asked for
+};
+inline constexpr std::size_t kRefusalReasons = 10;
+// The reason as a metric label and an audit value: "no_binding_label".
+std::string_view to_string(RefusalReason reason);
+
+// Whether waiting for changes in the cluster may turn a refusal into a grant (NMI-28).
+enum class Healing : std::uint8_t {
+  none,     // only a person can change it: answer at once
+  settles,  // refuse when kSettleTime passes without a change of the pod's assignments
+  waits,    // the controller is at work or may start: hold the request up to the configured limit
+};
+inline constexpr std::chrono::seconds kSettleTime{2};
+
+struct Decision {
+  // Granted: the identity, its binding (null where an old assignment carries no copy) and, in standard mode,
+  // the assignment that both are copies in. They point into the input.
+  const AzureIdentity* identity = nullptr;
+  const AzureIdentityBinding* binding = nullptr;
+  const AzureAssignedIdentity* assigned = nullptr;
+
+  RefusalReason reason = RefusalReason::none;
+  Healing healing = Healing::none;
+  // Of aad-pod-identity's wait loop: a fitting assignment was at least Created. Chooses between its two
+  // texts.
+  bool created_seen = false;
+  // Granted by an assignment without a status, as releases before 1.5 wrote them: worth a warning.
+  bool legacy_assignment = false;
+  // How many identities would have done; above 1 the choice was by order (NMI-6).
+  std::uint32_t candidates = 0;
+
+  bool granted() const { return identity != nullptr; }
+};
+
+enum class CheckId : std::uint8_t {
+  pod_known,
+  binding_label,
+  binding_selects,
+  identity_exists,
+  assignment_exists,
+  assignment_trusted,
+  namespace_rule,
+  identity_requested,
+  assignment_status,
+  choice,
+};
+std::string_view to_string(CheckId id);  // "binding_label"
+
+enum class CheckOutcome : std::uint8_t { passed, failed, skipped };
+std::string_view to_string(CheckOutcome outcome);  // "passed"
+
+// One step of the decision, about one object.
+struct Check {
+  CheckId id;
+  std::string object;  // "pod shop/web-0", "azureidentitybinding shop/reader"
+  CheckOutcome outcome;
+  std::string text;    // what was found
+  std::string remedy;  // what to change; empty unless failed
+};
+using CheckList = std::vector<Check>;
+
+// `checks`: null, or where the checks are recorded in their order. With null a decision allocates nothing.
+Decision decide(const DecisionInput& input, CheckList* checks);
+
+}  // namespace podid::core

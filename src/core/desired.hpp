@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which assignments should exist (mic.md §4.2). Pure: the same objects give the same result in whatever order
+// they came.
+#pragma once
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+struct AssignmentOptions {
+  bool namespaced = false;          // --forceNamespaced
+  bool keep_finished_pods = false;  // --keep-identity-for-finished-pods (MIC-21)
+};
+
+// Something a person should know, about one object.
+struct AssignmentWarning {
+  enum class Kind { invalid_resource_id, identity_in_two_namespaces };
+  Kind kind;
+  ObjectKey object;  // the identity that is left out
+  std::string text;  // aad-pod-identity's wording
+  bool operator==(const AssignmentWarning&) const = default;
+};
+
+// The bindings and identities of the cluster, indexed, kept up to date one object at a time. Not thread-safe.
+class AssignmentRules {
+ public:
+  explicit AssignmentRules(AssignmentOptions options) : options_(options) {}
+
+  // Insert or replace.
+  void put(AzureIdentityBinding binding);
+  void put(AzureIdentity identity);
+  void erase_binding(const ObjectKey& key);
+  void erase_identity(const ObjectKey& key);
+  const AzureIdentityBinding* find_binding(const ObjectKey& key) const;
+  const AzureIdentity* find_identity(const ObjectKey& key) const;
+
+  // The assignments that the pod should have: at most one per identity name, in the order of their bindings.
+  // Objects as they are created (status Created), named by the plain rule; plan() renames where a name is
+  // taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
+  std::vector<AzureAssignedIdentity> desired_for(const Pod& pod,
+                                                 std::vector<AssignmentWarning>& warnings) const;
+
+  // The label values of the pods whose assignments an identity takes part in.
+  std::set<std::string> selectors_using(const ObjectKey& identity) const;
+
+ private:
+  AssignmentOptions options_;
+  std::map<ObjectKey, AzureIdentityBinding> bindings_;
+  std::map<std::string, std::set<ObjectKey>, std::less<>> by_selector_;
+  std::map<ObjectKey, AzureIdentity> identities_;
+};
+
+// The whole cluster at once, sorted by pod namespace, pod and identity.
+std::vector<AzureAssignedIdentity> desired_assignments(std::span<const Pod> pods,
+                                                       std::span<const AzureIdentityBinding> bindings,
+                                                       std::span<const AzureIdentity> identities,
+                                                       const AssignmentOptions& options,
+                                                       std::vector<AssignmentWarning>& warnings);
+
+}  // namespace podid::core

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which rules apply to a pod. Pure and thread-safe.
+#pragma once
+#include <span>
+#include <string_view>
+
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+// The binding's selector equals the pod's label. An empty selector or label selects nothing (NMI-18).
+// Namespaces are not looked at.
+bool selects(const AzureIdentityBinding& binding, const Pod& pod);
+
+// The namespace rule (mic.md §4.2 item 6, nmi.md §8.2): a namespaced process, or an identity annotated as
+// namespaced, needs everything in one namespace.
+bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace,
+                      std::string_view pod_namespace, bool namespaced_process);
+
+// One label of one exception in the pod's own namespace is enough; values compare without regard to case
+// (api.md §5).
+bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException> exceptions);
+bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException* const> exceptions);
+
+// The controller's own pods get node tokens directly (nmi.md §5.3), in the safe form of NMI-2: namespace, a
+// ReplicaSet named "mic-…", and one of the stock controller labels or service accounts.
+bool is_controller_pod(const Pod& pod, std::string_view mic_namespace);
+
+}  // namespace podid::core

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names, labels and annotations that we write and look for (api.md §2.3, §4.1, §6).
+#pragma once
+#include <compare>
+#include <string>
+#include <string_view>
+
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+inline constexpr std::string_view kBindingLabel = "aadpodidbinding";
+inline constexpr std::string_view kNodeNameLabel = "nodename";
+inline constexpr std::string_view kAssignedIdentityFinalizer =
+    "azureassignedidentity.finalizers.aadpodidentity.k8s.io";
+inline constexpr std::string_view kBehaviorAnnotation = "aadpodidentity.k8s.io/Behavior";
+inline constexpr std::string_view kNamespacedBehavior = "namespaced";
+// Ours, beside aad-pod-identity's:
+inline constexpr std::string_view kObjectIdAnnotation =
+    "aadpodidentity.k8s.io/object-id";  // on an AzureIdentity
+inline constexpr std::string_view kPodUidAnnotation =
+    "aadpodidentity.k8s.io/pod-uid";  // on an assignment, MIC-27
+inline constexpr std::string_view kComputeAnnotation =
+    "aadpodidentity.k8s.io/compute-resource";  // ComputeTarget::key(), MIC-13
+
+// Where assignments live that no rule puts into the identity's namespace.
+inline constexpr std::string_view kDefaultAssignmentNamespace = "default";
+
+// What one assignment is about. Assignments are indexed by this, never by their name alone (API-3).
+struct AssignmentKey {
+  std::string pod_namespace;
+  std::string pod;
+  std::string identity;  // name of the AzureIdentity
+  auto operator<=>(const AssignmentKey&) const = default;
+};
+AssignmentKey key_of(const AzureAssignedIdentity& assigned);
+
+// "<pod>-<namespace>-<identity>", the name that aad-pod-identity gives; a name longer than 253 characters
+// becomes the hashed one.
+std::string assigned_identity_name(const AssignmentKey& key);
+// A truncated prefix of that name, "-" and 10 hex digits of SHA-256 over the three parts: for a name that
+// another assignment already has (API-3).
+std::string hashed_assigned_identity_name(const AssignmentKey& key);
+// Either of the two.
+bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key);
+
+// Value of the label `nodename`: the node's name, or for names over 63 characters a prefix with a hash
+// (API-4). Writer and selector both use it.
+std::string node_label_value(std::string_view node_name);
+
+// Namespace of the assignment of an identity (api.md §4.1). `namespaced`: the process runs in namespaced
+// mode.
+std::string_view assignment_namespace(const AzureIdentity& identity [[clang::lifetimebound]],
+                                      bool namespaced);
+
+}  // namespace podid::core

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the assignments that exist to those that should: steps as values, applied by the MIC (mic.md §4.3,
+// §4.4 with MIC-11, MIC-12, MIC-27 and MIC-29). Pure.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/naming.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+enum class StepKind : std::uint8_t {
+  create,    // POST `after`; attach; Assigned
+  replace,   // PUT `after` over `before`; attach the new identity, detach the old one; Assigned
+  confirm,   // `before` is as desired but not yet Assigned: attach; Assigned. No write before Azure
+  remove,    // detach; Unassigned; delete `before`
+  recreate,  // `before` is on its way out (Unassigned or being deleted): finish its removal, then as create
+};
+
+struct Step {
+  StepKind kind;
+  AssignmentKey key;
+  AzureAssignedIdentity before;  // the stored object; empty for create
+  AzureAssignedIdentity after;   // the object as it should be, status Created; empty for remove
+  bool operator==(const Step&) const = default;
+};
+
+// The stored object needs no write: same identity, binding (names and resourceVersions), pod, node and
+// namespace; the pod uid, where the stored object names one; label, finalizer and a valid name are in place;
+// and what the copied identity grants (type, client ID, resource ID) was not edited.
+bool matches(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired);
+
+// Steps for one key: `stored` are all objects of that key (normally none or one), `desired` is null when
+// there should be none. `name_taken` tells whether another key's object has that name (API-3). An up-to-date
+// object gives no step.
+std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssignedIdentity* const> stored,
+                           const AzureAssignedIdentity* desired,
+                           const std::function<bool(const ObjectKey&)>& name_taken);
+
+// Steps for everything, sorted by key; within a key removals come first.
+std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored,
+                       std::span<const AzureAssignedIdentity> desired);
+
+// The resource ID (lower case) that a step wants on the node of `after` (of `before`, for confirm); nothing
+// for identities without Azure part.
+std::optional<std::string> id_to_attach(const Step& step);
+// The resource ID (lower case) that a step may take off the node of `before`, where IdentityUsage and
+// ImmutableIdentities allow it. A Created assignment counts as possibly attached (MIC-12), an Unassigned one
+// as detached.
+std::optional<std::string> id_to_detach(const Step& step);
+
+}  // namespace podid::core

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a refused client reads.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "core/decide.hpp"
+
+namespace podid::core {
+
+// "podid explain pod web-0 -n shop"
+std::string explain_command(std::string_view pod_namespace, std::string_view pod_name);
+
+// The error_description of NMI-28: "Identity not found: …" with pod, namespace, what is missing, and the
+// command that explains it. Client IDs are redacted.
+std::string refusal_description(const DecisionInput& input, const Decision& decision);
+
+// The retry flags, which aad-pod-identity's texts quote.
+struct LegacyRetry {
+  int attempts_for_created = 16;
+  int attempts_for_assigned = 4;
+  int interval_seconds = 5;
+};
+
+// aad-pod-identity's own text for the same refusal (nmi.md §8, §9), to the byte; for an unspecific request
+// that only the namespace rule refuses, where it crashed, a text of ours (NMI-4).
+std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision,
+                                const LegacyRetry& retry);
+
+}  // namespace podid::core

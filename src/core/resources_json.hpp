@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON of the four kinds: tolerant reading, exact writing (api.md §1.1 to §5).
+//
+// Reading: an absent or null field is the zero value, unknown fields are ignored, `kind` and `apiVersion` are
+// not looked at (old releases wrote other spellings into the copies). A field of the wrong type is an error
+// that names its path.
+//
+// Unknown fields: the values keep none of them. Who writes an object back passes the object as the server
+// sent it to `overwrite`, which replaces only the members that we own and leaves the rest alone.
+#pragma once
+#include <boost/json/fwd.hpp>
+#include <optional>
+#include <string_view>
+
+#include "core/invalid.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+Read<ObjectMeta> read_object_meta(const boost::json::value& object);
+Read<AzureIdentity> read_azure_identity(const boost::json::value& object);
+Read<AzureIdentityBinding> read_azure_identity_binding(const boost::json::value& object);
+Read<AzureAssignedIdentity> read_azure_assigned_identity(const boost::json::value& object);
+Read<AzurePodIdentityException> read_azure_pod_identity_exception(const boost::json::value& object);
+
+// A whole new object: apiVersion, kind, metadata, spec and, where not empty, status. Zero values are left
+// out. Timestamps, which the server owns, are not written; uid and resourceVersion are, where known.
+boost::json::object write_azure_identity(const AzureIdentity& identity);
+boost::json::object write_azure_identity_binding(const AzureIdentityBinding& binding);
+boost::json::object write_azure_assigned_identity(const AzureAssignedIdentity& assigned);
+boost::json::object write_azure_pod_identity_exception(const AzurePodIdentityException& exception);
+
+// The copy that goes into an AzureAssignedIdentity: apiVersion, kind, name, namespace, uid, resourceVersion,
+// the annotations that we read, and spec (API-5).
+boost::json::object embed(const AzureIdentity& identity);
+boost::json::object embed(const AzureIdentityBinding& binding);
+
+// Replacement of a stored AzureAssignedIdentity (api.md §4.2): `stored` with the labels, our annotations, our
+// finalizer (where absent), the spec and the status of `assigned`. Everything else of `stored` stays, so its
+// resourceVersion guards the write.
+boost::json::object overwrite(boost::json::object stored, const AzureAssignedIdentity& assigned);
+
+// The stored object without our finalizer, others kept; nothing when it does not carry it (no write is
+// needed).
+std::optional<boost::json::object> without_our_finalizer(boost::json::object stored);
+
+}  // namespace podid::core
