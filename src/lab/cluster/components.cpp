@@ -33,14 +33,14 @@ unsigned long long start_time(pid_t pid) {
   return base::parse_number<unsigned long long>(fields[kStartTime]).value_or(0);
 }
 
-// In the child, before exec. Only an exit code can tell of a failure here, so the reason goes to the log file.
-[[noreturn]] void become(const Layout& layout, const Component& component, int log_fd, int inherited_fd) {
+// In the child, before exec. Only an exit code can tell of a failure here, so the reason goes to the log
+// file.
+[[noreturn]] void become(const Layout& layout, const Component& component, int log_fd) {
   ::setsid();
   const int null_fd = ::open("/dev/null", O_RDONLY);
   ::dup2(null_fd, 0);
   ::dup2(log_fd, 1);
   ::dup2(log_fd, 2);
-  if (inherited_fd >= 0) ::fcntl(inherited_fd, F_SETFD, 0);
   if (!component.network_namespace.empty()) {
     const auto entered = enter_namespace(layout, component.network_namespace);
     if (!entered) {
@@ -59,14 +59,14 @@ unsigned long long start_time(pid_t pid) {
 
 }  // namespace
 
-base::Result<> start_component(const Layout& layout, Component& component, int inherited_fd) {
+base::Result<> start_component(const Layout& layout, Component& component) {
   const std::string log = layout.file("logs/" + component.name + ".log");
   std::error_code ignored;
   std::filesystem::create_directories(layout.file("logs"), ignored);
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log_fd < 0) return base::fail(base::ErrorKind::internal, "cannot write " + log);
   const pid_t pid = ::fork();
-  if (pid == 0) become(layout, component, log_fd, inherited_fd);
+  if (pid == 0) become(layout, component, log_fd);
   ::close(log_fd);
   if (pid < 0) return base::fail(base::ErrorKind::internal, "cannot start " + component.name + ": no more processes");
   component.pid = pid;

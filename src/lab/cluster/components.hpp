@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts and ends the lab's programs. They outlive the command that starts them; their output goes to logs/<name>.log.
+// Starts and ends the lab's programs. They outlive the command that starts them; their output goes to
+// logs/<name>.log.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -7,15 +8,15 @@
 
 namespace podid::lab::cluster {
 
-// Starts the component in its namespace, in a session of its own, and records pid and start time in it (the caller
-// saves the state). `inherited_fd`, when not -1, is kept open in the program (a listening socket), at the same number.
-base::Result<> start_component(const Layout& layout, Component& component, int inherited_fd = -1);
+// Starts the component in its namespace, in a session of its own, and records pid and start time in it (the
+// caller saves the state).
+base::Result<> start_component(const Layout& layout, Component& component);
 
 // Whether the recorded process is still that program.
 bool is_running(const Component& component);
 
-// Sends the signal and waits until the process has ended; after `patience` it is killed. A program that does not run is
-// success. Clears the pid.
+// Sends the signal and waits until the process has ended; after `patience` it is killed. A program that does
+// not run is success. Clears the pid.
 base::Task<base::Result<>> stop_component(Component& component, int signal, std::chrono::seconds patience);
 
 }  // namespace podid::lab::cluster

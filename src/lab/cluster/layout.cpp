@@ -33,13 +33,15 @@ const NodeLayout* Layout::find_node(std::string_view node) const {
 
 std::string Layout::hosts_file() const {
   std::string text = "127.0.0.1 localhost\n::1 localhost\n";
-  text += fmt::format("{} {}\n{} {}\n{} {}\n", kLoginAddress, kLoginHost, kArmAddress, kArmHost, kVaultAddress, kVaultHost);
+  text +=
+      fmt::format("{} {}\n{} {}\n{} {}\n", kLoginAddress, kLoginHost, kArmAddress, kArmHost, kVaultAddress, kVaultHost);
   for (const NodeLayout& node : nodes) text += fmt::format("{} {}\n", node.address, node.name);
   return text;
 }
 
 base::Result<Layout> make_layout(std::string name, std::string directory, std::size_t node_count) {
-  const bool allowed = std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
+  const bool allowed =
+      std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
   if (name.empty() || name.size() > 16 || !allowed) {
     return base::fail(base::ErrorKind::invalid, "lab name \"" + name + "\": use 1 to 16 characters of a-z and 0-9");
   }
@@ -54,7 +56,9 @@ base::Result<Layout> make_layout(std::string name, std::string directory, std::s
     node.pod_gateway = fmt::format("10.244.{}.1", i + 1);
     node.pod_subnet = fmt::format("10.244.{}.0/24", i + 1);
     node.control_plane_link = fmt::format("to-{}", node.name);
-    node.provider_id = azure::lab_provider_id(i);
+    const azure::LabNames& names = azure::lab_names();
+    node.provider_id = i == 0 ? "azure://" + names.node_a_machine
+                              : fmt::format("azure://{}/virtualMachines/{}", names.node_b_machine, i - 1);
     layout.nodes.push_back(std::move(node));
   }
   return layout;

@@ -23,11 +23,11 @@ inline constexpr int kAzureControlPort = 9900;
 inline constexpr std::size_t kMaxNodes = 20;
 
 struct NodeLayout {
-  std::string name;          // node-a
-  std::string address;       // 10.80.0.11: what Azure and the API server see
-  std::string pod_gateway;   // 10.244.1.1
-  std::string pod_subnet;    // 10.244.1.0/24
-  std::string provider_id;   // azure:///subscriptions/…
+  std::string name;                // node-a
+  std::string address;             // 10.80.0.11: what Azure and the API server see
+  std::string pod_gateway;         // 10.244.1.1
+  std::string pod_subnet;          // 10.244.1.0/24
+  std::string provider_id;         // azure:///subscriptions/…
   std::string control_plane_link;  // name of the node's link on the control plane's bridge
 
   // The address of the node's n-th pod slot, 0 <= n < kPodSlots.
@@ -51,8 +51,8 @@ struct Layout {
   std::string hosts_file() const;
 };
 
-// `name`: 1 to 16 characters of a-z, 0-9 (no hyphen: prefixes must not overlap). Node k (from 0) is "node-a", "node-b" …;
-// the first is a stand-alone VM, the others instances of one scale set.
+// `name`: 1 to 16 characters of a-z, 0-9 (no hyphen: prefixes must not overlap). Node k (from 0) is "node-a",
+// "node-b" …; the first is a stand-alone VM, the others instances of one scale set.
 base::Result<Layout> make_layout(std::string name, std::string directory, std::size_t node_count);
 
 // Where a lab keeps its state unless told otherwise: gone after a reboot, as its namespaces are.

@@ -84,24 +84,28 @@ base::Task<base::Result<>> make_node(const Layout& layout, const NodeLayout& nod
   const std::string name = layout.node_namespace(node.name);
   auto added = co_await add_namespace(name);
   if (!added) co_return added;
-  auto uplink = co_await ip_batch(
-      layout.control_plane_namespace(),
-      fmt::format("link add {0} type veth peer name eth0 netns {1}\nlink set {0} master br0 up\n", node.control_plane_link, name));
+  auto uplink =
+      co_await ip_batch(layout.control_plane_namespace(),
+                        fmt::format("link add {0} type veth peer name eth0 netns {1}\nlink set {0} master br0 up\n",
+                                    node.control_plane_link, name));
   if (!uplink) co_return uplink;
   auto inside = co_await ip_batch(
-      name, fmt::format("addr add {}/24 dev eth0\nlink set eth0 up\nroute add default via {}\nroute add {}/32 dev eth0\n"
-                        "link add cbr0 type bridge\naddr add {}/24 dev cbr0\nlink set cbr0 up\n",
-                        node.address, kControlPlaneAddress, kMetadataAddress, node.pod_gateway));
+      name,
+      fmt::format("addr add {}/24 dev eth0\nlink set eth0 up\nroute add default via {}\nroute add {}/32 dev eth0\n"
+                  "link add cbr0 type bridge\naddr add {}/24 dev cbr0\nlink set cbr0 up\n",
+                  node.address, kControlPlaneAddress, kMetadataAddress, node.pod_gateway));
   if (!inside) co_return inside;
   std::vector<std::string> forward{"ip", "netns", "exec", name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"};
   auto forwarding = co_await run(std::move(forward));
   if (!forwarding) co_return std::unexpected(forwarding.error());
-  // What a CNI plugin does for pods that leave the node: the fabric, and the metadata endpoint, see the node's address.
+  // What a CNI plugin does for pods that leave the node: the fabric, and the metadata endpoint, see the
+  // node's address.
   std::vector<std::string> nft{"ip", "netns", "exec", name, "nft", "-f", "-"};
-  auto masquerade = co_await run(std::move(nft), fmt::format("table ip lab_cni {{\n chain postrouting {{\n"
-                                                             "  type nat hook postrouting priority srcnat; policy accept;\n"
-                                                             "  ip saddr {} oifname \"eth0\" masquerade\n }}\n}}\n",
-                                                             node.pod_subnet));
+  auto masquerade =
+      co_await run(std::move(nft), fmt::format("table ip lab_cni {{\n chain postrouting {{\n"
+                                               "  type nat hook postrouting priority srcnat; policy accept;\n"
+                                               "  ip saddr {} oifname \"eth0\" masquerade\n }}\n}}\n",
+                                               node.pod_subnet));
   if (!masquerade) co_return std::unexpected(masquerade.error());
   co_return base::Result<>{};
 }
@@ -116,8 +120,9 @@ base::Task<base::Result<>> make_pod(const Layout& layout, const NodeLayout& node
       layout.node_namespace(node.name),
       fmt::format("link add {0} type veth peer name eth0 netns {1}\nlink set {0} master cbr0 up\n", link, name_space));
   if (!outside) co_return outside;
-  auto inside = co_await ip_batch(name_space, fmt::format("addr add {}/24 dev eth0\nlink set eth0 up\nroute add default via {}\n",
-                                                          address, node.pod_gateway));
+  auto inside = co_await ip_batch(
+      name_space,
+      fmt::format("addr add {}/24 dev eth0\nlink set eth0 up\nroute add default via {}\n", address, node.pod_gateway));
   co_return inside;
 }
 
@@ -151,7 +156,8 @@ base::Result<> enter_namespace(const Layout& layout, const std::string& name) {
   const std::string path = std::string(kNamespaceFolder) + name;
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    return base::fail(base::ErrorKind::not_found, "no network namespace " + name + ": is lab \"" + layout.name + "\" up?");
+    return base::fail(base::ErrorKind::not_found,
+                      "no network namespace " + name + ": is lab \"" + layout.name + "\" up?");
   }
   const int entered = ::setns(fd, CLONE_NEWNET);
   ::close(fd);

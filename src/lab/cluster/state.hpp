@@ -18,14 +18,14 @@ struct Component {
   std::string network_namespace;  // empty: the machine's own (the node agent and the loopback forwarder)
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;
-  pid_t pid = 0;                    // 0: not started, or stopped
-  unsigned long long started = 0;   // the process's start time from /proc, so that a recycled pid is not ours
+  pid_t pid = 0;                   // 0: not started, or stopped
+  unsigned long long started = 0;  // the process's start time from /proc, so that a recycled pid is not ours
 };
 
 struct LabState {
   Layout layout;
   std::string control_plane = "embedded";  // or "real"
-  std::vector<Component> components;        // in starting order
+  std::vector<Component> components;       // in starting order
 
   Component* find(std::string_view name);
   std::string kubeconfig() const { return layout.file("kubeconfig"); }
