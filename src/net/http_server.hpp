@@ -98,7 +98,9 @@ struct ListenOptions {
   TlsContext tls;                     // empty: plain
 };
 
-// Belongs to one executor. Malformed requests are answered 400 (431, 413, 408, 505 where they say more) by the server
+class ServerCore;
+
+// Belongs to one executor. Await stop() before destroying a server whose handlers may still run. Malformed requests are answered 400 (431, 413, 408, 505 where they say more) by the server
 // itself, without the handler, and the connection is closed.
 class HttpServer {
  public:
@@ -117,8 +119,7 @@ class HttpServer {
   ServerStatistics statistics() const;
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<ServerCore> core_;
 };
 
 }  // namespace podid::net

@@ -14,11 +14,11 @@ class context;
 namespace podid::net {
 
 struct TlsClientOptions {
-  std::string ca_pem;                   // empty: the system's trust store (SSL_CERT_FILE is honoured)
-  std::string client_certificate_pem;   // with client_key_pem, or both empty
+  std::string ca_pem;                  // empty: the system's trust store (SSL_CERT_FILE is honoured)
+  std::string client_certificate_pem;  // with client_key_pem, or both empty
   base::Secret client_key_pem;
-  std::string server_name;              // empty: the URL's host
-  bool insecure_skip_verify = false;    // kubeconfig's insecure-skip-tls-verify
+  std::string server_name;            // empty: the URL's host
+  bool insecure_skip_verify = false;  // kubeconfig's insecure-skip-tls-verify
 };
 
 struct TlsServerOptions {

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/server_connection.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace podid::net {
+
+namespace asio = base::asio;
+using asio::ip::tcp;
+using base::ErrorKind;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::size_t kFirstReadBytes = 2048;  // a request for a token fits
+constexpr std::size_t kBodyReadBytes = 16 * 1024;
+constexpr std::size_t kKeptBytes = 4096;  // of buffers while idle
+constexpr std::size_t kMaxBatchedOutput = 256 * 1024;
+constexpr std::size_t kMaxDiscardedBytes = 256 * 1024;
+constexpr std::size_t kMaxPipelinedBytes = 64 * 1024;  // read ahead while a handler waits
+constexpr std::chrono::seconds kGoodbye{1};
+
+std::string describe(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "not a std::exception";
+  }
+}
+
+}  // namespace
+
+void ServerConnection::start(std::shared_ptr<ServerCore> core, Socket socket, tcp::endpoint peer, TlsContext tls) {
+  const base::Executor executor = core->executor();
+  auto self = std::make_shared<ServerConnection>(std::move(core), std::move(socket), peer, std::move(tls));
+  ServerConnection& connection = *self;
+  asio::co_spawn(executor, connection.run(),
+                 asio::bind_cancellation_slot(connection.cancel_.slot(), [self = std::move(self)](std::exception_ptr) {
+                   // Cancelled: aborted_ is set. The socket closes with the object.
+                   self->transport_.close();
+                 }));
+}
+
+ServerConnection::ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, tcp::endpoint peer, TlsContext tls)
+    : core_(std::move(core)), transport_(std::move(socket)), peer_(peer), tls_(std::move(tls)) {
+  core_->add(*this);
+}
+
+ServerConnection::~ServerConnection() { core_->remove(*this); }
+
+const tcp::endpoint& ServerConnection::local() const {
+  if (!local_) {
+    error_code error;
+    // Transport gives no const access to its socket, which asking for its name does not change.
+    local_ = const_cast<Transport&>(transport_).socket().local_endpoint(error);
+  }
+  return *local_;
+}
+
+void ServerConnection::check_deadline(Deadline now) {
+  if (now < expires_) return;
+  expires_ = no_deadline;
+  expired_ = true;
+  transport_.cancel();
+}
+
+void ServerConnection::close_if_idle() {
+  if (!idle_) return;
+  expired_ = true;
+  transport_.cancel();
+}
+
+void ServerConnection::abort() {
+  if (std::exchange(aborted_, true)) return;
+  cancel_.emit(asio::cancellation_type::terminal);
+}
+
+base::Task<> ServerConnection::run() {
+  if (tls_) {
+    expires_ = core_->after(core_->limits().header_timeout);
+    const error_code error = co_await transport_.accept_tls(std::move(tls_));
+    expires_ = no_deadline;
+    if (error) co_return;
+  }
+  co_await serve();
+  co_await say_goodbye();
+}
+
+base::Task<> ServerConnection::serve() {
+  while (true) {
+    const Next next = answer_buffered();
+    if (!core_->output().empty()) {
+      const bool written = co_await write_output();
+      if (!written) co_return;
+    }
+    switch (next) {
+      case Next::write:
+        continue;
+      case Next::close:
+        co_return;
+      case Next::handle: {
+        const bool go_on = co_await handle();
+        if (!go_on) co_return;
+        continue;
+      }
+      case Next::discard_body: {
+        const bool go_on = co_await discard_body();
+        if (!go_on) co_return;
+        continue;
+      }
+      case Next::read:
+        break;
+    }
+    if (core_->draining() && buffer_.empty()) co_return;
+    prepare_to_read();
+    error_code error;
+    if (watch_) {
+      error = co_await wait_for_watch();
+    } else if (transport_.is_tls()) {
+      error = co_await read_into(buffer_);
+    } else {  // here and not in read_into(): the path of most requests makes no coroutine more than it must
+      const auto [failure, n] =
+          co_await transport_.socket().async_read_some(buffer_.prepare(kFirstReadBytes / 2), base::as_result);
+      buffer_.commit(n);
+      error = failure;
+    }
+    idle_ = false;
+    if (!error) continue;
+    if (expired_ && in_head_) {
+      refuse({.status = 408, .problem = "took too long to arrive"});
+      const bool written = co_await write_output();
+      static_cast<void>(written);
+    }
+    co_return;
+  }
+}
+
+void ServerConnection::prepare_to_read() {
+  if (buffer_.empty()) {
+    release_idle_memory();
+    idle_ = true;
+    in_head_ = false;
+    expires_ = core_->after(core_->limits().idle_timeout);
+  } else if (!in_head_) {  // later bytes of the same head do not prolong its time
+    in_head_ = true;
+    expires_ = core_->after(core_->limits().header_timeout);
+  }
+}
+
+void ServerConnection::release_idle_memory() {
+  if (exchange_) core_->give_back(std::move(exchange_));
+  buffer_.release_above(kKeptBytes);
+  if (output_.capacity() > kKeptBytes) output_ = std::string();
+  if (watch_ && !watch_->reading && !watch_->error) watch_.reset();
+}
+
+ServerConnection::Next ServerConnection::answer_buffered() {
+  while (true) {
+    while (buffer_.data().starts_with("\r\n")) {  // RFC 9112 §2.2: some clients send one too many
+      buffer_.consume(2);
+      scanned_ = 0;
+    }
+    if (buffer_.empty() || buffer_.data() == "\r") return Next::read;
+    if (core_->output().size() >= kMaxBatchedOutput) return Next::write;
+    head_size_ = find_head_end(buffer_.data(), scanned_);
+    const std::size_t limit = core_->limits().max_header_bytes;
+    if (head_size_ > limit || (head_size_ == 0 && buffer_.size() >= limit)) {
+      refuse({.status = 431, .problem = "has a head that is too large"});
+      return Next::close;
+    }
+    if (head_size_ == 0) return Next::read;
+    scanned_ = 0;
+    in_head_ = false;
+    expires_ = no_deadline;
+    if (!exchange_) exchange_ = core_->take_exchange();
+    IncomingRequest& request = exchange_->request;
+    const auto parsed = parse_request_head(buffer_.data().substr(0, head_size_), request.parsed_head());
+    if (!parsed) {
+      refuse(parsed.error());
+      return Next::close;
+    }
+    ++core_->statistics.requests;
+    if (!answer_one()) return Next::handle;
+    buffer_.consume(head_size_);
+    if (!request.body_complete()) {
+      request.received().append(buffer_.data());
+      buffer_.clear();
+      return Next::discard_body;
+    }
+    if (!exchange_->response.keeps_alive()) return Next::close;
+  }
+}
+
+bool ServerConnection::answer_one() {
+  IncomingRequest& request = exchange_->request;
+  OutgoingResponse& response = exchange_->response;
+  request.begin(*this, core_->limits().max_body_bytes);
+  response.begin(*this, request, core_->output(), core_->date());
+  if (core_->draining()) response.close_after();
+  try {
+    if (!core_->handler().try_handle(request, response)) return false;
+  } catch (const std::exception& error) {
+    base::log::error("request handler failed", {{"error", error.what()}});
+    response.reset_fields();
+  }
+  if (!response.answered()) response.send(500, "text/plain; charset=utf-8", "internal error\n");
+  return true;
+}
+
+void ServerConnection::refuse(const HeadError& error) {
+  ++core_->statistics.malformed_requests;
+  if (!exchange_) exchange_ = core_->take_exchange();
+  exchange_->request.parsed_head() = MessageHead{};
+  exchange_->request.begin(*this, 0);
+  OutgoingResponse& response = exchange_->response;
+  response.begin(*this, exchange_->request, core_->output(), core_->date());
+  response.close_after();
+  response.send(error.status, "text/plain; charset=utf-8", fmt::format("bad request: it {}\n", error.problem));
+  lingering_ = true;
+}
+
+base::Task<bool> ServerConnection::handle() {
+  IncomingRequest& request = exchange_->request;
+  OutgoingResponse& response = exchange_->response;
+  request.received().clear();
+  request.received().append(buffer_.data().substr(head_size_));
+  response.redirect(output_);
+  handling_ = true;
+  if (request.body_complete()) start_watch();
+  std::exception_ptr failure;
+  try {
+    co_await core_->handler().handle(request, response);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  handling_ = false;
+  if (aborted_ || expired_) co_return false;
+  if (failure) base::log::error("request handler failed", {{"error", describe(failure)}});
+  if (!response.answered()) {
+    response.reset_fields();
+    response.send(500, "text/plain; charset=utf-8", "internal error\n");
+  }
+  if (!response.complete()) co_return false;  // cut off, so that the peer does not take it for the whole
+  auto flushed = co_await flush();
+  if (!flushed) co_return false;
+  buffer_.clear();
+  if (!request.body_complete()) {
+    const bool discarded = co_await discard_body();
+    if (!discarded) co_return false;
+  } else {
+    buffer_.append(request.received().data());
+    request.received().clear();
+  }
+  co_return response.keeps_alive();
+}
+
+base::Task<bool> ServerConnection::discard_body() {
+  IncomingRequest& request = exchange_->request;
+  lingering_ = true;
+  if (!exchange_->response.keeps_alive()) co_return false;
+  std::size_t discarded = 0;
+  const Deadline deadline = core_->after(core_->limits().header_timeout);
+  while (true) {
+    const auto used = request.discard_received();
+    if (!used) co_return false;
+    discarded += *used;
+    if (request.body_complete()) break;
+    if (discarded > kMaxDiscardedBytes) co_return false;
+    auto more = co_await receive(deadline);
+    if (!more) co_return false;
+  }
+  lingering_ = false;
+  buffer_.append(request.received().data());
+  request.received().clear();
+  co_return true;
+}
+
+base::Task<error_code> ServerConnection::read_into(ByteBuffer& buffer) {
+  const IoResult result = co_await transport_.read_some(buffer.prepare(kFirstReadBytes / 2));
+  buffer.commit(result.bytes);
+  co_return result.error;
+}
+
+base::Task<base::Result<>> ServerConnection::receive(Deadline deadline) {
+  expires_ = deadline;
+  error_code error;
+  if (watch_) {
+    error = co_await wait_for_watch();
+  } else {
+    ByteBuffer& received = exchange_->request.received();
+    const IoResult result = co_await transport_.read_some(received.prepare(kBodyReadBytes));
+    received.commit(result.bytes);
+    error = result.error;
+  }
+  expires_ = no_deadline;
+  if (!error) co_return base::Result<>{};
+  if (expired_) co_return base::fail(ErrorKind::timeout, "the request's body did not arrive in time");
+  co_return base::fail(ErrorKind::unavailable, "the peer left before the request's body was complete");
+}
+
+base::Task<bool> ServerConnection::write_output() {
+  std::string& shared = core_->output();
+  if (!transport_.is_tls()) {
+    const IoResult result = transport_.write_now(shared);
+    if (result.bytes == shared.size()) {
+      shared.clear();
+      co_return true;
+    }
+    if (result.error && result.error != asio::error::would_block) {
+      shared.clear();
+      co_return false;
+    }
+    output_.assign(shared, result.bytes);
+  } else {
+    output_ = shared;
+  }
+  shared.clear();
+  auto flushed = co_await flush();
+  co_return flushed.has_value();
+}
+
+base::Task<base::Result<>> ServerConnection::flush() {
+  while (written_ < output_.size()) {
+    const std::string_view rest = std::string_view(output_).substr(written_);
+    IoResult result;
+    if (!transport_.is_tls()) result = transport_.write_now(rest);
+    if (transport_.is_tls() || result.error == asio::error::would_block) {
+      expires_ = core_->after(core_->limits().write_timeout);
+      result = co_await transport_.write_some(asio::buffer(rest));
+      expires_ = no_deadline;
+    }
+    written_ += result.bytes;
+    if (result.error) {
+      co_return base::fail(expired_ ? ErrorKind::timeout : ErrorKind::unavailable,
+                           expired_ ? "the peer does not read the answer" : "the peer has left");
+    }
+  }
+  output_.clear();
+  written_ = 0;
+  co_return base::Result<>{};
+}
+
+base::Task<base::Result<>> ServerConnection::send_continue() {
+  output_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  auto flushed = co_await flush();
+  co_return flushed;
+}
+
+void ServerConnection::body_complete() {
+  if (handling_) start_watch();
+}
+
+void ServerConnection::start_watch() {
+  if (exchange_->request.received().size() >= kMaxPipelinedBytes) return;
+  if (!watch_) watch_ = std::make_unique<Watch>(core_->executor());
+  if (watch_->reading || watch_->error) return;
+  watch_->reading = true;
+  transport_.start_read(asio::buffer(watch_->bytes),
+                        [self = shared_from_this()](IoResult result) { self->watch_ended(result); });
+}
+
+void ServerConnection::watch_ended(IoResult result) {
+  watch_->reading = false;
+  watch_->error = result.error;
+  ByteBuffer& received = handling_ ? exchange_->request.received() : buffer_;
+  received.append(std::string_view(watch_->bytes.data(), result.bytes));
+  watch_->ended.cancel();
+  if (!handling_ || !exchange_->request.body_complete()) return;
+  if (result.error) {
+    abort();
+  } else {
+    start_watch();
+  }
+}
+
+// Until the watch's read brings bytes or an error; on return there is a watch no more.
+base::Task<error_code> ServerConnection::wait_for_watch() {
+  if (watch_->reading) {
+    const auto [woken] = co_await watch_->ended.async_wait(base::as_result);
+    static_cast<void>(woken);
+  }
+  const error_code error = watch_->error;
+  watch_.reset();
+  co_return error;
+}
+
+base::Task<> ServerConnection::say_goodbye() {
+  if (aborted_ || expired_) co_return;
+  expires_ = core_->after(kGoodbye);
+  if (transport_.is_tls()) {
+    if (!watch_ || !watch_->reading) co_await transport_.shutdown_tls();
+    co_return;
+  }
+  if (!lingering_ || watch_) co_return;
+  // Closing with unread bytes would reset the connection, and the peer might lose the answer (RFC 9112 §9.6).
+  error_code error;
+  transport_.socket().shutdown(tcp::socket::shutdown_send, error);
+  for (std::size_t discarded = 0; !error && discarded < kMaxDiscardedBytes;) {
+    buffer_.clear();
+    const IoResult result = co_await transport_.read_some(buffer_.prepare(kFirstReadBytes));
+    discarded += result.bytes;
+    error = result.error;
+  }
+}
+
+}  // namespace podid::net

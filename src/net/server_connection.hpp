@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection of the server: reads requests, has them answered, writes the answers.
+#pragma once
+#include <array>
+#include <boost/asio/cancellation_signal.hpp>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/async.hpp"
+#include "net/byte_buffer.hpp"
+#include "net/server_core.hpp"
+#include "net/server_messages.hpp"
+#include "net/transport.hpp"
+
+namespace podid::net {
+
+// Lives as long as its coroutine. A request that try_handle() answers costs no coroutine and no allocation: all such
+// requests that have arrived are answered into the server's shared buffer and written at once. Otherwise handle() runs
+// inside the connection's coroutine; the head's bytes stay in `buffer_` untouched and everything that arrives meanwhile
+// goes to IncomingRequest::received().
+class ServerConnection final : public ServerConnectionIo, public std::enable_shared_from_this<ServerConnection> {
+ public:
+  static void start(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
+                    TlsContext tls);
+  ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
+                   TlsContext tls);
+  ~ServerConnection() override;
+
+  // Called by the tick.
+  void check_deadline(Deadline now);
+  void close_if_idle();
+  // Cancels the handler and ends the connection.
+  void abort();
+
+  std::list<ServerConnection*>::iterator position;  // in the core's list
+
+  const boost::asio::ip::tcp::endpoint& peer() const override { return peer_; }
+  const boost::asio::ip::tcp::endpoint& local() const override;
+  base::Task<base::Result<>> receive(Deadline deadline) override;
+  base::Task<base::Result<>> flush() override;
+  base::Task<base::Result<>> send_continue() override;
+  void body_complete() override;
+
+ private:
+  enum class Next { read, write, handle, discard_body, close };
+  // The read that notices a peer's departure while a handler waits. It may outlast the handler and then serves as the
+  // next read: cancelling a TLS read would be another source of trouble.
+  struct Watch {
+    explicit Watch(base::Executor executor) : ended(executor, no_deadline) {}
+    std::array<char, 1024> bytes;
+    bool reading = false;
+    boost::system::error_code error;
+    base::SteadyTimer ended;  // cancelled when a read ends
+  };
+
+  base::Task<> run();
+  base::Task<> serve();
+  base::Task<> say_goodbye();
+  Next answer_buffered();
+  bool answer_one();
+  void refuse(const HeadError& error);
+  base::Task<bool> handle();
+  base::Task<bool> discard_body();
+  base::Task<bool> write_output();
+  base::Task<boost::system::error_code> wait_for_watch();
+  base::Task<boost::system::error_code> read_into(ByteBuffer& buffer);
+  void start_watch();
+  void watch_ended(IoResult result);
+  void prepare_to_read();
+  void release_idle_memory();
+
+  std::shared_ptr<ServerCore> core_;
+  Transport transport_;
+  boost::asio::ip::tcp::endpoint peer_;
+  mutable std::optional<boost::asio::ip::tcp::endpoint> local_;
+  TlsContext tls_;
+  base::asio::cancellation_signal cancel_;
+
+  ByteBuffer buffer_;
+  std::size_t scanned_ = 0;    // of buffer_, for find_head_end
+  std::size_t head_size_ = 0;  // of the request in work, at the start of buffer_
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Watch> watch_;
+  std::string output_;  // of handle(), and what the kernel did not take at once
+  std::size_t written_ = 0;
+
+  Deadline expires_ = no_deadline;
+  bool expired_ = false;  // the tick, or close_if_idle(), ended the current wait
+  bool idle_ = false;
+  bool in_head_ = false;
+  bool handling_ = false;
+  bool aborted_ = false;
+  bool lingering_ = false;  // the peer may still be sending what we will not read
+};
+
+}  // namespace podid::net

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/server_core.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address_v4.hpp>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/time_text.hpp"
+#include "net/server_connection.hpp"
+
+namespace podid::net {
+
+namespace asio = base::asio;
+using asio::ip::tcp;
+using base::ErrorKind;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::size_t kMaxSpareExchanges = 64;
+constexpr std::size_t kKeptOutputBytes = 1024 * 1024;
+// Connections accepted in a row before the loop sees to the others again.
+constexpr int kAcceptBatch = 64;
+
+// An IPv4 peer of a dual-stack socket is seen as the IPv4 peer that it is.
+tcp::endpoint without_mapping(const tcp::endpoint& endpoint) {
+  const asio::ip::address address = endpoint.address();
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
+  return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
+}
+
+}  // namespace
+
+ServerCore::ServerCore(base::Executor executor, HttpHandler& handler, ServerLimits limits)
+    : executor_(executor),
+      handler_(handler),
+      limits_(limits),
+      now_(std::chrono::steady_clock::now()),
+      tick_timer_(executor),
+      emptied_(executor) {}
+
+base::Result<tcp::endpoint> ServerCore::listen_on(int fd, TlsContext tls) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    return base::fail(ErrorKind::internal, "listening socket: " + std::generic_category().message(errno));
+  }
+  error_code error;
+  asio::basic_socket_acceptor<tcp, base::Executor> acceptor(executor_);
+  acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, error);
+  if (!error) acceptor.native_non_blocking(true, error);
+  tcp::endpoint bound;
+  if (!error) bound = acceptor.local_endpoint(error);
+  if (error) return base::fail(ErrorKind::internal, "listening socket: " + error.message());
+  // Accepted sockets inherit this, so it costs no system call per connection. Answers are written whole.
+  acceptor.set_option(tcp::no_delay(true), error);
+  auto listener = std::make_shared<Listener>(std::move(acceptor), std::move(tls));
+  listeners_.push_back(listener);
+  wait_for_connections(listener);
+  start_ticking();
+  return bound;
+}
+
+void ServerCore::close_listeners() {
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    listener->acceptor.close(ignored);
+  }
+  listeners_.clear();
+}
+
+void ServerCore::wait_for_connections(std::shared_ptr<Listener> listener) {
+  auto& acceptor = listener->acceptor;
+  acceptor.async_wait(tcp::acceptor::wait_read,
+                      [self = weak_from_this(), listener = std::move(listener)](error_code error) mutable {
+                        const auto core = self.lock();
+                        if (error || !core || !listener->acceptor.is_open()) return;
+                        core->accept_waiting(*listener);
+                        if (!listener->paused) core->wait_for_connections(std::move(listener));
+                      });
+}
+
+void ServerCore::accept_waiting(Listener& listener) {
+  for (int i = 0; i < kAcceptBatch; ++i) {
+    tcp::endpoint peer;
+    socklen_t length = static_cast<socklen_t>(peer.capacity());
+    const int fd = ::accept4(listener.acceptor.native_handle(), peer.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      peer.resize(length);
+      accepted(fd, without_mapping(peer), listener);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      base::log::debug("cannot accept for now", {{"reason", std::generic_category().message(errno)}});
+      listener.paused = true;
+      return;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    // Anything else is about that one connection, which is gone already.
+  }
+}
+
+void ServerCore::accepted(int fd, tcp::endpoint peer, Listener& listener) {
+  ++statistics.accepted;
+  Socket socket(executor_);
+  error_code error;
+  socket.assign(peer.address().is_v6() ? tcp::v6() : tcp::v4(), fd, error);
+  if (error) {
+    ::close(fd);
+    ++statistics.refused_connections;
+    return;
+  }
+  bool refused = statistics.open_connections >= limits_.max_connections;
+  if (!refused && limits_.max_connections_per_peer > 0) {
+    const auto at = connections_per_peer_.find(peer.address());
+    refused = at != connections_per_peer_.end() && at->second >= limits_.max_connections_per_peer;
+  }
+  if (refused) {
+    ++statistics.refused_connections;
+    return;  // closes
+  }
+  start_ticking();
+  ServerConnection::start(shared_from_this(), std::move(socket), peer, listener.tls);
+}
+
+void ServerCore::add(ServerConnection& connection) {
+  connection.position = connections_.insert(connections_.end(), &connection);
+  statistics.open_connections = connections_.size();
+  if (limits_.max_connections_per_peer > 0) ++connections_per_peer_[connection.peer().address()];
+}
+
+void ServerCore::remove(ServerConnection& connection) {
+  connections_.erase(connection.position);
+  statistics.open_connections = connections_.size();
+  if (limits_.max_connections_per_peer > 0) {
+    const auto at = connections_per_peer_.find(connection.peer().address());
+    if (--at->second == 0) connections_per_peer_.erase(at);
+  }
+  if (connections_.empty()) emptied_.cancel();
+}
+
+void ServerCore::start_ticking() {
+  if (ticking_) return;
+  ticking_ = true;
+  now_ = std::chrono::steady_clock::now();
+  tick();
+}
+
+void ServerCore::tick() {
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([self = weak_from_this()](error_code error) {
+    const auto core = self.lock();
+    if (error || !core) return;
+    core->now_ = std::chrono::steady_clock::now();
+    for (ServerConnection* connection : core->connections_) connection->check_deadline(core->now_);
+    for (const auto& listener : core->listeners_) {
+      if (std::exchange(listener->paused, false)) core->wait_for_connections(listener);
+    }
+    if (core->connections_.empty() && core->listeners_.empty()) {
+      core->ticking_ = false;
+    } else {
+      core->tick();
+    }
+  });
+}
+
+void ServerCore::abort_connections() {
+  std::vector<std::shared_ptr<ServerConnection>> all;  // aborting one may remove it, or others, from the list
+  for (ServerConnection* connection : connections_) all.push_back(connection->shared_from_this());
+  for (const auto& connection : all) connection->abort();
+}
+
+base::Task<> ServerCore::stop(Deadline deadline) {
+  draining_ = true;
+  close_listeners();
+  for (ServerConnection* connection : connections_) connection->close_if_idle();
+  if (!connections_.empty()) {
+    emptied_.expires_at(deadline);
+    const auto [error] = co_await emptied_.async_wait(base::as_result);
+    static_cast<void>(error);  // expired, or woken by the last connection
+  }
+  abort_connections();
+  while (!connections_.empty()) {
+    emptied_.expires_at(no_deadline);
+    const auto [error] = co_await emptied_.async_wait(base::as_result);
+    static_cast<void>(error);
+  }
+}
+
+std::string_view ServerCore::date() {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (now != date_second_) {
+    date_second_ = now;
+    date_ = base::format_http_date(now);
+  }
+  return date_;
+}
+
+std::unique_ptr<Exchange> ServerCore::take_exchange() {
+  if (spare_exchanges_.empty()) return std::make_unique<Exchange>();
+  auto exchange = std::move(spare_exchanges_.back());
+  spare_exchanges_.pop_back();
+  return exchange;
+}
+
+void ServerCore::give_back(std::unique_ptr<Exchange> exchange) {
+  exchange->request.received().release_above(16 * 1024);
+  if (spare_exchanges_.size() < kMaxSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+  if (output_.empty() && output_.capacity() > kKeptOutputBytes) output_ = std::string();
+}
+
+}  // namespace podid::net

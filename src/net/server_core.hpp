@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all connections of one server share: limits, counters, recycled memory, the tick that enforces time limits.
+#pragma once
+#include <boost/asio/ip/tcp.hpp>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/async.hpp"
+#include "net/http_server.hpp"
+#include "net/server_messages.hpp"
+#include "net/transport.hpp"
+
+namespace podid::net {
+
+class ServerConnection;
+
+// Belongs to one executor. Lives as long as the server or one of its connections.
+class ServerCore : public std::enable_shared_from_this<ServerCore> {
+ public:
+  // One tick serves all time limits: what is due is seen at most this much late, never early.
+  static constexpr std::chrono::seconds kTick{1};
+
+  ServerCore(base::Executor executor, HttpHandler& handler, ServerLimits limits);
+
+  // Takes ownership of the listening socket.
+  base::Result<boost::asio::ip::tcp::endpoint> listen_on(int fd, TlsContext tls);
+  void close_listeners();
+  base::Task<> stop(Deadline deadline);
+  void abort_connections();
+
+  // For connections.
+  base::Executor executor() const { return executor_; }
+  HttpHandler& handler() { return handler_; }
+  const ServerLimits& limits() const { return limits_; }
+  bool draining() const { return draining_; }
+  // A deadline at least `limit` from now, without a look at the clock.
+  Deadline after(std::chrono::seconds limit) const { return now_ + limit + kTick; }
+  // The Date field's value.
+  std::string_view date();
+  // Answers of the connection that is running right now; empty whenever a coroutine waits.
+  std::string& output() { return output_; }
+  std::unique_ptr<Exchange> take_exchange();
+  void give_back(std::unique_ptr<Exchange> exchange);
+  void add(ServerConnection& connection);
+  void remove(ServerConnection& connection);
+
+  ServerStatistics statistics;
+
+ private:
+  struct Listener {
+    Listener(base::asio::basic_socket_acceptor<base::asio::ip::tcp, base::Executor> a, TlsContext t)
+        : acceptor(std::move(a)), tls(std::move(t)) {}
+    base::asio::basic_socket_acceptor<base::asio::ip::tcp, base::Executor> acceptor;
+    TlsContext tls;
+    bool paused = false;  // the system had no descriptor or memory left: tried again at the next tick
+  };
+  void wait_for_connections(std::shared_ptr<Listener> listener);
+  void accept_waiting(Listener& listener);
+  void accepted(int fd, boost::asio::ip::tcp::endpoint peer, Listener& listener);
+  void start_ticking();
+  void tick();
+
+  base::Executor executor_;
+  HttpHandler& handler_;
+  ServerLimits limits_;
+  Deadline now_;  // as of the last tick
+  base::SteadyTimer tick_timer_;
+  bool ticking_ = false;
+  bool draining_ = false;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::list<ServerConnection*> connections_;
+  std::map<boost::asio::ip::address, std::size_t> connections_per_peer_;
+  base::SteadyTimer emptied_;  // cancelled when the last connection ends
+  std::string output_;
+  std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
+  std::string date_;
+  std::chrono::sys_seconds date_second_{};
+};
+
+}  // namespace podid::net
