@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +43,8 @@ struct EventRecorderOptions {
   // Different events that are remembered. When all of them wait to be written, a new best-effort one is
   // dropped.
   std::size_t max_events = 4096;
+  // Requests at once.
+  std::size_t writers = 4;
   // A counted-up event is written again at most this often.
   std::chrono::milliseconds interval{10'000};
   std::chrono::seconds request_timeout{30};
@@ -60,8 +61,10 @@ struct EventStatistics {
   std::size_t waiting = 0;     // events with occurrences that are not written yet
 };
 
-// Belongs to the client's executor. Recording never waits. Counts in memory survive an API server that is
-// away: every write carries the whole count, so repeating one is harmless. Call stop() and await it before
+// Belongs to the client's executor. Recording never waits. While the API server is away, throttles or does
+// not accept our token, writes are repeated with back-off. A refusal for lack of permission ends a
+// best-effort event; a counted one is tried again every minute. Counts in memory survive an API server that
+// is away: every write carries the whole count, so repeating one is harmless. Call stop() and await it before
 // the destructor.
 class EventRecorder {
  public:
@@ -69,8 +72,8 @@ class EventRecorder {
 
   EventRecorder(Client& client, EventRecorderOptions options);
 
-  // `n` more occurrences. Counted keys are kept whatever max_events says until they are written, so the
-  // caller bounds how many different ones there can be.
+  // `n` more occurrences, at this moment. Counted keys are kept whatever max_events says until they are
+  // written, so the caller bounds how many different ones there can be.
   void record(EventKey key, Delivery delivery = Delivery::best_effort, std::uint64_t n = 1);
 
   void start();
@@ -87,21 +90,24 @@ class EventRecorder {
     std::string
         name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
     bool created = false;
+    bool queued = false;  // in waiting_, or being written
     base::WallTime first{};
     base::WallTime last{};
     base::SteadyTime not_before{};  // when it may be written next
-    std::uint64_t used = 0;         // for eviction: larger is younger
+    std::uint64_t idle_since = 0;   // its key in idle_ while it is not queued
   };
   using Entries = std::map<EventKey, Entry>;
+  using Item = Entries::iterator;
 
   bool make_room(Delivery delivery);
-  void mark_waiting(Entries::iterator entry);
+  void enqueue(Item item, base::SteadyTime not_before);
+  void retire(Item item);
   base::Task<> run();
+  base::Task<Item> next();
   base::Task<> alarm(base::SteadyTime when);
-  base::Task<base::Result<>> write(Entries::iterator entry, net::Deadline deadline);
-  base::Task<base::Result<json::value>> send(Entries::iterator entry, std::uint64_t count,
-                                             net::Deadline deadline);
-  void settle(Entries::iterator entry, const base::Error& error);
+  base::Task<base::Result<>> write(Item item, net::Deadline deadline);
+  base::Task<base::Result<json::value>> send(Item item, net::Deadline deadline);
+  void settle(Item item, const base::Result<>& written);
   json::value event_object(const EventKey& key, const Entry& entry) const;
   std::string new_name(const ObjectKey& regarding);
 
@@ -110,11 +116,12 @@ class EventRecorder {
   const EventRecorderOptions options_;
   // state
   Entries entries_;
-  std::set<std::pair<base::SteadyTime, const EventKey*>> waiting_;  // by not_before
-  std::uint64_t clock_hand_ = 0;
+  std::multimap<base::SteadyTime, Item> waiting_;  // by not_before
+  std::map<std::uint64_t, Item> idle_;             // everything written, longest ago first
+  std::uint64_t settled_ = 0;
   net::Backoff backoff_;
   EventStatistics statistics_;
-  base::SteadyTimer wake_;  // never expires; cancelled to wake run()
+  base::SteadyTimer wake_;  // never expires; cancelled to wake the writers
   base::SteadyTime alarm_at_ = base::SteadyTime::max();
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

@@ -44,7 +44,10 @@ struct LeaderCallbacks {
 class LeaderElector {
  public:
   static constexpr double kAcquireJitter = 1.2;
+  // A record that claims a longer duration is believed for this long.
+  static constexpr std::chrono::seconds kMaxDuration{3600};
 
+  // The client should have no rate limit, or one of its own, so that other work cannot delay a renewal.
   // `events` may be null; else "became leader" and "stopped leading" are recorded on the lock objects.
   LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks,
                 EventRecorder* events);
@@ -75,6 +78,8 @@ class LeaderElector {
   base::Task<bool> try_acquire_or_renew(net::Deadline deadline);
   base::Task<base::Result<bool>> may_take(Watched& watched, net::Deadline deadline);
   LeaderRecord next_record(const Watched& watched) const;
+  bool held_by_another() const;
+  base::SteadyTime renew_by() const;
   void note_leader(const std::string& identity);
   void set_leading(bool leading);
 

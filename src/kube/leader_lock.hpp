@@ -12,7 +12,7 @@ namespace podid::kube {
 
 enum class LockObject { lease, endpoints };
 
-// One stored record with optimistic concurrency. Belongs to the client's thread.
+// One stored record with optimistic concurrency. Movable. Belongs to the client's thread.
 class LeaderLock {
  public:
   LeaderLock(Client& client, LockObject object, ObjectKey key);
@@ -27,13 +27,13 @@ class LeaderLock {
   ObjectRef reference() const;
 
  private:
-  json::value make_object() const;
-  void put(json::value& object, const LeaderRecord& record) const;
+  base::Result<std::optional<LeaderRecord>> record_of(const json::value& object) const;
+  void put(json::object& object, const LeaderRecord& record) const;
 
-  Client& client_;
-  const LockObject object_;
-  const ObjectKey key_;
-  std::optional<json::value> stored_;
+  Client* client_;
+  LockObject object_;
+  ObjectKey key_;
+  std::optional<json::value> stored_;  // as the server had it last
 };
 
 }  // namespace podid::kube

@@ -22,6 +22,9 @@ struct ReflectorOptions {
   std::string ns;  // empty: all namespaces
   std::string label_selector;
   std::string field_selector;
+  // 0: no pages, and the first list may be what the server has in its cache (resourceVersion=0), however old.
+  // That is the cheapest way for many clients with a small part each, such as the pods of one node; a large
+  // collection in one piece is not. With pages every list is a consistent read.
   std::uint32_t page_size = 500;
   // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not
   // come back at once.
@@ -59,9 +62,9 @@ struct ReflectorStatistics {
 // destructor.
 //
 // After a watch ends it is opened again from the last version seen (bookmarks advance it), so nothing is
-// missed; when the server no longer has that version (410) the collection is listed again. The first list
-// takes what the server has at hand (resourceVersion=0), later ones are never older than what was seen.
-// Failures are repeated with jittered back-off, for ever; last_error() says what is wrong meanwhile.
+// missed; when the server no longer has that version (410) the collection is listed again. No list is older
+// than what was seen. Failures are repeated with jittered back-off, for ever; last_error() says what is wrong
+// meanwhile.
 class Reflector {
  public:
   Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink);
@@ -82,10 +85,12 @@ class Reflector {
  private:
   base::Task<> run();
   base::Task<base::Result<>> list();
+  base::Result<> take_page(json::value& answer);
   base::Task<base::Result<>> watch();
+  base::Task<base::Result<>> read_watch(net::ResponseStream& stream, net::Deadline end);
   base::Result<> take(std::string_view piece, WatchDecoder& decoder);
   void heard();
-  void failed(base::Error error);
+  void failed(const base::Error& error);
 
   // constant
   Client& client_;

@@ -20,9 +20,9 @@ base::Error error_from_status(const json::value& status);
 // over the body.
 base::Error error_from_response(const net::Response& response, std::string_view request, base::WallTime now);
 
-// A Status with reason ResourceVersionTooLarge in its causes: the server has not seen that version yet.
+// The cause ResourceVersionTooLarge: the server has not seen that version yet.
 bool is_version_too_large(const base::Error& error);
-// A refusal because the namespace is being deleted: nothing can be created in it any more.
+// The cause NamespaceTerminating: the namespace is being deleted, nothing can be created in it any more.
 bool is_namespace_terminating(const base::Error& error);
 
 }  // namespace podid::kube

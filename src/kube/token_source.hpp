@@ -2,12 +2,17 @@
 // The bearer token of a ClusterConfig, kept current: mounted tokens are replaced by the kubelet while we run.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/secret.hpp"
 
 namespace podid::kube {
+
+// A token as it stands in a file or a kubeconfig, without the white space around it. `invalid` when it is
+// empty or cannot be sent in a header field; the message does not show it.
+base::Result<base::Secret> parse_token(std::string_view text);
 
 // Belongs to one thread. Reads a small mounted file on it, at most once a minute and after each refusal.
 class TokenSource {

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/event_recorder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/random.hpp"
+#include "base/time_text.hpp"
+#include "kube/status.hpp"
+
+namespace podid::kube {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+using base::Task;
+
+constexpr std::chrono::minutes kRetryDenied{1};
+constexpr std::size_t kMaxNameBytes = 253;
+
+// At most `bytes`, not cutting a character of UTF-8 in two.
+void truncate(std::string& text, std::size_t bytes) {
+  if (text.size() <= bytes) return;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  text.resize(bytes);
+}
+
+json::object reference_object(const ObjectRef& ref) {
+  json::object object{{"apiVersion", ref.api_version}, {"kind", ref.kind}, {"name", ref.key.name}};
+  if (!ref.key.ns.empty()) object["namespace"] = ref.key.ns;
+  if (!ref.uid.empty()) object["uid"] = ref.uid;
+  if (!ref.resource_version.empty()) object["resourceVersion"] = ref.resource_version;
+  return object;
+}
+
+// Events about cluster-scoped objects live in this namespace.
+std::string namespace_of_event(const ObjectKey& regarding) {
+  return regarding.ns.empty() ? "default" : regarding.ns;
+}
+
+// Worth repeating the same request to the same server soon, for whatever event it is.
+bool is_passing(const Error& error) {
+  return base::is_retryable(error) || error.kind == ErrorKind::unauthenticated;
+}
+
+}  // namespace
+
+EventRecorder::EventRecorder(Client& client, EventRecorderOptions options)
+    : client_(client),
+      options_(std::move(options)),
+      backoff_(options_.backoff, client.random()),
+      wake_(client.executor(), base::SteadyTime::max()),
+      tasks_(client.executor()) {}
+
+void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
+  if (n == 0) return;
+  truncate(key.message, kMaxMessageBytes);
+  statistics_.recorded += n;
+  auto found = entries_.find(key);
+  if (found == entries_.end()) {
+    if (!make_room(delivery)) {
+      statistics_.dropped += n;
+      return;
+    }
+    found = entries_.try_emplace(std::move(key)).first;
+    found->second.first = client_.clock().wall_now();
+    found->second.delivery = delivery;
+  } else if (!found->second.queued) {
+    idle_.erase(found->second.idle_since);
+  }
+  Entry& entry = found->second;
+  if (delivery == Delivery::counted) entry.delivery = delivery;
+  entry.count += n;
+  entry.last = client_.clock().wall_now();
+  if (!entry.queued) enqueue(found, std::max(entry.not_before, client_.clock().steady_now()));
+}
+
+bool EventRecorder::make_room(Delivery delivery) {
+  while (entries_.size() >= options_.max_events && !idle_.empty()) {
+    const auto oldest = idle_.begin();
+    entries_.erase(oldest->second);
+    idle_.erase(oldest);
+  }
+  return entries_.size() < options_.max_events || delivery == Delivery::counted;
+}
+
+void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
+  item->second.queued = true;
+  item->second.not_before = not_before;
+  waiting_.emplace(not_before, item);
+  wake_.cancel();
+}
+
+void EventRecorder::retire(Item item) {
+  item->second.queued = false;
+  item->second.idle_since = ++settled_;
+  idle_.emplace(settled_, item);
+}
+
+void EventRecorder::start() {
+  for (std::size_t i = 0; i < options_.writers; ++i) tasks_.spawn("event writer", run());
+}
+
+Task<> EventRecorder::stop(net::Deadline deadline) {
+  tasks_.stop();
+  co_await tasks_.join();
+  waiting_.clear();
+  std::vector<Item> unwritten;
+  for (auto item = entries_.begin(); item != entries_.end(); ++item) {
+    if (item->second.count > item->second.written_count) unwritten.push_back(item);
+  }
+  backoff_.reset();
+  for (const Item item : unwritten) {
+    while (true) {
+      const Result<> written = co_await write(item, deadline);
+      settle(item, written);
+      if (written || !is_passing(written.error())) break;
+      const auto delay = std::max<std::chrono::milliseconds>(
+          backoff_.next(), written.error().retry_after.value_or(std::chrono::seconds(0)));
+      if (net::deadline_in(delay) >= deadline) co_return;
+      co_await client_.clock().sleep_for(delay);
+    }
+  }
+}
+
+EventStatistics EventRecorder::statistics() const {
+  EventStatistics statistics = statistics_;
+  statistics.waiting = entries_.size() - idle_.size();
+  return statistics;
+}
+
+Task<> EventRecorder::run() {
+  while (true) {
+    const Item item = co_await next();
+    const Result<> written = co_await write(item, net::deadline_in(options_.request_timeout));
+    settle(item, written);
+    if (written || !is_passing(written.error())) {
+      backoff_.reset();
+      continue;
+    }
+    const std::chrono::milliseconds asked = written.error().retry_after.value_or(std::chrono::seconds(0));
+    co_await client_.clock().sleep_for(std::max(backoff_.next(), asked));
+  }
+}
+
+// The next event that may be written now, taken from the queue.
+Task<EventRecorder::Item> EventRecorder::next() {
+  while (true) {
+    const base::SteadyTime now = client_.clock().steady_now();
+    if (!waiting_.empty() && waiting_.begin()->first <= now) {
+      const Item item = waiting_.begin()->second;
+      waiting_.erase(waiting_.begin());
+      co_return item;
+    }
+    if (!waiting_.empty() && waiting_.begin()->first < alarm_at_) {
+      alarm_at_ = waiting_.begin()->first;
+      tasks_.spawn("event alarm", alarm(alarm_at_));
+    }
+    const auto [woken] = co_await wake_.async_wait(base::as_result);
+    static_cast<void>(woken);  // always operation_aborted: record() or alarm() woke us, or we are stopped
+  }
+}
+
+Task<> EventRecorder::alarm(base::SteadyTime when) {
+  co_await client_.clock().sleep_until(when);
+  alarm_at_ = base::SteadyTime::max();
+  wake_.cancel();
+}
+
+Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {
+  Entry& entry = item->second;
+  const std::uint64_t count = entry.count;
+  if (entry.name.empty()) entry.name = new_name(item->first.regarding.key);
+  Result<json::value> answer = co_await send(item, deadline);
+  if (!answer && entry.created && answer.error().kind == ErrorKind::not_found) {
+    entry.created = false;  // it has expired on the server
+    entry.name = new_name(item->first.regarding.key);
+    answer = co_await send(item, deadline);
+  } else if (!answer && !entry.created && answer.error().kind == ErrorKind::already_exists) {
+    entry.created = true;  // an earlier attempt reached the server although its answer did not reach us
+    answer = co_await send(item, deadline);
+  }
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  entry.created = true;
+  entry.written_count = count;
+  co_return Result<>();
+}
+
+Task<Result<json::value>> EventRecorder::send(Item item, net::Deadline deadline) {
+  const auto& [key, entry] = *item;
+  if (!entry.created) return client_.create(kEvents, event_object(key, entry), deadline);
+  Patch patch;
+  patch.body = json::object{{"count", entry.count}, {"lastTimestamp", base::format_rfc3339(entry.last)}};
+  return client_.patch(kEvents, {namespace_of_event(key.regarding.key), entry.name}, std::move(patch),
+                       deadline);
+}
+
+// What becomes of an event after an attempt to write it.
+void EventRecorder::settle(Item item, const Result<>& written) {
+  Entry& entry = item->second;
+  const base::SteadyTime now = client_.clock().steady_now();
+  if (written) {
+    ++statistics_.writes;
+    entry.not_before = now + options_.interval;
+    if (entry.count > entry.written_count) {
+      enqueue(item, entry.not_before);
+    } else {
+      retire(item);
+    }
+    return;
+  }
+  ++statistics_.failures;
+  const Error& error = written.error();
+  if (is_passing(error)) {
+    enqueue(item, now);
+  } else if (error.kind == ErrorKind::denied && entry.delivery == Delivery::counted &&
+             !is_namespace_terminating(error)) {
+    enqueue(item, now + kRetryDenied);
+  } else {
+    statistics_.rejected += entry.count - entry.written_count;
+    entries_.erase(item);
+  }
+}
+
+json::value EventRecorder::event_object(const EventKey& key, const Entry& entry) const {
+  json::object event{
+      {"apiVersion", "v1"},
+      {"kind", "Event"},
+      {"metadata", {{"name", entry.name}, {"namespace", namespace_of_event(key.regarding.key)}}},
+      {"involvedObject", reference_object(key.regarding)},
+      {"type", key.type == EventType::normal ? "Normal" : "Warning"},
+      {"reason", key.reason},
+      {"message", key.message},
+      {"count", entry.count},
+      {"firstTimestamp", base::format_rfc3339(entry.first)},
+      {"lastTimestamp", base::format_rfc3339(entry.last)},
+      {"reportingComponent", options_.component},
+      {"reportingInstance", options_.instance},
+  };
+  json::object source{{"component", options_.component}};
+  if (!options_.host.empty()) source["host"] = options_.host;
+  event["source"] = std::move(source);
+  if (!key.action.empty()) event["action"] = key.action;
+  if (key.related) event["related"] = reference_object(*key.related);
+  return event;
+}
+
+// "<object>.<hex>", unique by chance, a valid object name however long the object's own is.
+std::string EventRecorder::new_name(const ObjectKey& regarding) {
+  const std::string suffix = fmt::format(".{:016x}", client_.random().next());
+  std::string name = regarding.name.substr(0, kMaxNameBytes - suffix.size());
+  while (!name.empty() && (name.back() == '.' || name.back() == '-')) name.pop_back();
+  return name + suffix;
+}
+
+}  // namespace podid::kube

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/reflector.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/random.hpp"
+#include "kube/status.hpp"
+
+namespace podid::kube {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+using base::Task;
+
+// A watch that the server ends sooner and without having said anything is a failure: opening it again at once
+// would be a tight loop.
+constexpr std::chrono::seconds kShortestWatch{1};
+// After the time that we asked for, the server gets this long to end the watch itself.
+constexpr std::chrono::seconds kWatchGrace{30};
+constexpr double kWatchTimeoutStretch = 0.5;
+
+constexpr std::string_view kAnyVersion = "0";
+
+}  // namespace
+
+Reflector::Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink)
+    : client_(client),
+      options_(std::move(options)),
+      sink_(sink),
+      version_(options_.page_size == 0 ? kAnyVersion : ""),
+      backoff_(options_.backoff, client.random()),
+      tasks_(client.executor()) {}
+
+void Reflector::start() { tasks_.spawn(fmt::format("reflector of {}", options_.type.plural), run()); }
+
+Task<> Reflector::stop() {
+  tasks_.stop();
+  co_await tasks_.join();
+}
+
+Task<> Reflector::run() {
+  while (true) {
+    Result<> result;
+    if (must_list_) {
+      result = co_await list();
+    } else {
+      result = co_await watch();
+    }
+    if (result) continue;
+    failed(result.error());
+    const std::chrono::milliseconds asked = result.error().retry_after.value_or(std::chrono::seconds(0));
+    co_await client_.clock().sleep_for(std::max(backoff_.next(), asked));
+  }
+}
+
+Task<Result<>> Reflector::list() {
+  ListOptions page;
+  page.ns = options_.ns;
+  page.label_selector = options_.label_selector;
+  page.field_selector = options_.field_selector;
+  page.limit = options_.page_size;
+  page.resource_version = version_;
+  if (!version_.empty() && version_ != kAnyVersion) page.resource_version_match = "NotOlderThan";
+  sink_.list_begin();
+  std::string version;
+  do {
+    Result<json::value> answer =
+        co_await client_.list(options_.type, page, net::deadline_in(options_.request_timeout));
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    version = string_at(*answer, {"metadata", "resourceVersion"});
+    page.continue_token = string_at(*answer, {"metadata", "continue"});
+    page.resource_version.clear();  // the continue token carries it
+    page.resource_version_match.clear();
+    Result<> taken = take_page(*answer);
+    if (!taken) co_return taken;
+  } while (!page.continue_token.empty());
+  if (version.empty()) {
+    co_return base::fail(ErrorKind::invalid,
+                         fmt::format("the list of {} has no resourceVersion", options_.type.plural));
+  }
+  version_ = std::move(version);
+  must_list_ = false;
+  ++statistics_.lists;
+  heard();
+  sink_.list_end();
+  co_return Result<>();
+}
+
+Result<> Reflector::take_page(json::value& answer) {
+  json::object* list = answer.if_object();
+  json::value* items = list == nullptr ? nullptr : list->if_contains("items");
+  if (items != nullptr && items->is_null()) return {};  // how Go writes an empty list that was never filled
+  if (items == nullptr || !items->is_array()) {
+    return base::fail(ErrorKind::invalid, fmt::format("the list of {} has no items", options_.type.plural));
+  }
+  for (json::value& item : items->get_array()) sink_.list_item(std::move(item));
+  return {};
+}
+
+Task<Result<>> Reflector::watch() {
+  WatchOptions wanted;
+  wanted.ns = options_.ns;
+  wanted.label_selector = options_.label_selector;
+  wanted.field_selector = options_.field_selector;
+  wanted.resource_version = version_;
+  const double stretch = 1 + kWatchTimeoutStretch * client_.random().unit();
+  const std::chrono::seconds timeout(
+      static_cast<std::int64_t>(static_cast<double>(options_.watch_timeout.count()) * stretch));
+  wanted.timeout_seconds = static_cast<std::uint32_t>(timeout.count());
+
+  Result<net::ResponseStream> stream =
+      co_await client_.watch(options_.type, wanted, net::deadline_in(options_.request_timeout));
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  ++statistics_.watches;
+  heard();
+  const base::SteadyTime opened = client_.clock().steady_now();
+  const net::Deadline end = net::deadline_in(timeout + kWatchGrace);
+
+  Result<> result = co_await read_watch(*stream, end);
+  // Whatever ended it: a watch that worked for a while was no failure to reach the server.
+  if (client_.clock().steady_now() - opened >= kShortestWatch) backoff_.reset();
+  co_return result;
+}
+
+Task<Result<>> Reflector::read_watch(net::ResponseStream& stream, net::Deadline end) {
+  WatchDecoder decoder;
+  const base::SteadyTime opened = client_.clock().steady_now();
+  bool silent = true;
+  while (true) {
+    const net::Deadline deadline = std::min(end, net::deadline_in(options_.silence_limit));
+    Result<std::string> piece = co_await stream.read_some(deadline);
+    if (!piece) co_return std::unexpected(std::move(piece.error()));
+    if (piece->empty()) break;
+    silent = false;
+    heard();
+    Result<> taken = take(*piece, decoder);
+    if (!taken) co_return taken;
+  }
+  Result<> finished = decoder.finish();
+  if (finished && silent && client_.clock().steady_now() - opened < kShortestWatch) {
+    finished = base::fail(ErrorKind::unavailable, "the server ended the watch at once");
+  }
+  co_return finished;
+}
+
+Result<> Reflector::take(std::string_view piece, WatchDecoder& decoder) {
+  std::vector<WatchEvent> events;
+  Result<> decoded = decoder.feed(piece, events);
+  for (WatchEvent& event : events) {
+    const std::string_view version = string_at(event.object, {"metadata", "resourceVersion"});
+    if (!version.empty()) version_ = version;
+    if (event.type == WatchEvent::Type::bookmark) continue;
+    ++statistics_.watch_events;
+    sink_.watch_event(std::move(event));
+  }
+  if (!events.empty()) backoff_.reset();
+  return decoded;
+}
+
+void Reflector::heard() {
+  last_contact_ = client_.clock().steady_now();
+  last_error_.reset();
+}
+
+void Reflector::failed(const Error& error) {
+  ++statistics_.failures;
+  last_error_ = error;
+  if (error.kind == ErrorKind::gone || is_version_too_large(error)) {
+    // The server cannot go on from here: it has forgotten the version, or (restored from a backup) never had
+    // it.
+    version_.clear();
+    must_list_ = true;
+    ++statistics_.expired_versions;
+  } else if (error.kind == ErrorKind::invalid) {
+    must_list_ = true;  // something in the stream cannot be read: go around it
+  }
+}
+
+}  // namespace podid::kube
