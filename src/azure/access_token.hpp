@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/secret.hpp"
+#include "net/http.hpp"
 
 namespace podid::azure {
 
@@ -37,13 +38,26 @@ struct AccessToken {
 // ImdsClient and EntraClient: they set http_status for the former only.
 inline bool token_endpoint_answered(const base::Error& error) { return error.http_status != 0; }
 
+inline constexpr std::size_t kMaxTokenAnswerBytes = 256 * 1024;
+
 // The body of a 200 answer of either endpoint. Numbers may be JSON numbers or numeric strings; expires_on
 // also one of the date forms of azure-wire.md §1.2. Errors have the texts of nmi.md §10.4, with http_status
 // 200 unless the body was empty; tokens in a body that could not be read are blanked out.
 base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTime received_at);
 
+// Either endpoint's answer: a 200 is a token, everything else the legacy refresh error with the answer's
+// status, `code` (the AADSTS number of its description, else its "error" member) and retry_after. `url` is
+// the full URL asked.
+base::Result<AccessToken> read_token_response(const net::Response& response, std::string_view url, base::WallTime now);
+
+// An attempt that brought no answer, in aad-pod-identity's words.
+base::Error refresh_not_executed(base::Error cause);
+
 // expires_on's date forms and numbers, as Unix seconds; nothing for other text.
 std::optional<std::int64_t> parse_expires_on(std::string_view text);
+
+// The first "AADSTS" number in an error description, e.g. "AADSTS7000215", or "".
+std::string aadsts_code(std::string_view description);
 
 // `body` for an error text or a log: values of token members and everything that looks like a JWT blanked
 // out, at most 8 KiB, other characters unchanged.

@@ -19,17 +19,17 @@ struct ArmOptions {
   base::Duration attempt_timeout = std::chrono::seconds(60);
   int max_attempts = 4;  // of one request: after 408, 500, 502, 503, 504 and transport failures
   base::Duration first_retry = std::chrono::seconds(30);  // doubles; Retry-After wins
-  base::Duration default_poll_interval = std::chrono::seconds(5);
+  // Between polls without Retry-After: doubles from the first to the longest.
+  base::Duration first_poll = std::chrono::seconds(1);
+  base::Duration longest_poll = std::chrono::seconds(5);
   base::Duration operation_limit = std::chrono::minutes(15);
-  int max_failed_polls = 3;  // in a row
 };
 
 // One executor; any number of calls at once. References outlive it.
 class ArmClient {
  public:
   // `resource_manager` is Cloud::resource_manager_endpoint.
-  static base::Result<std::unique_ptr<ArmClient>> create(ArmOptions options,
-                                                         std::string_view resource_manager,
+  static base::Result<std::unique_ptr<ArmClient>> create(ArmOptions options, std::string_view resource_manager,
                                                          net::HttpClient& http, ArmTokenProvider& tokens,
                                                          base::Clock& clock, base::Random& random);
 
@@ -41,17 +41,27 @@ class ArmClient {
   base::Task<base::Result<>> patch(AzureResource resource, std::string body, base::SteadyTime deadline);
 
  private:
-  ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens,
-            base::Clock& clock, base::Random& random);
+  ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens, base::Clock& clock,
+            base::Random& random);
 
-  struct Call;
-  base::Task<base::Result<net::Response>> send(const Call& call, base::SteadyTime deadline);
-  base::Task<base::Result<net::Response>> send_with_token(const Call& call, base::SteadyTime deadline);
-  base::Task<base::Result<>> wait_for_operation(AzureResource resource, OperationStep step,
-                                                base::SteadyTime deadline);
-  base::Result<std::string> poll_target(const AzureResource& resource, const OperationStep& step) const;
+  struct Call {
+    AzureResource resource;  // whose throttling it falls under
+    Direction direction = Direction::read;
+    net::Url url;
+    std::string patch_body;  // empty: GET
+    bool poll = false;       // has a rate limit of its own and is not held back by the resource's
+  };
+
+  // The answer, whatever its status, after the retries that its status allows.
+  base::Task<base::Result<net::Response>> send(Call call, base::SteadyTime deadline);
+  // One request, one answer.
+  base::Task<base::Result<net::Response>> attempt(const Call& call, const base::Secret& token,
+                                                  base::SteadyTime deadline);
+  base::Task<base::Result<>> wait_for_operation(AzureResource resource, OperationStep step, base::SteadyTime deadline);
+  net::Url url_of(const AzureResource& resource) const;
+  base::Result<net::Url> poll_url(const AzureResource& resource, const OperationStep& step) const;
   base::Result<> check_throttle(const Call& call) const;
-  void note_answer(const Call& call, const net::Response& response);
+  void note_limits(const Call& call, const net::Response& response);
 
   ArmOptions options_;
   net::Url origin_;

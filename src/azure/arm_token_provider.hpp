@@ -31,6 +31,7 @@ class ArmTokenProvider {
 
  private:
   struct Flight;
+  class Landing;
   base::Task<base::Result<AccessToken>> request(base::SteadyTime deadline);
   bool is_fresh(const AccessToken& token) const;
 

@@ -51,8 +51,7 @@ struct OperationStep {
 // What the answer to a PATCH says. Call with 2xx answers only.
 OperationStep read_patch_answer(const net::Response& response, base::WallTime now);
 // What a poll's answer says; `previous` is the step that led to it. Call with 2xx answers only.
-OperationStep read_poll_answer(const net::Response& response, const OperationStep& previous,
-                               base::WallTime now);
+OperationStep read_poll_answer(const net::Response& response, const OperationStep& previous, base::WallTime now);
 
 // --- Throttling (azure-wire.md §3.6) ---
 struct ThrottleScope {
@@ -61,7 +60,7 @@ struct ThrottleScope {
 };
 // Whom a 429 concerns. At least one is true.
 ThrottleScope throttle_scope(const net::Response& response, const base::Error& error);
-// The lowest of the x-ms-ratelimit-remaining-subscription-... and -tenant-... counts, if any was sent.
+// The lowest of the counts that the answer gives for the subscription or tenant, if it gives any.
 std::optional<int> remaining_calls(const net::Headers& headers);
 
 }  // namespace podid::azure

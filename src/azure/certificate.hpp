@@ -38,6 +38,9 @@ class Certificate {
 };
 
 inline constexpr std::size_t kMaxCertificateBytes = 1 << 20;
+// A store may ask for any number of key derivation rounds; more than this in all would only hold up the
+// caller.
+inline constexpr long kMaxKeyDerivationRounds = 2'000'000;
 
 // A PKCS#12 store, protected in the old ways (RC2, 3DES, SHA-1: OpenSSL's legacy provider is loaded into a
 // library context of its own when needed) or the new ones (PBES2 with AES, SHA-256 MAC). Errors (`invalid`,
@@ -45,8 +48,11 @@ inline constexpr std::size_t kMaxCertificateBytes = 1 << 20;
 // than kMaxCertificateBytes; `unsupported` when the store needs the legacy provider and legacy.so is missing.
 base::Result<Certificate> load_pkcs12(std::string_view bytes, const base::Secret& password);
 
-// PEM: one private key (encrypted ones need the password) and its certificate, others as chain, in any order.
-base::Result<Certificate> load_pem(std::string_view text, const base::Secret& password);
+// PEM: one unencrypted private key and its certificate, further ones as chain, in any order. Errors as above.
+base::Result<Certificate> load_pem(std::string_view text);
+
+// PEM when `bytes` contain a PEM header, else PKCS#12.
+base::Result<Certificate> load_certificate(std::string_view bytes, const base::Secret& password);
 
 // `invalid` with the date when the certificate has expired or is not yet valid at `now`.
 base::Result<> check_validity(const Certificate& certificate, base::WallTime now);

@@ -28,7 +28,4 @@ base::Result<std::string> entra_form(const EntraTokenRequest& request, std::stri
 // POST of `form` to a token URL's target.
 net::Request entra_token_request(std::string form, std::string_view target);
 
-// The number of the first "AADSTS..." in an error description, e.g. "AADSTS7000215", or "".
-std::string aadsts_code(std::string_view description);
-
 }  // namespace podid::azure

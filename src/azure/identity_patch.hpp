@@ -25,8 +25,7 @@ struct IdentityPatch {
 // The steps that apply `change` to a resource in `state`, removals first; none when nothing would differ.
 // Identities that the change does not name are left alone and a system-assigned identity is never removed.
 // `unsupported` for a resource whose identity type is unknown.
-base::Result<std::vector<IdentityPatch>> plan_patches(const IdentityState& state,
-                                                      const IdentityChange& change);
+base::Result<std::vector<IdentityPatch>> plan_patches(const IdentityState& state, const IdentityChange& change);
 
 // The state after `patch`, as far as it is known without asking (client ids of added identities are empty).
 IdentityState apply(IdentityState state, const IdentityPatch& patch);

@@ -33,11 +33,10 @@ class ImdsClient {
   base::Task<base::Result<AccessToken>> token(ImdsTokenRequest request, base::SteadyTime deadline);
 
  private:
-  ImdsClient(ImdsOptions options, net::Url origin, net::HttpClient& http, base::Clock& clock,
-             base::Random& random);
+  ImdsClient(ImdsOptions options, net::Url origin, net::HttpClient& http, base::Clock& clock, base::Random& random);
 
   base::Task<base::Result<AccessToken>> attempt(const net::Request& request, base::SteadyTime deadline);
-  base::Duration wait_after(int attempt);
+  base::Duration wait_after(int attempts, std::optional<std::chrono::seconds> retry_after);
 
   ImdsOptions options_;
   net::Url origin_;

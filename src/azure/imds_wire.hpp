@@ -27,11 +27,6 @@ struct ImdsTokenRequest {
 // resource or more than one selector.
 base::Result<net::Request> imds_token_request(const ImdsTokenRequest& request);
 
-// A 200 is a token, everything else the legacy refresh error with the answer's status, `code` from its
-// "error" member and retry_after. `url` is the full URL asked, for the error text.
-base::Result<AccessToken> read_token_response(const net::Response& response, std::string_view url,
-                                              base::WallTime now);
-
 // Statuses after which the same request is sent again (nmi.md §10.1).
 bool is_imds_retry_status(int status);
 

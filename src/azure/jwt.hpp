@@ -14,8 +14,7 @@
 namespace podid::azure {
 
 // base64url(header).base64url(claims).base64url(signature). `key` is RSA. The header gets "alg".
-base::Result<std::string> sign_jwt(boost::json::object header, const boost::json::object& claims,
-                                   EVP_PKEY* key);
+base::Result<std::string> sign_jwt(boost::json::object header, const boost::json::object& claims, EVP_PKEY* key);
 
 struct Jwt {
   boost::json::object header;
@@ -31,7 +30,6 @@ bool verify_jwt(const Jwt& jwt, EVP_PKEY* key);
 // from `now` for kAssertionLifetime, with a fresh jti.
 inline constexpr std::chrono::hours kAssertionLifetime{24};
 base::Result<std::string> client_assertion(const Certificate& certificate, std::string_view client_id,
-                                           std::string_view audience, base::WallTime now,
-                                           base::Random& random);
+                                           std::string_view audience, base::WallTime now, base::Random& random);
 
 }  // namespace podid::azure

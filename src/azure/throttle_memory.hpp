@@ -16,10 +16,8 @@ enum class Direction { read, write };
 // that have ended are dropped on the next write, so it holds as many as are throttled now. Not thread-safe.
 class ThrottleMemory {
  public:
-  void block_resource(const AzureResource& resource, Direction direction, base::WallTime until,
-                      base::WallTime now);
-  void block_subscription(const AzureResource& resource, Direction direction, base::WallTime until,
-                          base::WallTime now);
+  void block_resource(const AzureResource& resource, Direction direction, base::WallTime until, base::WallTime now);
+  void block_subscription(const AzureResource& resource, Direction direction, base::WallTime until, base::WallTime now);
   // When calls for this resource may go on, if that is after `now`.
   std::optional<base::WallTime> blocked_until(const AzureResource& resource, Direction direction,
                                               base::WallTime now) const;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "azure/compute_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "azure/identity_patch.hpp"
+#include "base/text.hpp"
+
+namespace podid::azure {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+
+constexpr int kConflict = 409;
+constexpr int kMaxConflicts = 2;  // then three sends in all (mic.md §7.5)
+
+std::string_view word(ResourceKind kind) { return kind == ResourceKind::vm ? "vm" : "vmss"; }
+
+// Another writer was quicker: what we knew of the resource is out of date.
+bool is_conflict(const base::Error& error) {
+  return error.http_status == kConflict || error.code == "OperationPreempted";
+}
+
+// Lower case, each id once, in one of the lists.
+IdentityChange normalized(IdentityChange change) {
+  for (auto* list : {&change.add, &change.remove}) {
+    std::ranges::transform(*list, list->begin(), [](const std::string& id) { return base::to_lower(id); });
+    std::ranges::sort(*list);
+    list->erase(std::ranges::unique(*list).begin(), list->end());
+  }
+  std::erase_if(change.remove, [&](const std::string& id) { return std::ranges::binary_search(change.add, id); });
+  return change;
+}
+
+std::size_t size_of(const IdentityChange& change) { return change.add.size() + change.remove.size(); }
+
+// Takes `ids` out of the change and gives those that were in it.
+std::vector<std::string> take_out(IdentityChange& change, const std::vector<std::string>& ids) {
+  std::vector<std::string> taken;
+  for (const std::string& id : ids) {
+    if (std::erase(change.add, id) + std::erase(change.remove, id) != 0) taken.push_back(id);
+  }
+  return taken;
+}
+
+// Two changes of about half the size, which together are the given one.
+std::pair<IdentityChange, IdentityChange> halves(const IdentityChange& change) {
+  std::pair<IdentityChange, IdentityChange> both;
+  std::size_t position = 0;
+  const std::size_t middle = size_of(change) / 2;
+  const auto deal = [&](const std::vector<std::string>& ids, std::vector<std::string> IdentityChange::* list) {
+    for (const std::string& id : ids) ((position++ < middle ? both.first : both.second).*list).push_back(id);
+  };
+  deal(change.remove, &IdentityChange::remove);
+  deal(change.add, &IdentityChange::add);
+  return both;
+}
+
+}  // namespace
+
+// One update() from its first read to its last. Works off a list of partial changes, which begins as the whole change;
+// a refusal makes its part smaller (without the refused identities) or splits it.
+class ComputeClient::Update {
+ public:
+  Update(ComputeClient& client, AzureResource resource, IdentityChange change, base::SteadyTime deadline)
+      : client_(client), resource_(std::move(resource)), deadline_(deadline) {
+    parts_.push_back(normalized(std::move(change)));
+  }
+
+  base::Task<UpdateResult> run() {
+    while (!parts_.empty()) {
+      IdentityChange part = std::move(parts_.front());
+      parts_.pop_front();
+      if (part.empty()) continue;
+      const auto done = co_await attempt(part);
+      if (done) continue;
+      if (!result_.error) result_.error = done.error();
+      if (!plan_next(std::move(part), done.error())) break;
+      const base::Duration wait = done.error().retry_after.value_or(std::chrono::seconds(0));
+      co_await client_.clock_.sleep_for(std::max(wait, client_.options_.retry_interval));
+    }
+    if (result_.error) {
+      // Some of it may have been done: what counts is what is there.
+      result_.after.reset();
+      auto state = co_await client_.read(resource_, deadline_);
+      if (state) result_.after = std::move(*state);
+    }
+    co_return std::move(result_);
+  }
+
+ private:
+  // Reads and sends what is missing from `part`.
+  base::Task<base::Result<>> attempt(const IdentityChange& part) {
+    auto state = co_await client_.read(resource_, deadline_);
+    if (!state) co_return fail(state.error(), "failed to get identity resource");
+    const auto plan = plan_patches(*state, part);
+    if (!plan) co_return fail(plan.error(), resource_.name);
+    if (!plan->empty() && state->provisioning_state == "Deleting") {
+      co_return fail(
+          ErrorKind::gone,
+          resource_.kind == ResourceKind::vm
+              ? fmt::format("failed to update identities for {} in {}, vm is in 'Deleting' provisioning state",
+                            resource_.name, resource_.resource_group)
+              : fmt::format("failed to update identities for {} in {}, vmss is in Deleting provisioning state",
+                            resource_.name, resource_.resource_group));
+    }
+    for (const IdentityPatch& patch : *plan) {
+      const base::SteadyTime started = client_.clock_.steady_now();
+      const auto patched = co_await client_.arm_.patch(resource_, patch.body(), deadline_);
+      client_.report(resource_, "update", started, patched.has_value());
+      if (!patched) co_return std::unexpected(patched.error());
+      *state = apply(std::move(*state), patch);
+    }
+    result_.after = std::move(*state);
+    co_return base::Result<>();
+  }
+
+  // Puts what is still worth trying at the front of the list. False: nothing further makes sense.
+  bool plan_next(IdentityChange part, const base::Error& error) {
+    if (is_conflict(error)) {
+      if (++conflicts_ > kMaxConflicts) return false;
+      parts_.push_front(std::move(part));
+      return true;
+    }
+    if (!is_identity_error(error)) return false;
+    const std::vector<std::string> named = take_out(part, quoted_identity_ids(error.message));
+    for (const std::string& id : named) result_.refused.push_back({.id = id, .reason = error});
+    if (!named.empty()) {
+      if (part.empty()) return !parts_.empty();
+      if (++retries_ > client_.options_.max_retries) return false;
+      parts_.push_front(std::move(part));
+      return true;
+    }
+    if (size_of(part) == 1) {
+      const std::string& id = part.add.empty() ? part.remove.front() : part.add.front();
+      result_.refused.push_back({.id = id, .reason = error});
+      return !parts_.empty();
+    }
+    if (++bisections_ > client_.options_.max_bisection_steps) return false;
+    auto [first, second] = halves(part);
+    parts_.push_front(std::move(second));
+    parts_.push_front(std::move(first));
+    return true;
+  }
+
+  ComputeClient& client_;
+  AzureResource resource_;
+  base::SteadyTime deadline_;
+  std::deque<IdentityChange> parts_;
+  UpdateResult result_;
+  int conflicts_ = 0;
+  int retries_ = 0;
+  int bisections_ = 0;
+};
+
+ComputeClient::ComputeClient(ComputeOptions options, ArmClient& arm, base::Clock& clock)
+    : options_(std::move(options)), arm_(arm), clock_(clock) {}
+
+base::Task<base::Result<IdentityState>> ComputeClient::get(AzureResource resource, base::SteadyTime deadline) {
+  auto state = co_await read(std::move(resource), deadline);
+  co_return state;
+}
+
+base::Task<UpdateResult> ComputeClient::update(AzureResource resource, IdentityChange change,
+                                               base::SteadyTime deadline) {
+  Update update(*this, std::move(resource), std::move(change), deadline);
+  auto result = co_await update.run();
+  co_return result;
+}
+
+base::Task<base::Result<IdentityState>> ComputeClient::read(AzureResource resource, base::SteadyTime deadline) {
+  const base::SteadyTime started = clock_.steady_now();
+  const auto body = co_await arm_.get(resource, deadline);
+  report(resource, "get", started, body.has_value());
+  if (!body) co_return std::unexpected(body.error());
+  co_return parse_resource(*body);
+}
+
+void ComputeClient::report(const AzureResource& resource, std::string_view verb, base::SteadyTime started,
+                           bool ok) const {
+  if (!options_.on_operation) return;
+  options_.on_operation(fmt::format("{}_{}", word(resource.kind), verb), clock_.steady_now() - started, ok);
+}
+
+}  // namespace podid::azure

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "azure/json_fields.hpp"
+
+#include <boost/json/parse.hpp>
+
+namespace podid::azure {
+
+base::Result<boost::json::object> parse_object(std::string_view text) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(text, error);
+  if (error) return base::fail(base::ErrorKind::invalid, "not JSON: " + error.message());
+  if (!value.is_object()) return base::fail(base::ErrorKind::invalid, "not a JSON object");
+  return std::move(value.get_object());
+}
+
+std::string_view string_member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_string()) return {};
+  return value->get_string();
+}
+
+const boost::json::object* object_member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
+}  // namespace podid::azure
