@@ -52,8 +52,8 @@ std::string quoted(std::string_view text) {
 
 Read<ComputeTarget> to_target(ProviderId id) {
   if (!equal_ignoring_case(id.provider, kComputeProvider)) {
-    return std::unexpected(Invalid{
-        "", "expected a resource of " + std::string(kComputeProvider) + ", found " + quoted(id.provider)});
+    return std::unexpected(
+        Invalid{"", "expected a resource of " + std::string(kComputeProvider) + ", found " + quoted(id.provider)});
   }
   const ComputeKind kind =
       equal_ignoring_case(id.type, kScaleSets) ? ComputeKind::scale_set : ComputeKind::virtual_machine;
@@ -92,15 +92,14 @@ std::string resource_id_key(std::string_view id) { return ascii_lower(id); }
 Read<ProviderId> parse_provider_id(std::string_view id) {
   const auto parts = segments(id);
   for (std::size_t i = 0; i + 7 < parts.size(); ++i) {
-    if (!equal_ignoring_case(parts[i], "subscriptions") ||
-        !equal_ignoring_case(parts[i + 2], "resourceGroups") ||
+    if (!equal_ignoring_case(parts[i], "subscriptions") || !equal_ignoring_case(parts[i + 2], "resourceGroups") ||
         !equal_ignoring_case(parts[i + 4], "providers")) {
       continue;
     }
     ProviderId found{std::string(parts[i + 1]), std::string(parts[i + 3]), std::string(parts[i + 5]),
                      std::string(parts[i + 6]), std::string(parts[i + 7])};
-    if (found.subscription.empty() || found.resource_group.empty() || found.provider.empty() ||
-        found.type.empty() || found.name.empty()) {
+    if (found.subscription.empty() || found.resource_group.empty() || found.provider.empty() || found.type.empty() ||
+        found.name.empty()) {
       break;
     }
     return found;
@@ -120,8 +119,7 @@ std::string ComputeTarget::key() const {
 
 Read<ComputeTarget> compute_target(const Node& node, const ComputeDefaults& defaults) {
   if (node.provider_id.empty()) {
-    return ComputeTarget{ComputeKind::virtual_machine, defaults.subscription, defaults.resource_group,
-                         node.name};
+    return ComputeTarget{ComputeKind::virtual_machine, defaults.subscription, defaults.resource_group, node.name};
   }
   auto id = parse_provider_id(node.provider_id);
   if (!id) return std::unexpected(Invalid{"spec.providerID", std::move(id.error().problem)});

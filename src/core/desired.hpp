@@ -44,8 +44,7 @@ class AssignmentRules {
   // The assignments that the pod should have: at most one per identity name, in the order of their bindings.
   // Objects as they are created (status Created), named by the plain rule; plan() renames where a name is
   // taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
-  std::vector<AzureAssignedIdentity> desired_for(const Pod& pod,
-                                                 std::vector<AssignmentWarning>& warnings) const;
+  std::vector<AzureAssignedIdentity> desired_for(const Pod& pod, std::vector<AssignmentWarning>& warnings) const;
 
   // The label values of the pods whose assignments an identity takes part in.
   std::set<std::string> selectors_using(const ObjectKey& identity) const;

@@ -72,7 +72,6 @@ struct IdentityChanges {
 inline constexpr std::size_t kMostChangesPerPatch = 150;
 // The changes in PATCH-sized parts, each id in exactly one: removals first, then in order of the ids
 // (MIC-14).
-std::vector<IdentityChanges> in_batches(const IdentityChanges& changes,
-                                        std::size_t most = kMostChangesPerPatch);
+std::vector<IdentityChanges> in_batches(const IdentityChanges& changes, std::size_t most = kMostChangesPerPatch);
 
 }  // namespace podid::core

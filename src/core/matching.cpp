@@ -21,8 +21,7 @@ bool has_controller_mark(const Pod& pod) {
   constexpr std::array<std::string_view, 3> kLabels = {"app", "component", "app.kubernetes.io/component"};
   constexpr std::array<std::string_view, 2> kServiceAccounts = {"aad-pod-id-mic-service-account",
                                                                 "aad-pod-identity-mic"};
-  return std::ranges::any_of(kLabels,
-                             [&pod](auto key) { return value_or_empty(pod.labels, key) == "mic"; }) ||
+  return std::ranges::any_of(kLabels, [&pod](auto key) { return value_or_empty(pod.labels, key) == "mic"; }) ||
          std::ranges::find(kServiceAccounts, pod.service_account) != kServiceAccounts.end();
 }
 
@@ -32,8 +31,8 @@ bool selects(const AzureIdentityBinding& binding, const Pod& pod) {
   return !binding.selector.empty() && binding.selector == pod.binding_label();
 }
 
-bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace,
-                      std::string_view pod_namespace, bool namespaced_process) {
+bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace, std::string_view pod_namespace,
+                      bool namespaced_process) {
   if (!namespaced_process && !identity.namespaced()) return true;
   return identity.meta.ns == pod_namespace && binding_namespace == pod_namespace;
 }
@@ -47,8 +46,7 @@ bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException* cons
 }
 
 bool is_controller_pod(const Pod& pod, std::string_view mic_namespace) {
-  return equal_ignoring_case(pod.ns, mic_namespace) && pod.replica_set.starts_with("mic-") &&
-         has_controller_mark(pod);
+  return equal_ignoring_case(pod.ns, mic_namespace) && pod.replica_set.starts_with("mic-") && has_controller_mark(pod);
 }
 
 }  // namespace podid::core

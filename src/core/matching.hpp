@@ -15,8 +15,8 @@ bool selects(const AzureIdentityBinding& binding, const Pod& pod);
 
 // The namespace rule (mic.md §4.2 item 6, nmi.md §8.2): a namespaced process, or an identity annotated as
 // namespaced, needs everything in one namespace.
-bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace,
-                      std::string_view pod_namespace, bool namespaced_process);
+bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace, std::string_view pod_namespace,
+                      bool namespaced_process);
 
 // One label of one exception in the pod's own namespace is enough; values compare without regard to case
 // (api.md §5).

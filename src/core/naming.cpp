@@ -28,17 +28,14 @@ std::string hash_digits(std::string_view text) {
 // we add.
 std::string with_hash(std::string_view text, std::string_view digits, std::size_t longest) {
   text = text.substr(0, longest - digits.size() - 1);
-  while (!text.empty() && (text.back() == '.' || text.back() == '-' || text.back() == '_'))
-    text.remove_suffix(1);
+  while (!text.empty() && (text.back() == '.' || text.back() == '-' || text.back() == '_')) text.remove_suffix(1);
   std::string out(text);
   out += '-';
   out += digits;
   return out;
 }
 
-std::string plain_name(const AssignmentKey& key) {
-  return key.pod + "-" + key.pod_namespace + "-" + key.identity;
-}
+std::string plain_name(const AssignmentKey& key) { return key.pod + "-" + key.pod_namespace + "-" + key.identity; }
 
 }  // namespace
 
@@ -53,8 +50,7 @@ std::string assigned_identity_name(const AssignmentKey& key) {
 
 std::string hashed_assigned_identity_name(const AssignmentKey& key) {
   // No part can contain '/', so different parts never hash the same text.
-  return with_hash(plain_name(key), hash_digits(key.pod + "/" + key.pod_namespace + "/" + key.identity),
-                   kLongestName);
+  return with_hash(plain_name(key), hash_digits(key.pod + "/" + key.pod_namespace + "/" + key.identity), kLongestName);
 }
 
 bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key) {
@@ -62,9 +58,8 @@ bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key) 
   const std::size_t pod = key.pod.size();
   const std::size_t ns = key.pod_namespace.size();
   const bool plain = name.size() <= kLongestName && name.size() == pod + ns + key.identity.size() + 2 &&
-                     name.starts_with(key.pod) && name[pod] == '-' &&
-                     name.substr(pod + 1, ns) == key.pod_namespace && name[pod + 1 + ns] == '-' &&
-                     name.ends_with(key.identity);
+                     name.starts_with(key.pod) && name[pod] == '-' && name.substr(pod + 1, ns) == key.pod_namespace &&
+                     name[pod + 1 + ns] == '-' && name.ends_with(key.identity);
   return plain || name == hashed_assigned_identity_name(key);
 }
 
@@ -73,9 +68,12 @@ std::string node_label_value(std::string_view node_name) {
   return with_hash(node_name, hash_digits(node_name), kLongestLabelValue);
 }
 
+bool is_node_label_value(std::string_view value, std::string_view node_name) {
+  return node_name.size() <= kLongestLabelValue ? value == node_name : value == node_label_value(node_name);
+}
+
 std::string_view assignment_namespace(const AzureIdentity& identity, bool namespaced) {
-  return namespaced || identity.namespaced() ? std::string_view(identity.meta.ns)
-                                             : kDefaultAssignmentNamespace;
+  return namespaced || identity.namespaced() ? std::string_view(identity.meta.ns) : kDefaultAssignmentNamespace;
 }
 
 }  // namespace podid::core

@@ -11,15 +11,12 @@ namespace podid::core {
 
 inline constexpr std::string_view kBindingLabel = "aadpodidbinding";
 inline constexpr std::string_view kNodeNameLabel = "nodename";
-inline constexpr std::string_view kAssignedIdentityFinalizer =
-    "azureassignedidentity.finalizers.aadpodidentity.k8s.io";
+inline constexpr std::string_view kAssignedIdentityFinalizer = "azureassignedidentity.finalizers.aadpodidentity.k8s.io";
 inline constexpr std::string_view kBehaviorAnnotation = "aadpodidentity.k8s.io/Behavior";
 inline constexpr std::string_view kNamespacedBehavior = "namespaced";
 // Ours, beside aad-pod-identity's:
-inline constexpr std::string_view kObjectIdAnnotation =
-    "aadpodidentity.k8s.io/object-id";  // on an AzureIdentity
-inline constexpr std::string_view kPodUidAnnotation =
-    "aadpodidentity.k8s.io/pod-uid";  // on an assignment, MIC-27
+inline constexpr std::string_view kObjectIdAnnotation = "aadpodidentity.k8s.io/object-id";  // on an AzureIdentity
+inline constexpr std::string_view kPodUidAnnotation = "aadpodidentity.k8s.io/pod-uid";      // on an assignment, MIC-27
 inline constexpr std::string_view kComputeAnnotation =
     "aadpodidentity.k8s.io/compute-resource";  // ComputeTarget::key(), MIC-13
 
@@ -47,10 +44,10 @@ bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key);
 // Value of the label `nodename`: the node's name, or for names over 63 characters a prefix with a hash
 // (API-4). Writer and selector both use it.
 std::string node_label_value(std::string_view node_name);
+bool is_node_label_value(std::string_view value, std::string_view node_name);
 
 // Namespace of the assignment of an identity (api.md §4.1). `namespaced`: the process runs in namespaced
 // mode.
-std::string_view assignment_namespace(const AzureIdentity& identity [[clang::lifetimebound]],
-                                      bool namespaced);
+std::string_view assignment_namespace(const AzureIdentity& identity [[clang::lifetimebound]], bool namespaced);
 
 }  // namespace podid::core

@@ -17,7 +17,7 @@ namespace podid::core {
 enum class StepKind : std::uint8_t {
   create,    // POST `after`; attach; Assigned
   replace,   // PUT `after` over `before`; attach the new identity, detach the old one; Assigned
-  confirm,   // `before` is as desired but not yet Assigned: attach; Assigned. No write before Azure
+  confirm,   // the stored object is as desired, but not yet Assigned: attach; Assigned. Nothing to write before Azure
   remove,    // detach; Unassigned; delete `before`
   recreate,  // `before` is on its way out (Unassigned or being deleted): finish its removal, then as create
 };
@@ -26,7 +26,7 @@ struct Step {
   StepKind kind;
   AssignmentKey key;
   AzureAssignedIdentity before;  // the stored object; empty for create
-  AzureAssignedIdentity after;   // the object as it should be, status Created; empty for remove
+  AzureAssignedIdentity after;  // the object as it should be, status Created; empty for remove; for confirm as `before`
   bool operator==(const Step&) const = default;
 };
 
@@ -43,8 +43,7 @@ std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssign
                            const std::function<bool(const ObjectKey&)>& name_taken);
 
 // Steps for everything, sorted by key; within a key removals come first.
-std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored,
-                       std::span<const AzureAssignedIdentity> desired);
+std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored, std::span<const AzureAssignedIdentity> desired);
 
 // The resource ID (lower case) that a step wants on the node of `after` (of `before`, for confirm); nothing
 // for identities without Azure part.

@@ -19,8 +19,7 @@ struct Pod {
   std::string creation_timestamp;  // as ObjectMeta's: sorts by time as text
   std::string deletion_timestamp;  // empty: not being deleted
   StringMap labels;
-  std::string
-      replica_set;  // name of the first owner whose kind is ReplicaSet (without regard to case), else ""
+  std::string replica_set;  // name of the first owner whose kind is ReplicaSet (without regard to case), else ""
   std::string node_name;
   std::string service_account;
   bool host_network = false;

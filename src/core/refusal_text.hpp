@@ -24,7 +24,6 @@ struct LegacyRetry {
 
 // aad-pod-identity's own text for the same refusal (nmi.md §8, §9), to the byte; for an unspecific request
 // that only the namespace rule refuses, where it crashed, a text of ours (NMI-4).
-std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision,
-                                const LegacyRetry& retry);
+std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry);
 
 }  // namespace podid::core

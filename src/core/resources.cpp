@@ -9,8 +9,18 @@ bool AzureIdentity::namespaced() const {
   return value_or_empty(meta.annotations, kBehaviorAnnotation) == kNamespacedBehavior;
 }
 
-std::string_view AzureIdentity::object_id() const {
-  return value_or_empty(meta.annotations, kObjectIdAnnotation);
+std::string_view AzureIdentity::object_id() const { return value_or_empty(meta.annotations, kObjectIdAnnotation); }
+
+ObjectMeta copied_meta(const ObjectMeta& meta) {
+  ObjectMeta copy;
+  copy.name = meta.name;
+  copy.ns = meta.ns;
+  copy.uid = meta.uid;
+  copy.resource_version = meta.resource_version;
+  for (const auto key : {kBehaviorAnnotation, kObjectIdAnnotation}) {
+    if (const auto value = value_or_empty(meta.annotations, key); !value.empty()) copy.annotations.emplace(key, value);
+  }
+  return copy;
 }
 
 }  // namespace podid::core

@@ -54,8 +54,7 @@ struct AzureIdentityBinding {
   ObjectMeta meta;
   std::string azure_identity;  // a name in the binding's own namespace
   std::string selector;        // literal value of the pod's label
-  std::int64_t weight =
-      0;  // of several identities that fit a request the one with the higher weight is taken
+  std::int64_t weight = 0;     // of several identities that fit a request the one with the higher weight is taken
   std::int32_t available_replicas = 0;
   bool operator==(const AzureIdentityBinding&) const = default;
 };
@@ -80,6 +79,10 @@ struct AzureAssignedIdentity {
   std::int32_t available_replicas = 0;
   bool operator==(const AzureAssignedIdentity&) const = default;
 };
+
+// The metadata of a copy inside an assignment: name, namespace, uid, resourceVersion and the annotations that decisions
+// read (API-5).
+ObjectMeta copied_meta(const ObjectMeta& meta);
 
 struct AzurePodIdentityException {
   ObjectMeta meta;

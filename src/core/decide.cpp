@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/decide.hpp"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "core/ascii.hpp"
+#include "core/azure_ids.hpp"
+#include "core/decide_checks.hpp"
+#include "core/matching.hpp"
+#include "core/naming.hpp"
+
+namespace podid::core {
+namespace {
+
+bool fits(const IdentityRequest& request, const AzureIdentity& identity) {
+  const auto equals = [](std::string_view asked, std::string_view found) {
+    return !asked.empty() && equal_ignoring_case(asked, found);
+  };
+  return !request.specific() || equals(request.client_id, identity.client_id) ||
+         equals(request.resource_id, identity.resource_id) || equals(request.object_id, identity.object_id());
+}
+
+// The order of identities that all would do: higher weight first, then the identity's namespace and name (NMI-6).
+bool comes_before(const AzureIdentityBinding& binding_a, const AzureIdentity& a, const AzureIdentityBinding& binding_b,
+                  const AzureIdentity& b) {
+  if (binding_a.weight != binding_b.weight) return binding_a.weight > binding_b.weight;
+  return std::tie(a.meta.ns, a.meta.name, binding_a.meta.ns, binding_a.meta.name) <
+         std::tie(b.meta.ns, b.meta.name, binding_b.meta.ns, binding_b.meta.name);
+}
+
+Decision refuse(RefusalReason reason, Healing healing) {
+  Decision decision;
+  decision.reason = reason;
+  decision.healing = healing;
+  return decision;
+}
+
+// ---- standard mode ----
+
+// Why an assignment is not believed (NMI-27), or "".
+std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+  const ObjectMeta& meta = assigned.meta;
+  if (std::ranges::find(meta.finalizers, kAssignedIdentityFinalizer) == meta.finalizers.end()) {
+    return "it lacks the controller's finalizer";
+  }
+  if (!is_node_label_value(value_or_empty(meta.labels, kNodeNameLabel), assigned.node_name)) {
+    return "its label nodename does not name its node";
+  }
+  if (!input.node_name.empty() && assigned.node_name != input.node_name) return "it is for another node";
+  if (!is_assigned_identity_name(meta.name, key_of(assigned))) {
+    return "its name is not that of its pod and identity";
+  }
+  if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
+    return "it lies in a namespace where the controller writes none";
+  }
+  // Where the copy of the binding is missing (old objects), there is nothing to compare.
+  if (input.pod != nullptr && !assigned.binding.meta.name.empty() && !selects(assigned.binding, *input.pod)) {
+    return "its binding selects another label value than the pod carries now";
+  }
+  return {};
+}
+
+AssignmentVerdict judge(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+  if (!distrust(input, assigned).empty()) return AssignmentVerdict::untrusted;
+  if (!fits(input.request, assigned.identity)) return AssignmentVerdict::not_requested;
+  // The binding's namespace is not looked at: an identity is always of its binding's namespace.
+  if (!namespaces_allow(assigned.identity, input.pod_namespace, input.pod_namespace, input.namespaced)) {
+    return AssignmentVerdict::other_namespace;
+  }
+  if (assigned.status == kAssigned || assigned.status.empty()) return AssignmentVerdict::usable;
+  return assigned.status == kCreated ? AssignmentVerdict::created : AssignmentVerdict::leaving;
+}
+
+// Assignments without a status come first, as in aad-pod-identity.
+bool comes_before(const AzureAssignedIdentity& a, const AzureAssignedIdentity& b) {
+  if (a.status.empty() != b.status.empty()) return a.status.empty();
+  return comes_before(a.binding, a.identity, b.binding, b.identity);
+}
+
+// What the pod's assignments, all refused, say about the request.
+Decision refuse_assignments(const std::array<std::uint32_t, kAssignmentVerdicts>& seen, bool all_assigned) {
+  const auto any = [&seen](AssignmentVerdict verdict) { return seen[static_cast<std::size_t>(verdict)] != 0; };
+  if (any(AssignmentVerdict::created)) return refuse(RefusalReason::awaiting_assignment, Healing::waits);
+  if (any(AssignmentVerdict::other_namespace)) return refuse(RefusalReason::namespace_rule, Healing::settles);
+  if (any(AssignmentVerdict::leaving)) return refuse(RefusalReason::awaiting_creation, Healing::waits);
+  if (any(AssignmentVerdict::not_requested)) {
+    // While another assignment of the pod is under way, the one that was asked for may follow.
+    return refuse(RefusalReason::not_requested, all_assigned ? Healing::settles : Healing::waits);
+  }
+  if (any(AssignmentVerdict::untrusted)) return refuse(RefusalReason::untrusted_assignment, Healing::waits);
+  return refuse(RefusalReason::awaiting_creation, Healing::waits);
+}
+
+// With bindings and identities at hand: why the controller makes no assignment for the pod. None when it should.
+RefusalReason missing_rule(const DecisionInput& input) {
+  bool selected = false;
+  bool other_namespace = false;
+  for (const AzureIdentityBinding* binding : input.bindings) {
+    if (!selects(*binding, *input.pod)) continue;
+    selected = true;
+    for (const AzureIdentity* identity : input.identities) {
+      if (identity->meta.ns != binding->meta.ns || identity->meta.name != binding->azure_identity) continue;
+      if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) continue;
+      if (namespaces_allow(*identity, binding->meta.ns, input.pod_namespace, input.namespaced)) {
+        return RefusalReason::none;
+      }
+      other_namespace = true;
+    }
+  }
+  if (!selected) return RefusalReason::no_matching_binding;
+  return other_namespace ? RefusalReason::namespace_rule : RefusalReason::identity_missing;
+}
+
+Decision decide_standard(const DecisionInput& input, CheckList* checks) {
+  if (checks != nullptr && input.bindings_known && input.pod != nullptr) record_rules(input, *checks);
+  if (checks != nullptr && input.assigned.empty()) record_no_assignment(input, *checks);
+
+  const AzureAssignedIdentity* best = nullptr;
+  std::array<std::uint32_t, kAssignmentVerdicts> seen{};
+  bool created_seen = false;
+  bool all_assigned = true;
+  for (const AzureAssignedIdentity* assigned : input.assigned) {
+    const AssignmentVerdict verdict = judge(input, *assigned);
+    if (checks != nullptr) record_assignment(input, *assigned, verdict, distrust(input, *assigned), *checks);
+    ++seen[static_cast<std::size_t>(verdict)];
+    if (verdict != AssignmentVerdict::untrusted && assigned->status == kCreated) {
+      all_assigned = false;
+      created_seen = created_seen || verdict != AssignmentVerdict::not_requested;
+    }
+    if (verdict == AssignmentVerdict::usable && (best == nullptr || comes_before(*assigned, *best))) best = assigned;
+  }
+  if (best == nullptr) {
+    Decision decision = refuse_assignments(seen, all_assigned);
+    decision.created_seen = created_seen;
+    if (decision.reason == RefusalReason::awaiting_creation && input.bindings_known && input.pod != nullptr) {
+      if (const RefusalReason reason = missing_rule(input); reason != RefusalReason::none) {
+        decision.reason = reason;
+        decision.healing = Healing::none;
+      }
+    }
+    return decision;
+  }
+  Decision decision;
+  decision.identity = &best->identity;
+  decision.binding = best->binding.meta.name.empty() ? nullptr : &best->binding;
+  decision.assigned = best;
+  decision.created_seen = true;
+  decision.legacy_assignment = best->status.empty();
+  decision.candidates = seen[static_cast<std::size_t>(AssignmentVerdict::usable)];
+  return decision;
+}
+
+// ---- managed mode ----
+
+// The binding by which the pod may use the identity: of several the one with the highest weight, then by name.
+const AzureIdentityBinding* binding_for(const DecisionInput& input, const AzureIdentity& identity) {
+  const AzureIdentityBinding* best = nullptr;
+  for (const AzureIdentityBinding* binding : input.bindings) {
+    if (binding->meta.ns != input.pod_namespace || binding->azure_identity != identity.meta.name) continue;
+    if (!selects(*binding, *input.pod)) continue;
+    if (best == nullptr || comes_before(*binding, identity, *best, identity)) best = binding;
+  }
+  return best;
+}
+
+Decision decide_managed(const DecisionInput& input, CheckList* checks) {
+  if (checks != nullptr) record_rules(input, *checks);
+  Decision decision;
+  bool any_identity = false;
+  for (const AzureIdentity* identity : input.identities) {
+    if (identity->meta.ns != input.pod_namespace) continue;
+    const AzureIdentityBinding* binding = binding_for(input, *identity);
+    if (binding == nullptr) continue;
+    any_identity = true;
+    const bool fitting = fits(input.request, *identity);
+    if (checks != nullptr && input.request.specific()) record_request(input, *identity, fitting, *checks);
+    if (!fitting) continue;
+    ++decision.candidates;
+    if (decision.identity == nullptr || comes_before(*binding, *identity, *decision.binding, *decision.identity)) {
+      decision.identity = identity;
+      decision.binding = binding;
+    }
+  }
+  if (decision.granted()) return decision;
+  if (any_identity) return refuse(RefusalReason::not_requested, Healing::none);
+  const bool selected = std::ranges::any_of(input.bindings, [&input](const AzureIdentityBinding* binding) {
+    return binding->meta.ns == input.pod_namespace && selects(*binding, *input.pod);
+  });
+  return refuse(selected ? RefusalReason::identity_missing : RefusalReason::no_matching_binding, Healing::none);
+}
+
+Decision decide_in_mode(const DecisionInput& input, CheckList* checks) {
+  if (input.pod == nullptr) {
+    // A host process may ask for a pod by name (nmi.md §6): in standard mode its assignments answer.
+    if (checks != nullptr) record_pod_unknown(input, *checks);
+    if (input.mode == OperationMode::managed) return refuse(RefusalReason::pod_unknown, Healing::none);
+  } else {
+    if (checks != nullptr) record_label(input, *checks);
+    if (input.pod->binding_label().empty()) return refuse(RefusalReason::no_binding_label, Healing::none);
+  }
+  return input.mode == OperationMode::managed ? decide_managed(input, checks) : decide_standard(input, checks);
+}
+
+}  // namespace
+
+Decision decide(const DecisionInput& input, CheckList* checks) {
+  const Decision decision = decide_in_mode(input, checks);
+  if (checks != nullptr && decision.granted()) record_choice(input, decision, *checks);
+  return decision;
+}
+
+std::string_view to_string(RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::none:
+      return "none";
+    case RefusalReason::pod_unknown:
+      return "pod_unknown";
+    case RefusalReason::no_binding_label:
+      return "no_binding_label";
+    case RefusalReason::no_matching_binding:
+      return "no_matching_binding";
+    case RefusalReason::identity_missing:
+      return "identity_missing";
+    case RefusalReason::awaiting_creation:
+      return "awaiting_creation";
+    case RefusalReason::awaiting_assignment:
+      return "awaiting_assignment";
+    case RefusalReason::untrusted_assignment:
+      return "untrusted_assignment";
+    case RefusalReason::namespace_rule:
+      return "namespace_rule";
+    case RefusalReason::not_requested:
+      return "not_requested";
+  }
+  return "none";
+}
+
+std::string_view to_string(CheckId id) {
+  switch (id) {
+    case CheckId::pod_known:
+      return "pod_known";
+    case CheckId::binding_label:
+      return "binding_label";
+    case CheckId::binding_selects:
+      return "binding_selects";
+    case CheckId::identity_exists:
+      return "identity_exists";
+    case CheckId::assignment_exists:
+      return "assignment_exists";
+    case CheckId::assignment_trusted:
+      return "assignment_trusted";
+    case CheckId::namespace_rule:
+      return "namespace_rule";
+    case CheckId::identity_requested:
+      return "identity_requested";
+    case CheckId::assignment_status:
+      return "assignment_status";
+    case CheckId::choice:
+      return "choice";
+  }
+  return "choice";
+}
+
+std::string_view to_string(CheckOutcome outcome) {
+  switch (outcome) {
+    case CheckOutcome::passed:
+      return "passed";
+    case CheckOutcome::failed:
+      return "failed";
+    case CheckOutcome::skipped:
+      return "skipped";
+  }
+  return "skipped";
+}
+
+}  // namespace podid::core

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "core/azure_ids.hpp"
+
+namespace podid::core {
+namespace {
+
+// A stored object without a status was written by an old release and counts as Assigned.
+bool is_assigned(const AzureAssignedIdentity& stored) { return stored.status == kAssigned || stored.status.empty(); }
+
+bool is_leaving(const AzureAssignedIdentity& stored) { return stored.status == kUnassigned || stored.meta.deleting(); }
+
+// Of several stored objects of one key the one to keep: in the right namespace, validly named, the plain name first.
+const AzureAssignedIdentity* choose_partner(const AssignmentKey& key,
+                                            std::span<const AzureAssignedIdentity* const> stored,
+                                            const AzureAssignedIdentity& desired) {
+  const AzureAssignedIdentity* chosen = nullptr;
+  for (const AzureAssignedIdentity* candidate : stored) {
+    if (candidate->meta.ns != desired.meta.ns || !is_assigned_identity_name(candidate->meta.name, key)) continue;
+    if (chosen == nullptr || candidate->meta.name == desired.meta.name) chosen = candidate;
+  }
+  return chosen;
+}
+
+AzureAssignedIdentity named_for_creation(const AssignmentKey& key, const AzureAssignedIdentity& desired,
+                                         const std::function<bool(const ObjectKey&)>& name_taken) {
+  AzureAssignedIdentity made = desired;
+  if (name_taken(made.meta.key())) made.meta.name = hashed_assigned_identity_name(key);
+  return made;
+}
+
+// What a PUT over `stored` makes of it (resources_json.hpp, overwrite).
+AzureAssignedIdentity replaced(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired) {
+  AzureAssignedIdentity after = desired;
+  after.meta = stored.meta;
+  after.meta.labels = desired.meta.labels;
+  for (const auto& [key, value] : desired.meta.annotations) after.meta.annotations.insert_or_assign(key, value);
+  if (std::ranges::find(after.meta.finalizers, kAssignedIdentityFinalizer) == after.meta.finalizers.end()) {
+    after.meta.finalizers.emplace_back(kAssignedIdentityFinalizer);
+  }
+  return after;
+}
+
+std::optional<Step> step_for_partner(const AssignmentKey& key, const AzureAssignedIdentity& stored,
+                                     const AzureAssignedIdentity& desired) {
+  if (is_leaving(stored)) {
+    AzureAssignedIdentity after = desired;
+    after.meta.name = stored.meta.name;
+    return Step{StepKind::recreate, key, stored, std::move(after)};
+  }
+  if (!matches(stored, desired)) return Step{StepKind::replace, key, stored, replaced(stored, desired)};
+  if (!is_assigned(stored)) return Step{StepKind::confirm, key, stored, stored};
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool matches(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired) {
+  const auto same_object = [](const ObjectMeta& a, const ObjectMeta& b) {
+    return a.name == b.name && a.resource_version == b.resource_version;
+  };
+  const auto stored_uid = value_or_empty(stored.meta.annotations, kPodUidAnnotation);
+  const auto desired_uid = value_or_empty(desired.meta.annotations, kPodUidAnnotation);
+  return same_object(stored.identity.meta, desired.identity.meta) &&
+         same_object(stored.binding.meta, desired.binding.meta) && stored.pod == desired.pod &&
+         stored.pod_namespace == desired.pod_namespace && stored.node_name == desired.node_name &&
+         stored.meta.ns == desired.meta.ns &&
+         (stored_uid.empty() || desired_uid.empty() || stored_uid == desired_uid) &&
+         is_node_label_value(value_or_empty(stored.meta.labels, kNodeNameLabel), desired.node_name) &&
+         std::ranges::find(stored.meta.finalizers, kAssignedIdentityFinalizer) != stored.meta.finalizers.end() &&
+         is_assigned_identity_name(stored.meta.name, key_of(desired)) &&
+         stored.identity.type == desired.identity.type && stored.identity.client_id == desired.identity.client_id &&
+         stored.identity.resource_id == desired.identity.resource_id;
+}
+
+std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssignedIdentity* const> stored,
+                           const AzureAssignedIdentity* desired,
+                           const std::function<bool(const ObjectKey&)>& name_taken) {
+  std::vector<Step> steps;
+  const AzureAssignedIdentity* partner = desired == nullptr ? nullptr : choose_partner(key, stored, *desired);
+  for (const AzureAssignedIdentity* object : stored) {
+    if (object != partner) steps.push_back({StepKind::remove, key, *object, {}});
+  }
+  if (partner != nullptr) {
+    if (auto step = step_for_partner(key, *partner, *desired)) steps.push_back(*std::move(step));
+  } else if (desired != nullptr) {
+    steps.push_back({StepKind::create, key, {}, named_for_creation(key, *desired, name_taken)});
+  }
+  return steps;
+}
+
+std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored, std::span<const AzureAssignedIdentity> desired) {
+  struct Pair {
+    std::vector<const AzureAssignedIdentity*> stored;
+    const AzureAssignedIdentity* desired = nullptr;
+  };
+  std::map<AssignmentKey, Pair> pairs;
+  std::map<ObjectKey, AssignmentKey> owners;  // of names that are in use or about to be
+  for (const AzureAssignedIdentity& object : stored) {
+    const AssignmentKey key = key_of(object);
+    pairs[key].stored.push_back(&object);
+    owners.emplace(object.meta.key(), key);
+  }
+  for (const AzureAssignedIdentity& object : desired) pairs[key_of(object)].desired = &object;
+
+  std::vector<Step> steps;
+  for (auto& [key, pair] : pairs) {
+    std::ranges::sort(pair.stored, {}, [](const AzureAssignedIdentity* object) { return object->meta.key(); });
+    const auto name_taken = [&owners, &key](const ObjectKey& name) {
+      const auto owner = owners.find(name);
+      return owner != owners.end() && owner->second != key;
+    };
+    for (Step& step : plan_key(key, pair.stored, pair.desired, name_taken)) {
+      if (step.kind == StepKind::create) owners.emplace(step.after.meta.key(), key);
+      steps.push_back(std::move(step));
+    }
+  }
+  return steps;
+}
+
+std::optional<std::string> id_to_attach(const Step& step) {
+  if (step.kind == StepKind::remove || !step.after.identity.user_assigned()) return std::nullopt;
+  return resource_id_key(step.after.identity.resource_id);
+}
+
+std::optional<std::string> id_to_detach(const Step& step) {
+  if (step.kind == StepKind::create || step.kind == StepKind::confirm) return std::nullopt;
+  const AzureAssignedIdentity& before = step.before;
+  if (!before.identity.user_assigned() || before.status == kUnassigned) return std::nullopt;
+  if (!is_valid_identity_resource_id(before.identity.resource_id)) return std::nullopt;
+  return resource_id_key(before.identity.resource_id);
+}
+
+}  // namespace podid::core

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/refusal_text.hpp"
+
+#include <fmt/format.h>
+
+#include "core/decide_checks.hpp"
+#include "core/naming.hpp"
+#include "core/redact.hpp"
+
+namespace podid::core {
+namespace {
+
+std::string what_is_missing(const DecisionInput& input, const Decision& decision) {
+  const std::string pod = fmt::format("pod {} in namespace {}", input.pod_name, input.pod_namespace);
+  const std::string_view label = input.pod == nullptr ? std::string_view{} : input.pod->binding_label();
+  const std::string asked = input.request.specific() ? " with " + describe(input.request) : "";
+  switch (decision.reason) {
+    case RefusalReason::pod_unknown:
+      return pod + " is not known on this node";
+    case RefusalReason::no_binding_label:
+      return fmt::format("{} has no label {}, so no AzureIdentityBinding can select it", pod, kBindingLabel);
+    case RefusalReason::no_matching_binding:
+      return fmt::format("no AzureIdentityBinding has the selector {} of {} (label {})", label, pod, kBindingLabel);
+    case RefusalReason::identity_missing:
+      return fmt::format("the AzureIdentityBindings that select {} name no usable AzureIdentity", pod);
+    case RefusalReason::awaiting_creation:
+      return fmt::format("no AzureAssignedIdentity{} exists yet for {}", asked, pod);
+    case RefusalReason::awaiting_assignment:
+      return fmt::format("the AzureAssignedIdentity{} of {} is not yet Assigned", asked, pod);
+    case RefusalReason::untrusted_assignment:
+      return fmt::format("the AzureAssignedIdentity of {} is not as the controller writes it", pod);
+    case RefusalReason::namespace_rule:
+      return fmt::format("the AzureIdentity{} bound to {} lies in another namespace and may only be used there", asked,
+                         pod);
+    case RefusalReason::not_requested:
+      return fmt::format("no AzureIdentity{} is bound to {}, which has others", asked, pod);
+    case RefusalReason::none:
+      break;
+  }
+  return pod + " was not refused";
+}
+
+std::string legacy_no_match(const IdentityRequest& request) {
+  return fmt::format("no azure identity found for request clientID {}", redact(request.client_id));
+}
+
+std::string legacy_failed_after(const DecisionInput& input, std::string_view state, int attempts,
+                                int interval_seconds) {
+  return fmt::format(
+      "getting assigned identities for pod {}/{} in {} state failed after {} attempts, retry duration [{}]s, error: "
+      "<nil>. Check MIC pod logs for identity assignment errors",
+      input.pod_namespace, input.pod_name, state, attempts, interval_seconds);
+}
+
+}  // namespace
+
+std::string explain_command(std::string_view pod_namespace, std::string_view pod_name) {
+  return fmt::format("podid explain pod {} -n {}", pod_name, pod_namespace);
+}
+
+std::string refusal_description(const DecisionInput& input, const Decision& decision) {
+  return fmt::format("Identity not found: {}. To see why, run: {}", what_is_missing(input, decision),
+                     explain_command(input.pod_namespace, input.pod_name));
+}
+
+std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry) {
+  if (input.mode == OperationMode::managed) {
+    if (decision.reason != RefusalReason::pod_unknown) return legacy_no_match(input.request);
+    return fmt::format("failed to get pod {0}/{1}, error: pod {0}/{1} doesn't exist", input.pod_namespace,
+                       input.pod_name);
+  }
+  if (decision.reason == RefusalReason::namespace_rule) {
+    if (input.request.specific()) return legacy_no_match(input.request);
+    return fmt::format(
+        "no azure identity found for pod {}/{}: its identities lie in other namespaces, and namespaced mode or their "
+        "annotation {} restricts them to pods of their own",
+        input.pod_namespace, input.pod_name, kBehaviorAnnotation);
+  }
+  if (decision.created_seen) {
+    return legacy_failed_after(input, "ASSIGNED", retry.attempts_for_created + retry.attempts_for_assigned,
+                               retry.interval_seconds);
+  }
+  std::string text = legacy_failed_after(input, "CREATED", retry.attempts_for_created, retry.interval_seconds);
+  if (!input.request.specific()) return text;
+  return fmt::format("clientID in request: {}, {}", redact(input.request.client_id), text);
+}
+
+}  // namespace podid::core
