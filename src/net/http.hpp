@@ -40,14 +40,14 @@ class Headers {
 struct Request {
   std::string method = "GET";
   std::string target = "/";  // path and query as sent
-  Headers headers;           // Host and Content-Length are added by the client where absent
-  std::string body;
+  Headers headers{};         // Host and Content-Length are added by the client where absent
+  std::string body{};
 };
 
 struct Response {
   int status = 0;
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
 };
 
 // Retry-After as a delay: delta-seconds or an HTTP date relative to `now` (RFC 9110 §10.2.3); nothing for rubbish or
@@ -60,7 +60,7 @@ std::string_view reason_phrase(int status);
 // scheme://host[:port][/path][?query]; user info and fragments are refused.
 struct Url {
   bool tls = false;
-  std::string host;  // lower case; an IPv6 literal without its brackets
+  std::string host{};  // lower case; an IPv6 literal without its brackets
   std::uint16_t port = 80;
   std::string target = "/";  // path and query, at least "/"
 

@@ -15,8 +15,8 @@
 namespace podid::net {
 
 struct HttpClientOptions {
-  TlsClientOptions tls;
-  std::string user_agent;  // sent where a request has none
+  TlsClientOptions tls{};
+  std::string user_agent{};  // sent where a request has none
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};  // a pooled connection older than this is closed, not reused
   std::size_t max_idle_per_origin = 16;

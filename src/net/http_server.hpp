@@ -95,7 +95,7 @@ struct ListenOptions {
   std::string address = "127.0.0.1";  // an IP literal
   std::uint16_t port = 0;             // 0: chosen by the kernel
   bool reuse_port = false;            // SO_REUSEPORT: several servers, one per thread, share the port
-  TlsContext tls;                     // empty: plain
+  TlsContext tls{};                   // empty: plain
 };
 
 class ServerCore;

@@ -14,16 +14,16 @@ class context;
 namespace podid::net {
 
 struct TlsClientOptions {
-  std::string ca_pem;                  // empty: the system's trust store (SSL_CERT_FILE is honoured)
-  std::string client_certificate_pem;  // with client_key_pem, or both empty
-  base::Secret client_key_pem;
-  std::string server_name;            // empty: the URL's host
+  std::string ca_pem{};                  // empty: the system's trust store (SSL_CERT_FILE is honoured)
+  std::string client_certificate_pem{};  // with client_key_pem, or both empty
+  base::Secret client_key_pem{};
+  std::string server_name{};          // empty: the URL's host
   bool insecure_skip_verify = false;  // kubeconfig's insecure-skip-tls-verify
 };
 
 struct TlsServerOptions {
-  std::string certificate_chain_pem;
-  base::Secret key_pem;
+  std::string certificate_chain_pem{};
+  base::Secret key_pem{};
 };
 
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;

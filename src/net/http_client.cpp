@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+#include "net/client_connection.hpp"
+
+namespace podid::net {
+
+using base::ErrorKind;
+
+namespace {
+
+bool is_idempotent(std::string_view method) {  // RFC 9110 §9.2.2
+  constexpr std::array<std::string_view, 6> kMethods = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+  return std::ranges::find(kMethods, method) != kMethods.end();
+}
+
+bool announces_empty_body(std::string_view method) {  // RFC 9110 §8.6
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// The request's bytes. Refuses what would not arrive as the caller means it.
+base::Result<std::string> render(const Url& origin, const Request& request, const std::string& user_agent) {
+  const auto bad = [](std::string_view problem) {
+    return base::fail(ErrorKind::invalid, fmt::format("request {}", problem));
+  };
+  if (!is_field_name(request.method)) return bad("has a bad method");
+  const bool target_is_clean =
+      std::ranges::none_of(request.target, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+  if (request.target.empty() || !target_is_clean) return bad("has a bad target");
+  std::string bytes;
+  bytes.reserve(256 + request.target.size() + request.body.size());
+  bytes.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
+  const auto field = [&bytes](std::string_view name, std::string_view value) {
+    bytes.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!request.headers.find("Host")) field("Host", origin.authority());
+  for (const Header& header : request.headers) {
+    if (!is_field_name(header.name)) return bad("has a bad field name " + base::go_quote(header.name));
+    if (!is_field_value(header.value)) return bad("has a control character in field " + header.name);
+    // The framing follows from the body that is sent; a second opinion would be an attack or a mistake.
+    if (base::iequals(header.name, "Transfer-Encoding")) continue;
+    if (base::iequals(header.name, "Content-Length")) continue;
+    field(header.name, header.value);
+  }
+  if (!user_agent.empty() && !request.headers.find("User-Agent")) field("User-Agent", user_agent);
+  if (!request.body.empty() || announces_empty_body(request.method)) {
+    field("Content-Length", std::to_string(request.body.size()));
+  }
+  bytes.append("\r\n").append(request.body);
+  return bytes;
+}
+
+std::string pool_key(const Url& origin) {
+  return fmt::format("{}|{}|{}", origin.tls ? "https" : "http", origin.host, origin.port);
+}
+
+}  // namespace
+
+class HttpClient::Impl {
+ public:
+  Impl(base::Executor executor_, HttpClientOptions options_, TlsContext tls_)
+      : executor(executor_), options(std::move(options_)), tls(std::move(tls_)) {}
+
+  // A pooled connection that still stands, or nothing.
+  std::unique_ptr<ClientConnection> take_idle(const Url& origin) {
+    drop_old();
+    const auto at = idle.find(pool_key(origin));
+    while (at != idle.end() && !at->second.empty()) {
+      auto connection = std::move(at->second.back());  // the one used last: the others may grow old
+      at->second.pop_back();
+      if (!connection->is_stale()) return connection;
+    }
+    return nullptr;
+  }
+
+  void give_back(std::unique_ptr<ClientConnection> connection) {
+    const bool old_settings = connection->origin().tls && connection->tls() != tls;
+    if (!connection->is_reusable() || old_settings) return;
+    connection->idle_since = std::chrono::steady_clock::now();
+    auto& connections = idle[pool_key(connection->origin())];
+    if (connections.size() < options.max_idle_per_origin) connections.push_back(std::move(connection));
+    drop_old();
+  }
+
+  base::Task<base::Result<std::unique_ptr<ClientConnection>>> exchange(Url origin, const Request& request,
+                                                                       Deadline deadline);
+
+  base::Executor executor;
+  HttpClientOptions options;
+  TlsContext tls;
+  std::map<std::string, std::vector<std::unique_ptr<ClientConnection>>> idle;
+
+ private:
+  void drop_old() {
+    const auto oldest = std::chrono::steady_clock::now() - options.idle_timeout;
+    for (auto& [key, connections] : idle) {
+      std::erase_if(connections, [oldest](const auto& connection) { return connection->idle_since < oldest; });
+    }
+    std::erase_if(idle, [](const auto& entry) { return entry.second.empty(); });
+  }
+};
+
+base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::exchange(Url origin,
+                                                                                       const Request& request,
+                                                                                       Deadline deadline) {
+  const auto bytes = render(origin, request, options.user_agent);
+  if (!bytes) co_return std::unexpected(bytes.error());
+  const bool to_head_request = request.method == "HEAD";
+  auto connection = take_idle(origin);
+  while (true) {
+    const bool pooled = connection != nullptr;
+    if (!pooled) {
+      ConnectOptions connect{.tls = tls,
+                             .server_name = options.tls.server_name,
+                             .verify = !options.tls.insecure_skip_verify,
+                             .connect_timeout = options.connect_timeout};
+      auto fresh = co_await ClientConnection::connect(executor, origin, std::move(connect), deadline);
+      if (!fresh) co_return std::unexpected(std::move(fresh.error()));
+      connection = std::move(*fresh);
+    }
+    auto written = co_await connection->write(*bytes, deadline);
+    base::Result<> answered;
+    const bool worth_reading = written || written.error().kind == ErrorKind::unavailable;
+    if (worth_reading) answered = co_await connection->read_head(to_head_request, options.max_header_bytes, deadline);
+    if (worth_reading && answered) co_return connection;
+    base::Error failure = written ? std::move(answered.error()) : std::move(written.error());
+    const bool stale = pooled && !connection->got_some() && failure.kind == ErrorKind::unavailable;
+    if (!stale || !is_idempotent(request.method)) co_return std::unexpected(std::move(failure));
+    connection.reset();
+  }
+}
+
+class ResponseStream::Impl {
+ public:
+  Impl(std::shared_ptr<HttpClient::Impl> client_, std::unique_ptr<ClientConnection> connection_)
+      : client(std::move(client_)), connection(std::move(connection_)) {
+    const MessageHead& head = connection->head();
+    status = head.status;
+    for (const FieldView& field : head.fields) headers.add(field.name, field.value);
+    release_if_complete();
+  }
+
+  void release_if_complete() {
+    if (connection && connection->body_complete()) client->give_back(std::move(connection));
+  }
+
+  std::shared_ptr<HttpClient::Impl> client;
+  std::unique_ptr<ClientConnection> connection;  // until the body is complete or broken
+  int status = 0;
+  Headers headers;
+  std::optional<base::Error> failure;
+};
+
+ResponseStream::ResponseStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ResponseStream::ResponseStream(ResponseStream&&) noexcept = default;
+ResponseStream& ResponseStream::operator=(ResponseStream&&) noexcept = default;
+ResponseStream::~ResponseStream() = default;
+
+int ResponseStream::status() const { return impl_->status; }
+const Headers& ResponseStream::headers() const { return impl_->headers; }
+
+base::Task<base::Result<std::string>> ResponseStream::read_some(Deadline deadline) {
+  Impl& impl = *impl_;
+  if (impl.failure) co_return std::unexpected(*impl.failure);
+  if (!impl.connection) co_return std::string();
+  auto piece = co_await impl.connection->read_body_some(deadline);
+  if (piece) {
+    impl.release_if_complete();
+  } else {
+    impl.failure = piece.error();
+    impl.connection.reset();
+  }
+  co_return piece;
+}
+
+base::Task<base::Result<std::string>> ResponseStream::read_all(std::size_t max_bytes, Deadline deadline) {
+  std::string body;
+  while (true) {
+    auto piece = co_await read_some(deadline);
+    if (!piece) co_return std::unexpected(std::move(piece.error()));
+    if (piece->empty()) co_return body;
+    if (body.size() + piece->size() > max_bytes) {
+      co_return base::fail(ErrorKind::invalid, fmt::format("the answer's body is larger than {} bytes", max_bytes));
+    }
+    if (body.empty()) {
+      body = std::move(*piece);
+    } else {
+      body += *piece;
+    }
+  }
+}
+
+base::Result<std::unique_ptr<HttpClient>> HttpClient::create(base::Executor executor, HttpClientOptions options) {
+  auto tls = make_client_context(options.tls);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  auto impl = std::make_shared<Impl>(executor, std::move(options), std::move(*tls));
+  return std::unique_ptr<HttpClient>(new HttpClient(std::move(impl)));
+}
+
+HttpClient::HttpClient(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpClient::~HttpClient() { close_idle(); }
+
+base::Task<base::Result<Response>> HttpClient::send(Url origin, Request request, Deadline deadline) {
+  const std::size_t max_body_bytes = impl_->options.max_body_bytes;
+  auto stream = co_await open(std::move(origin), std::move(request), deadline);
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  auto body = co_await stream->read_all(max_body_bytes, deadline);
+  if (!body) co_return std::unexpected(std::move(body.error()));
+  co_return Response{.status = stream->status(), .headers = stream->headers(), .body = std::move(*body)};
+}
+
+base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request request, Deadline deadline) {
+  const auto impl = impl_;
+  auto connection = co_await impl->exchange(std::move(origin), request, deadline);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  co_return ResponseStream(std::make_unique<ResponseStream::Impl>(impl, std::move(*connection)));
+}
+
+base::Result<> HttpClient::replace_tls(const TlsClientOptions& tls) {
+  auto context = make_client_context(tls);
+  if (!context) return std::unexpected(std::move(context.error()));
+  impl_->options.tls = tls;
+  impl_->tls = std::move(*context);
+  close_idle();
+  return {};
+}
+
+void HttpClient::close_idle() { impl_->idle.clear(); }
+
+}  // namespace podid::net

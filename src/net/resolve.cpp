@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+namespace podid::net {
+
+namespace asio = base::asio;
+using asio::ip::tcp;
+using base::ErrorKind;
+
+namespace {
+
+using Resolver = asio::ip::basic_resolver<tcp, base::Executor>;
+
+// Outlives the caller: the system's resolver cannot be interrupted, so its answer may come after the deadline.
+struct Lookup {
+  explicit Lookup(base::Executor executor) : resolver(executor), ended(executor) {}
+  Resolver resolver;
+  base::SteadyTimer ended;  // expires at the deadline, cancelled when the answer is there
+  bool done = false;
+  boost::system::error_code error;
+  std::vector<tcp::endpoint> endpoints;
+};
+
+}  // namespace
+
+base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor executor, std::string host,
+                                                             std::uint16_t port, Deadline deadline) {
+  boost::system::error_code not_literal;
+  const auto address = asio::ip::make_address(host, not_literal);
+  if (!not_literal) co_return std::vector<tcp::endpoint>{{address, port}};
+
+  const auto lookup = std::make_shared<Lookup>(executor);
+  lookup->ended.expires_at(deadline);
+  lookup->resolver.async_resolve(host, std::to_string(port), Resolver::numeric_service,
+                                 [lookup](boost::system::error_code error, const Resolver::results_type& results) {
+                                   lookup->done = true;
+                                   lookup->error = error;
+                                   for (const auto& entry : results) lookup->endpoints.push_back(entry.endpoint());
+                                   lookup->ended.cancel();
+                                 });
+  const auto [ended] = co_await lookup->ended.async_wait(base::as_result);
+  if (!lookup->done) {
+    if (ended) co_return base::fail(ErrorKind::cancelled, "cancelled");
+    co_return base::fail(ErrorKind::timeout, fmt::format("cannot resolve {}: no answer in time", host));
+  }
+  if (lookup->error || lookup->endpoints.empty()) {
+    co_return base::fail(
+        ErrorKind::unavailable,
+        fmt::format("cannot resolve {}: {}", host, lookup->error ? lookup->error.message() : "it has no address"));
+  }
+  co_return std::move(lookup->endpoints);
+}
+
+}  // namespace podid::net

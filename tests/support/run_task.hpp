@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Coroutines from the body of a test: the test's thread runs the io_context until something has happened.
+#pragma once
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "base/async.hpp"
+
+namespace podid::test {
+
+// Only a test that is going to fail waits this long.
+inline constexpr std::chrono::seconds kNever{30};
+
+// Runs handlers until `happened()`. False when it did not within kNever.
+inline bool run_until(base::asio::io_context& io, const std::function<bool()>& happened) {
+  const auto give_up = std::chrono::steady_clock::now() + kNever;
+  while (!happened()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(50));
+  }
+  return true;
+}
+
+// Runs the task on the io_context to its end and returns what it returns. Throws when it does not end within kNever.
+template <class T>
+T run_task(base::asio::io_context& io, base::Task<T> task) {
+  std::optional<T> result;
+  std::exception_ptr failure;
+  base::asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown, T value) {
+    failure = thrown;
+    result.emplace(std::move(value));
+  });
+  if (!run_until(io, [&] { return result.has_value(); })) throw std::runtime_error("the task did not end");
+  if (failure) std::rethrow_exception(failure);
+  return std::move(*result);
+}
+
+inline void run_task(base::asio::io_context& io, base::Task<> task) {
+  bool done = false;
+  std::exception_ptr failure;
+  base::asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown) {
+    failure = thrown;
+    done = true;
+  });
+  if (!run_until(io, [&] { return done; })) throw std::runtime_error("the task did not end");
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace podid::test
