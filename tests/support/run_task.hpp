@@ -28,20 +28,7 @@ inline bool run_until(base::asio::io_context& io, const std::function<bool()>& h
   return true;
 }
 
-// Runs the task on the io_context to its end and returns what it returns. Throws when it does not end within kNever.
-template <class T>
-T run_task(base::asio::io_context& io, base::Task<T> task) {
-  std::optional<T> result;
-  std::exception_ptr failure;
-  base::asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown, T value) {
-    failure = thrown;
-    result.emplace(std::move(value));
-  });
-  if (!run_until(io, [&] { return result.has_value(); })) throw std::runtime_error("the task did not end");
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*result);
-}
-
+// Runs the task on the io_context to its end. Rethrows what it throws; throws when it does not end within kNever.
 inline void run_task(base::asio::io_context& io, base::Task<> task) {
   bool done = false;
   std::exception_ptr failure;
@@ -51,6 +38,22 @@ inline void run_task(base::asio::io_context& io, base::Task<> task) {
   });
   if (!run_until(io, [&] { return done; })) throw std::runtime_error("the task did not end");
   if (failure) std::rethrow_exception(failure);
+}
+
+namespace detail {
+template <class T>
+base::Task<> store_result(base::Task<T> task, std::optional<T>& result) {
+  T value = co_await std::move(task);
+  result.emplace(std::move(value));
+}
+}  // namespace detail
+
+// The same for a task with a result, which is returned.
+template <class T>
+T run_task(base::asio::io_context& io, base::Task<T> task) {
+  std::optional<T> result;
+  run_task(io, detail::store_result(std::move(task), result));
+  return std::move(*result);
 }
 
 }  // namespace podid::test
