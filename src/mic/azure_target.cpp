@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/azure_target.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace podid::mic {
+
+azure::AzureResource to_azure(const core::ComputeTarget& target) {
+  return {.subscription_id = target.subscription,
+          .resource_group = target.resource_group,
+          .kind = target.kind == core::ComputeKind::scale_set ? azure::ResourceKind::vmss : azure::ResourceKind::vm,
+          .name = target.name};
+}
+
+AzureTarget::AzureTarget(core::ComputeTarget target, TargetTiming timing)
+    : resource_(to_azure(target)), key_(target.key()), timing_(timing) {}
+
+void AzureTarget::wait_attached(const std::string& identity, const std::string& pod) { attach_[identity].insert(pod); }
+
+void AzureTarget::wait_absent(const std::string& identity, const std::string& pod) { detach_[identity].insert(pod); }
+
+void AzureTarget::forget(Waiting& waiting, const std::string& pod) {
+  for (auto at = waiting.begin(); at != waiting.end();) {
+    at->second.erase(pod);
+    at = at->second.empty() ? waiting.erase(at) : std::next(at);
+  }
+}
+
+void AzureTarget::forget_pod(const std::string& pod) {
+  forget(attach_, pod);
+  forget(detach_, pod);
+  if (in_round_) return;
+  // A refused identity that nobody waits for is not worth remembering.
+  std::erase_if(bad_, [this](const auto& bad) { return !attach_.contains(bad.first); });
+}
+
+bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) const {
+  return fresh(now) && known_->contains(identity) && !removing_.contains(identity);
+}
+
+bool AzureTarget::absent(std::string_view identity, base::SteadyTime now) const {
+  return fresh(now) && !known_->contains(identity) && !adding_.contains(identity);
+}
+
+bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) const {
+  const auto bad = bad_.find(identity);
+  return bad != bad_.end() && now < bad->second.until;
+}
+
+std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned) {
+  if (in_round_ || now < retry_at_) return std::nullopt;
+  Round round;
+  std::set<std::string, std::less<>> add;
+  for (const auto& [identity, pods] : attach_) {
+    if (!attached(identity, now) && !blocked(identity, now)) add.insert(identity);
+  }
+  if (now >= repair_at_) {
+    for (const std::string& identity : assigned()) {
+      if (!blocked(identity, now)) add.insert(identity);
+    }
+    round.repair = true;
+  }
+  std::set<std::string, std::less<>> remove;
+  const auto consider = [&](const std::string& identity) {
+    if (!absent(identity, now) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
+  };
+  for (const auto& [identity, pods] : detach_) consider(identity);
+  for (const std::string& identity : orphans_) consider(identity);
+  std::erase_if(orphans_, [&](const std::string& identity) { return !remove.contains(identity); });
+  if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
+  if (add.empty() && remove.empty()) return std::nullopt;
+
+  round.change.add.assign(add.begin(), add.end());
+  round.change.remove.assign(remove.begin(), remove.end());
+  in_round_ = true;
+  adding_ = std::move(add);
+  removing_ = std::move(remove);
+  return round;
+}
+
+RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now,
+                                    double spread) {
+  in_round_ = false;
+  adding_.clear();
+  removing_.clear();
+  last_change_failed_ = result.error.has_value();
+  learn(result, now);
+  // The repair comes somewhere in the last fifth of its interval, never later than the interval.
+  repair_at_ = now + std::chrono::duration_cast<base::Duration>(timing_.max_age * (1.0 - 0.2 * spread));
+
+  std::map<std::string, base::Error> failed;
+  for (const azure::RefusedIdentity& refused : result.refused) {
+    mark_bad(refused.id, now);
+    failed.insert_or_assign(refused.id, refused.reason);
+  }
+  bool all_explained = true;
+  for (const std::string& identity : round.change.add) {
+    if (attached(identity, now)) {
+      bad_.erase(identity);
+    } else if (result.error && !failed.contains(identity)) {
+      all_explained = false;
+      failed.insert_or_assign(identity, *result.error);
+    }
+  }
+  for (const std::string& identity : round.change.remove) {
+    if (absent(identity, now)) {
+      orphans_.erase(identity);
+    } else {
+      all_explained = false;
+    }
+  }
+  plan_retry(result, all_explained, now);
+
+  RoundOutcome outcome;
+  for (const auto& [identity, pods] : attach_) {
+    if (attached(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    const auto failure = failed.find(identity);
+    if (failure == failed.end()) continue;
+    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second});
+  }
+  for (const auto& [identity, pods] : detach_) {
+    if (absent(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
+  }
+  return outcome;
+}
+
+void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now) {
+  if (result.after) {
+    known_.emplace();
+    for (const auto& [identity, details] : result.after->user_assigned) known_->insert(identity);
+    known_at_ = now;
+  } else if (result.error && result.error->kind == base::ErrorKind::not_found) {
+    // The VM or scale set is gone, and with it all that was attached.
+    known_.emplace();
+    known_at_ = now;
+  } else {
+    known_.reset();
+  }
+}
+
+void AzureTarget::mark_bad(const std::string& identity, base::SteadyTime now) {
+  Bad& bad = bad_[identity];
+  bad.delay = std::clamp(bad.delay * 2, timing_.first_bad_delay, timing_.last_bad_delay);
+  bad.until = now + bad.delay;
+}
+
+void AzureTarget::plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now) {
+  if (!result.error || only_refusals) {
+    retry_at_ = base::SteadyTime::min();
+    retry_delay_ = base::Duration(0);
+    return;
+  }
+  retry_delay_ = std::clamp(retry_delay_ * 2, timing_.first_retry, timing_.last_retry);
+  base::Duration delay = retry_delay_;
+  if (result.error->retry_after) delay = std::max<base::Duration>(delay, *result.error->retry_after);
+  retry_at_ = now + delay;
+}
+
+std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kept) const {
+  std::set<std::string> pods;
+  for (const auto& [identity, waiting] : attach_) {
+    if (attached(identity, now)) pods.insert(waiting.begin(), waiting.end());
+  }
+  for (const auto& [identity, waiting] : detach_) {
+    if (absent(identity, now) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
+  }
+  return pods;
+}
+
+std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, bool repairs) const {
+  if (in_round_) return std::nullopt;
+  std::optional<base::SteadyTime> next;
+  const auto consider = [&next](base::SteadyTime when) { next = next ? std::min(*next, when) : when; };
+  for (const auto& [identity, pods] : attach_) {
+    const auto bad = bad_.find(identity);
+    consider(bad == bad_.end() ? now : bad->second.until);
+  }
+  if (!detach_.empty() || !orphans_.empty()) consider(now);
+  if (repairs) consider(repair_at_);
+  if (next) next = std::max(*next, retry_at_);
+  return next;
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// One VM or scale set: what is known of its identities, who waits for which change, and what to ask of Azure next. Pure:
+// no I/O, time is an argument.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "azure/azure_resource.hpp"
+#include "azure/compute_client.hpp"
+#include "base/clock.hpp"
+#include "core/azure_ids.hpp"
+
+namespace podid::mic {
+
+struct TargetTiming {
+  base::Duration max_age;  // knowledge older than this is asked for again; also the period of the repair (mic.md §9)
+  base::Duration first_retry;
+  base::Duration last_retry;
+  base::Duration first_bad_delay;  // of a single identity that Azure refused (MIC-16)
+  base::Duration last_bad_delay;
+};
+
+// One request's worth of work.
+struct Round {
+  azure::IdentityChange change;
+  bool repair = false;  // also asks for what is assigned already (mic.md §9)
+};
+
+// What a round has brought.
+struct RoundOutcome {
+  std::set<std::string> settled_pods;  // whose wait is over
+  struct Refusal {
+    std::string pod;
+    std::string identity;
+    base::Error reason;
+  };
+  std::vector<Refusal> refusals;  // pods whose identity could not be attached in this round
+};
+
+// Identities are in lower case. Not thread-safe.
+class AzureTarget {
+ public:
+  AzureTarget(core::ComputeTarget target, TargetTiming timing);
+
+  const azure::AzureResource& resource() const { return resource_; }
+  const std::string& key() const { return key_; }
+
+  // Replaced as a whole each time the pod is planned.
+  void wait_attached(const std::string& identity, const std::string& pod);
+  void wait_absent(const std::string& identity, const std::string& pod);
+  void forget_pod(const std::string& pod);
+  // To be taken off although no assignment is left that waits for it.
+  void take_off(const std::string& identity) { orphans_.insert(identity); }
+
+  bool attached(std::string_view identity, base::SteadyTime now) const;
+  bool absent(std::string_view identity, base::SteadyTime now) const;
+  bool last_change_failed() const { return last_change_failed_; }
+
+  // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
+  using Kept = std::function<bool(const std::string& identity)>;
+  using Assigned = std::function<std::set<std::string>()>;
+  // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
+  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned);
+  // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
+  RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
+
+  // Pods whose waits are over without any request, because of what is known or kept.
+  std::set<std::string> settled(base::SteadyTime now, const Kept& kept) const;
+  // When begin_round should be called again; nothing while a round is under way or there is nothing to do.
+  std::optional<base::SteadyTime> next_time(base::SteadyTime now, bool repairs) const;
+
+  bool in_round() const { return in_round_; }
+  bool unused() const { return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty(); }
+  std::size_t bad_identities() const { return bad_.size(); }
+  bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
+  void set_first_repair(base::SteadyTime when) { repair_at_ = when; }
+
+ private:
+  struct Bad {
+    base::SteadyTime until;
+    base::Duration delay;
+  };
+  using Waiting = std::map<std::string, std::set<std::string>, std::less<>>;  // identity → pods
+
+  bool fresh(base::SteadyTime now) const { return known_ && now - known_at_ <= timing_.max_age; }
+  bool blocked(const std::string& identity, base::SteadyTime now) const;
+  void learn(const azure::UpdateResult& result, base::SteadyTime now);
+  void mark_bad(const std::string& identity, base::SteadyTime now);
+  void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
+  static void forget(Waiting& waiting, const std::string& pod);
+
+  // constant
+  const azure::AzureResource resource_;
+  const std::string key_;
+  const TargetTiming timing_;
+  // waits
+  Waiting attach_;
+  Waiting detach_;
+  std::set<std::string> orphans_;
+  // knowledge
+  std::optional<std::set<std::string, std::less<>>> known_;
+  base::SteadyTime known_at_{};
+  bool last_change_failed_ = false;
+  std::map<std::string, Bad, std::less<>> bad_;
+  // the round under way
+  bool in_round_ = false;
+  std::set<std::string, std::less<>> adding_;
+  std::set<std::string, std::less<>> removing_;
+  // timing
+  base::SteadyTime retry_at_ = base::SteadyTime::min();
+  base::Duration retry_delay_{0};
+  base::SteadyTime repair_at_ = base::SteadyTime::min();
+};
+
+azure::AzureResource to_azure(const core::ComputeTarget& target);
+
+}  // namespace podid::mic

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The controller's events, word for word (mic.md §8, MIC-23). Pure.
+#pragma once
+#include <string_view>
+
+#include "base/error.hpp"
+#include "core/resources.hpp"
+#include "kube/event_recorder.hpp"
+
+namespace podid::mic {
+
+inline constexpr std::string_view kEventComponent = "aadpodidentity.k8s.io";
+
+kube::EventKey create_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
+kube::EventKey replace_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
+kube::EventKey apply_failed(const core::AzureAssignedIdentity& assigned, std::string_view error);
+// `after_failure`: the last change of the VM or scale set failed in part, but this identity is attached. The wording differs.
+kube::EventKey applied(const core::AzureAssignedIdentity& assigned, bool after_failure);
+kube::EventKey assign_failed(const core::AzureAssignedIdentity& assigned, bool after_failure, const base::Error& error);
+kube::EventKey unassign_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
+// Of an assignment whose node has gone.
+kube::EventKey removed_from_node(const core::AzureAssignedIdentity& assigned);
+kube::EventKey remove_from_node_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
+
+}  // namespace podid::mic

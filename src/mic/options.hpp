@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the controller can be told, as a value: the flags of mic.md §1, the environment, and ours.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace podid::mic {
+
+struct LeaderElectionOptions {
+  std::string instance;  // identity in the lock; empty: the host name
+  std::string ns = "default";
+  std::string name = "aad-pod-identity-mic";
+  base::Duration lease_duration = std::chrono::seconds(15);
+};
+
+struct MicOptions {
+  std::string kubeconfig;    // empty: in-cluster
+  std::string cloud_config;  // azure.json; empty: environment variables
+  std::string ns;            // MIC_POD_NAMESPACE, required
+  bool force_namespaced = false;
+  bool keep_identity_for_finished_pods = false;  // MIC-21
+  base::Duration sync_retry_duration = std::chrono::hours(1);
+
+  LeaderElectionOptions leader_election;
+
+  std::string http_probe_port = "8080";  // "0": chosen by the kernel
+  std::string prometheus_port = "8888";
+  std::string listen_address = "0.0.0.0";  // of both
+
+  std::int64_t create_delete_batch = 20;  // API writes in flight per VM or scale set
+  std::optional<double> client_qps;       // API requests a second; unset: the API server's own fairness decides (MIC-6)
+  std::int64_t max_parallel_arm = 16;     // MIC-25
+
+  std::vector<std::string> immutable_user_msis;  // client ids or resource ids, as given
+  std::int64_t update_user_msi_max_retry = 2;
+  base::Duration update_user_msi_retry_interval = std::chrono::seconds(1);
+  base::Duration identity_assignment_reconcile_interval = std::chrono::minutes(3);
+
+  bool enable_type_upgrade = true;
+  std::string config_map_name = "aad-pod-identity-config";
+  std::string type_upgrade_status_key = "type-upgrade-status";
+
+  std::string custom_user_agent;
+  base::log::Format log_format = base::log::Format::text;
+  int verbosity = 0;
+};
+
+// Checks what the flags' types cannot: intervals, batch sizes, port numbers (MIC-30). The error names the flag, its value
+// and what is allowed.
+base::Result<> validate(const MicOptions& options);
+
+}  // namespace podid::mic

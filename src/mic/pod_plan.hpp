@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to do for one pod now: core's steps, held back where Azure has to come first. Pure: reading the same state twice
+// gives the same plan, and a plan that has been carried out gives an empty one.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/identity_usage.hpp"
+#include "core/resources.hpp"
+#include "mic/claims.hpp"
+#include "mic/node_directory.hpp"
+#include "mic/release.hpp"
+
+namespace podid::mic {
+
+// What is known about identities on VMs and scale sets. "Attached" and "absent" are both false while it is not known, or
+// while a change of that very identity is under way.
+class AzureView {
+ public:
+  virtual ~AzureView() = default;
+  virtual bool attached(std::string_view target, std::string_view identity) const = 0;
+  virtual bool absent(std::string_view target, std::string_view identity) const = 0;
+  // Whether the last change of the target had an error.
+  virtual bool last_change_failed(std::string_view target) const = 0;
+};
+
+enum class ActionKind {
+  create,   // POST `wanted`
+  replace,  // PUT `wanted` over `stored`
+  assign,   // status Assigned; the annotation of pending detachments as in `wanted`
+  settle,   // that annotation alone
+  remove,   // delete `stored`; nothing of it is left on Azure
+};
+
+struct Action {
+  ActionKind kind;
+  std::shared_ptr<const core::AzureAssignedIdentity> stored;  // null for create
+  core::AzureAssignedIdentity wanted;                         // empty for remove
+  bool node_gone = false;                                     // of a removal: the node is no more (mic.md §5.3)
+  bool after_failure = false;                                 // of assign: see AzureView::last_change_failed
+};
+
+// The pod's plan goes on when the identity is attached to (is off) the target.
+struct Wait {
+  enum class For { attached, absent };
+  For what;
+  core::ComputeTarget target;
+  std::string identity;  // lower case
+};
+
+// An assignment that cannot be carried out as things are.
+struct Problem {
+  std::shared_ptr<const core::AzureAssignedIdentity> stored;
+  std::string text;
+};
+
+struct PodPlan {
+  std::vector<Action> actions;  // in this order
+  std::vector<Wait> waits;
+  std::vector<Problem> problems;
+};
+
+struct PlanInputs {
+  const NodeDirectory& nodes;
+  const Claims& claims;
+  const core::ImmutableIdentities& immutable;
+  const AzureView& azure;
+  // Whether an assignment with another key (core::AssignmentKey) has that name.
+  std::function<bool(const core::ObjectKey&, const core::AssignmentKey&)> name_taken;
+};
+
+// `desired` and `stored` are all of one pod. The pod's claims are already those of `desired`.
+PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssignedIdentity>& desired,
+                 const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
+
+// What the pod wants on Azure: the type 0 assignments of `desired` whose node exists.
+std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired);
+
+// Whether the identity may stay or must stay: nothing has to be taken off.
+bool is_kept(const Claims& claims, const core::ImmutableIdentities& immutable, const Release& release,
+             std::string_view source);
+
+}  // namespace podid::mic
