@@ -45,7 +45,7 @@ struct Layout {
   std::string pod_namespace(std::string_view kube_namespace, std::string_view pod) const;
   // Every namespace of this lab starts with it, and no other lab's does.
   std::string namespace_prefix() const;
-  std::string file(std::string_view name) const { return directory + "/" + std::string(name); }
+  std::string file(std::string_view relative) const { return directory + "/" + std::string(relative); }
   const NodeLayout* find_node(std::string_view node) const;
   // The content of /etc/hosts for every process of the lab.
   std::string hosts_file() const;

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pod that asks for tokens without pause, and tells which identities it was given.
+
+As a program (inside the pod): pod_load.py CLIENT_SECONDS; prints a line per answer, ends on SIGTERM or after the time.
+"""
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+MOST_SECONDS = 120
+PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
+
+
+class PodLoad:
+    """One request after the other from inside the pod, each on a new connection."""
+
+    def __init__(self, lab: Any, pod: str, namespace: str = "default"):
+        self.process = subprocess.Popen(lab.exec_command(pod, sys.executable, __file__, str(MOST_SECONDS), namespace=namespace),
+                                        stdout=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+
+    def wait_for_progress(self, answers: int = 20) -> None:
+        """Until that many more requests were answered with a token."""
+        while answers > 0:
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError("the load in the pod ended early")
+            self.lines.append(line)
+            answers -= line.startswith("token ")
+
+    def finish(self) -> dict[str, Any]:
+        """{"tokens": {client ID: answers}, "failures": {what: how often}}"""
+        self.process.send_signal(signal.SIGTERM)
+        rest, _ = self.process.communicate(timeout=30)
+        self.lines += rest.splitlines()
+        words = [line.split(maxsplit=1) for line in self.lines]
+        return {"tokens": dict(Counter(value.strip() for kind, value in words if kind == "token")),
+                "failures": dict(Counter(value.strip() for kind, value in words if kind == "failed"))}
+
+
+def ask() -> str:
+    try:
+        connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
+        connection.request("GET", PATH, headers={"Metadata": "true"})
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return f"failed {type(error).__name__}"
+    if answer.status != 200:
+        return f"failed status-{answer.status}"
+    payload = json.loads(body)["access_token"].split(".")[1]
+    return "token " + json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["appid"]
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end = time.monotonic() + float(sys.argv[1])
+    while time.monotonic() < end:
+        line = ask()
+        print(line, flush=True)
+        if line.startswith("failed"):
+            time.sleep(0.005)  # a refused connection costs nothing: do not fill the pipe while the NMI restarts
+
+
+if __name__ == "__main__":
+    main()
