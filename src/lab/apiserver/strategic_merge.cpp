@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/apiserver/strategic_merge.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <vector>
+
+#include "lab/apiserver/json_tools.hpp"
+
+namespace podid::lab::apiserver {
+namespace {
+
+constexpr std::string_view kDirective = "$patch";
+constexpr std::string_view kRetainKeys = "$retainKeys";
+constexpr std::string_view kElementOrder = "$setElementOrder/";
+constexpr std::string_view kDeletePrimitive = "$deleteFromPrimitiveList/";
+
+// How a list merges: objects by their member `key`, or plain values as a set where the key is empty.
+struct ListRule {
+  std::string_view kind;  // "*": every kind
+  std::string_view path;  // without indices
+  std::string_view key;
+};
+
+// From the patchStrategy and patchMergeKey tags of k8s.io/api.
+constexpr std::array kRules = {
+    ListRule{"*", "metadata.finalizers", ""},
+    ListRule{"*", "metadata.ownerReferences", "uid"},
+    ListRule{"Namespace", "status.conditions", "type"},
+    ListRule{"Node", "spec.podCIDRs", ""},
+    ListRule{"Node", "status.addresses", "type"},
+    ListRule{"Node", "status.conditions", "type"},
+    ListRule{"Pod", "spec.containers", "name"},
+    ListRule{"Pod", "spec.containers.env", "name"},
+    ListRule{"Pod", "spec.containers.ports", "containerPort"},
+    ListRule{"Pod", "spec.containers.volumeMounts", "mountPath"},
+    ListRule{"Pod", "spec.hostAliases", "ip"},
+    ListRule{"Pod", "spec.imagePullSecrets", "name"},
+    ListRule{"Pod", "spec.initContainers", "name"},
+    ListRule{"Pod", "spec.initContainers.env", "name"},
+    ListRule{"Pod", "spec.initContainers.ports", "containerPort"},
+    ListRule{"Pod", "spec.initContainers.volumeMounts", "mountPath"},
+    ListRule{"Pod", "spec.topologySpreadConstraints", "topologyKey"},
+    ListRule{"Pod", "spec.volumes", "name"},
+    ListRule{"Pod", "status.conditions", "type"},
+    ListRule{"Pod", "status.podIPs", "ip"},
+    ListRule{"ServiceAccount", "secrets", "name"},
+};
+
+const ListRule* rule_of(std::string_view kind, std::string_view path) {
+  if (kind.empty()) return nullptr;
+  const auto* found = std::ranges::find_if(
+      kRules, [&](const ListRule& r) { return (r.kind == "*" || r.kind == kind) && r.path == path; });
+  return found == kRules.end() ? nullptr : found;
+}
+
+std::string joined(std::string_view path, std::string_view name) {
+  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
+
+json::value* find_item(json::array& list, std::string_view key, const json::value& wanted) {
+  for (json::value& item : list) {
+    const json::value& identity = key.empty() || !item.is_object() ? item : [&]() -> const json::value& {
+      static const json::value null;
+      const json::value* found = item.get_object().if_contains(key);
+      return found == nullptr ? null : *found;
+    }();
+    if (same_json(identity, wanted)) return &item;
+  }
+  return nullptr;
+}
+
+// The member of `item` that identifies it (itself where the list holds plain values).
+const json::value* identity_of(const json::value& item, std::string_view key) {
+  return key.empty() ? &item : find_path(item, {key});
+}
+
+// The items named by `order` in that order; an item that only the server has keeps its place behind its predecessor.
+json::array in_order(const json::array& list, std::string_view key, const json::array& order) {
+  const auto position = [&](const json::value& item) {
+    const json::value* identity = identity_of(item, key);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const json::value* wanted = identity_of(order[i], key);
+      if (identity != nullptr && wanted != nullptr && same_json(*identity, *wanted)) return i;
+    }
+    return order.size();
+  };
+  std::vector<const json::value*> ordered;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (const json::value& item : list) {
+      if (position(item) == i) ordered.push_back(&item);
+    }
+  }
+  const json::value* before = nullptr;
+  for (const json::value& item : list) {
+    if (position(item) == order.size()) {
+      const auto after = before == nullptr ? ordered.begin() : std::ranges::find(ordered, before) + 1;
+      ordered.insert(after, &item);
+    }
+    before = &item;
+  }
+  json::array out;
+  for (const json::value* item : ordered) out.push_back(*item);
+  return out;
+}
+
+class Merger {
+ public:
+  // `directives`: whether null removes and members that start with '$' steer, as in a patch; else plain merging.
+  Merger(std::string_view kind, bool directives) : kind_(kind), directives_(directives) {}
+
+  Answer<> merge(json::object& target, const json::object& patch, const std::string& path) const {
+    if (directives_) {
+      if (const json::value* directive = patch.if_contains(kDirective)) {
+        if (*directive == "replace") {
+          target = patch;
+          erase_member(target, kDirective);
+          return {};
+        }
+        if (*directive == "delete") {
+          target.clear();
+          return {};
+        }
+        if (*directive != "merge") return std::unexpected(unknown_directive(*directive));
+      }
+      retain_keys(target, patch);
+    }
+    for (const auto& change : patch) {
+      const std::string_view name = change.key();
+      if (directives_ && name.starts_with('$')) continue;
+      if (directives_ && change.value().is_null()) {
+        erase_member(target, name);
+        continue;
+      }
+      auto merged = merge_member(target, name, change.value(), joined(path, name));
+      if (!merged) return merged;
+    }
+    return directives_ ? apply_list_directives(target, patch, path) : Answer<>{};
+  }
+
+ private:
+  static ApiStatus unknown_directive(const json::value& directive) {
+    return bad_request(fmt::format("unknown patch type: {}", shown_value(directive)));
+  }
+
+  static void retain_keys(json::object& target, const json::object& patch) {
+    const json::value* keep = patch.if_contains(kRetainKeys);
+    if (keep == nullptr || !keep->is_array()) return;
+    std::vector<std::string> drop;
+    for (const auto& member : target) {
+      if (std::ranges::find(keep->get_array(), json::value(member.key())) == keep->get_array().end()) {
+        drop.emplace_back(member.key());
+      }
+    }
+    for (const std::string& name : drop) erase_member(target, name);
+  }
+
+  Answer<> merge_member(json::object& target, std::string_view name, const json::value& change,
+                        const std::string& path) const {
+    json::value& member = target[name];
+    if (change.is_object()) {
+      if (!member.is_object()) member.emplace_object();
+      return merge(member.get_object(), change.get_object(), path);
+    }
+    const ListRule* rule = change.is_array() ? rule_of(kind_, path) : nullptr;
+    if (rule == nullptr) {
+      member = change;
+      return {};
+    }
+    if (!member.is_array()) member.emplace_array();
+    return merge_list(member.get_array(), change.get_array(), rule->key, path);
+  }
+
+  Answer<> merge_list(json::array& target, const json::array& patch, std::string_view key,
+                      const std::string& path) const {
+    if (directives_ && has_replace(patch)) {
+      target.clear();
+      for (const json::value& item : patch) {
+        if (item.is_object() && item.get_object().contains(kDirective)) continue;
+        target.push_back(item);
+      }
+      return {};
+    }
+    for (const json::value& item : patch) {
+      if (key.empty()) {
+        if (find_item(target, key, item) == nullptr) target.push_back(item);
+        continue;
+      }
+      const json::value* identity = identity_of(item, key);
+      if (identity == nullptr) {
+        return std::unexpected(
+            bad_request(fmt::format("map: {} does not contain declared merge key: {}", json::serialize(item), key)));
+      }
+      auto merged = merge_item(target, item.get_object(), key, *identity, path);
+      if (!merged) return merged;
+    }
+    return {};
+  }
+
+  Answer<> merge_item(json::array& target, const json::object& item, std::string_view key, const json::value& identity,
+                      const std::string& path) const {
+    json::value* existing = find_item(target, key, identity);
+    const json::value* directive = directives_ ? item.if_contains(kDirective) : nullptr;
+    if (directive != nullptr && *directive == "delete") {
+      if (existing != nullptr) target.erase(target.begin() + (existing - target.data()));
+      return {};
+    }
+    if (existing == nullptr) {
+      target.emplace_back(json::object{});
+      existing = &target.back();
+    }
+    return merge(existing->get_object(), item, path);
+  }
+
+  static bool has_replace(const json::array& patch) {
+    return std::ranges::any_of(patch, [](const json::value& item) {
+      const json::value* directive = find_path(item, {kDirective});
+      return directive != nullptr && *directive == "replace";
+    });
+  }
+
+  Answer<> apply_list_directives(json::object& target, const json::object& patch, const std::string& path) const {
+    for (const auto& change : patch) {
+      const std::string_view name = change.key();
+      if (!change.value().is_array()) continue;
+      const json::array& values = change.value().get_array();
+      if (name.starts_with(kDeletePrimitive)) {
+        json::value* list = target.if_contains(name.substr(kDeletePrimitive.size()));
+        if (list == nullptr || !list->is_array()) continue;
+        for (const json::value& value : values) {
+          json::array& items = list->get_array();
+          if (json::value* item = find_item(items, "", value)) items.erase(items.begin() + (item - items.data()));
+        }
+      } else if (name.starts_with(kElementOrder)) {
+        const std::string_view list_name = name.substr(kElementOrder.size());
+        json::value* list = target.if_contains(list_name);
+        const ListRule* rule = rule_of(kind_, joined(path, list_name));
+        if (list == nullptr || !list->is_array() || rule == nullptr) continue;
+        *list = in_order(list->get_array(), rule->key, values);
+      }
+    }
+    return {};
+  }
+
+  std::string_view kind_;
+  bool directives_;
+};
+
+Answer<json::value> merged(const Merger& merger, json::value document, const json::value& change) {
+  if (!change.is_object()) return std::unexpected(bad_request("a patch is an object"));
+  if (!document.is_object()) document.emplace_object();
+  auto done = merger.merge(document.get_object(), change.get_object(), "");
+  if (!done) return std::unexpected(std::move(done.error()));
+  return document;
+}
+
+}  // namespace
+
+Answer<json::value> apply_strategic_merge(std::string_view kind, json::value document, const json::value& patch) {
+  return merged(Merger(kind, true), std::move(document), patch);
+}
+
+Answer<json::value> apply_configuration(std::string_view kind, json::value document, const json::value& applied) {
+  return merged(Merger(kind, false), std::move(document), applied);
+}
+
+}  // namespace podid::lab::apiserver
