@@ -11,6 +11,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -26,21 +27,28 @@ class PodLoad:
         self.process = subprocess.Popen(lab.exec_command(pod, sys.executable, __file__, str(MOST_SECONDS), namespace=namespace),
                                         stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
+        self.changed = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
-    def wait_for_progress(self, answers: int = 20) -> None:
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line)
+                self.changed.notify_all()
+
+    def wait_for_progress(self, answers: int = 20, patience: float = 60) -> None:
         """Until that many more requests were answered with a token."""
-        while answers > 0:
-            line = self.process.stdout.readline()
-            if not line:
-                raise RuntimeError("the load in the pod ended early")
-            self.lines.append(line)
-            answers -= line.startswith("token ")
+        with self.changed:
+            start = len(self.lines)
+            if not self.changed.wait_for(lambda: sum(line.startswith("token ") for line in self.lines[start:]) >= answers, patience):
+                raise RuntimeError(f"no {answers} tokens within {patience} s; last answers: {self.lines[-5:]}")
 
     def finish(self) -> dict[str, Any]:
         """{"tokens": {client ID: answers}, "failures": {what: how often}}"""
         self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=30)
-        self.lines += rest.splitlines()
+        self.process.wait(timeout=30)
+        self.reader.join(timeout=30)
         words = [line.split(maxsplit=1) for line in self.lines]
         return {"tokens": dict(Counter(value.strip() for kind, value in words if kind == "token")),
                 "failures": dict(Counter(value.strip() for kind, value in words if kind == "failed"))}
