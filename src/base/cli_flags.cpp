@@ -70,13 +70,13 @@ void FlagSet::add(std::string name, std::string& target, std::string help) {
 
 void FlagSet::add(std::string name, std::int64_t& target, std::string help, std::int64_t minimum,
                   std::int64_t maximum) {
-  add_flag({std::move(name), "number", std::to_string(target), std::move(help),
-            integer_store(target, minimum, maximum)});
+  add_flag(
+      {std::move(name), "number", std::to_string(target), std::move(help), integer_store(target, minimum, maximum)});
 }
 
 void FlagSet::add(std::string name, int& target, std::string help, int minimum, int maximum) {
-  add_flag({std::move(name), "number", std::to_string(target), std::move(help),
-            integer_store(target, minimum, maximum)});
+  add_flag(
+      {std::move(name), "number", std::to_string(target), std::move(help), integer_store(target, minimum, maximum)});
 }
 
 void FlagSet::add(std::string name, double& target, std::string help, double minimum) {
@@ -119,11 +119,15 @@ void FlagSet::add(std::string name, std::vector<std::string>& target, std::strin
 
 void FlagSet::add_port(std::string name, std::uint16_t& target, std::string help) {
   add_flag({std::move(name), "port", std::to_string(target), std::move(help),
-            integer_store<std::uint16_t>(target, 1, 65535)});
+            [&target](std::string_view text) -> std::optional<std::string> {
+              const auto value = parse_number<std::uint16_t>(text);
+              if (!value || *value == 0) return "must be a whole number from 1 to 65535";
+              target = *value;
+              return std::nullopt;
+            }});
 }
 
-void FlagSet::add_choice(std::string name, std::string& target, std::vector<std::string> allowed,
-                         std::string help) {
+void FlagSet::add_choice(std::string name, std::string& target, std::vector<std::string> allowed, std::string help) {
   help += fmt::format(" ({})", fmt::join(allowed, ", "));
   std::string default_text = target;
   add_flag({std::move(name), "text", std::move(default_text), std::move(help),
@@ -158,8 +162,7 @@ std::optional<int> FlagSet::parse(int argc, const char* const* argv, std::ostrea
   return parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), out, err);
 }
 
-std::optional<int> FlagSet::parse(const std::vector<std::string>& arguments, std::ostream& out,
-                                  std::ostream& err) {
+std::optional<int> FlagSet::parse(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   constexpr int kUsageError = 2;
   given_.clear();
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -199,8 +202,7 @@ std::optional<int> FlagSet::parse(const std::vector<std::string>& arguments, std
       return kUsageError;
     }
     if (const auto problem = flag->store(*value)) {
-      err << program_ << ": flag --" << name << ": bad value " << go_quote(*value) << ": " << *problem
-          << "\n";
+      err << program_ << ": flag --" << name << ": bad value " << go_quote(*value) << ": " << *problem << "\n";
       return kUsageError;
     }
     given_.insert(flag->name);

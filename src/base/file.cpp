@@ -14,7 +14,9 @@ namespace {
 
 std::unexpected<Error> fail_errno(const std::string& what) {
   const int code = errno;
-  const ErrorKind kind = code == ENOENT ? ErrorKind::not_found : code == EACCES ? ErrorKind::denied : ErrorKind::internal;
+  const ErrorKind kind = code == ENOENT   ? ErrorKind::not_found
+                         : code == EACCES ? ErrorKind::denied
+                                          : ErrorKind::internal;
   return fail(kind, what + ": " + std::generic_category().message(code));
 }
 

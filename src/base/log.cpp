@@ -65,8 +65,9 @@ void configure(Format format, int verbosity, std::string_view component) {
   s.component = component;
   s.logger->set_level(verbosity >= 1 ? spdlog::level::debug : spdlog::level::info);
   if (format == Format::json) {
-    s.logger->set_pattern("{\"ts\":\"%Y-%m-%dT%H:%M:%S.%fZ\",\"level\":\"%l\",\"component\":" + quoted(component) + ",%v",
-                          spdlog::pattern_time_type::utc);
+    s.logger->set_pattern(
+        "{\"ts\":\"%Y-%m-%dT%H:%M:%S.%fZ\",\"level\":\"%l\",\"component\":" + quoted(component) + ",%v",
+        spdlog::pattern_time_type::utc);
   }
 }
 

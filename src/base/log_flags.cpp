@@ -24,11 +24,10 @@ void add_log_flags(FlagSet& flags, LogOptions& options) {
 
 Result<> apply_log_options(const LogOptions& options, std::string_view component) {
   if (options.format != "text" && options.format != "json") {
-    return fail(ErrorKind::invalid, "unable to apply logging options, error: unknown logging format " +
-                                        options.format + ". Only \"text\" and \"json\" are supported");
+    return fail(ErrorKind::invalid, "unable to apply logging options, error: unknown logging format " + options.format +
+                                        ". Only \"text\" and \"json\" are supported");
   }
-  log::configure(options.format == "json" ? log::Format::json : log::Format::text, options.verbosity,
-                 component);
+  log::configure(options.format == "json" ? log::Format::json : log::Format::text, options.verbosity, component);
   return {};
 }
 

@@ -44,14 +44,13 @@ inline constexpr MetricLabel kByMode[] = {{"mode"}, {"namespaced"}};
 
 // ---- bucket lists ----
 inline constexpr double kB1[] = {0.5, 1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100};
-inline constexpr double kB2[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6,
-                                 0.7,  0.8,  0.9,  1,   2,   3,   4,   5,   10};
+inline constexpr double kB2[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10};
 inline constexpr double kB3[] = {0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900, 1200};
 
 // ---- aad-pod-identity's ----
 inline constexpr MetricDefinition kNmiOperationsDuration = {
-    "aadpodidentity_nmi_operations_duration_seconds", MetricType::histogram,
-    "Duration in seconds for nmi operations", kNmiOperationLabels, kB1};
+    "aadpodidentity_nmi_operations_duration_seconds", MetricType::histogram, "Duration in seconds for nmi operations",
+    kNmiOperationLabels, kB1};
 inline constexpr MetricDefinition kImdsOperationsDuration = {
     "aadpodidentity_imds_operations_duration_seconds", MetricType::histogram,
     "Duration in seconds of imds token operations", kByOperation, kB2};
@@ -85,9 +84,9 @@ inline constexpr MetricDefinition kAssignedIdentityAdditions = {
 inline constexpr MetricDefinition kAssignedIdentityDeletions = {
     "aadpodidentity_assigned_identity_deletion_count", MetricType::counter,
     "Total number of assigned identity deletion operations"};
-inline constexpr MetricDefinition kAssignedIdentityUpdates = {
-    "aadpodidentity_assigned_identity_update_count", MetricType::counter,
-    "Total number of assigned identity update operations"};
+inline constexpr MetricDefinition kAssignedIdentityUpdates = {"aadpodidentity_assigned_identity_update_count",
+                                                              MetricType::counter,
+                                                              "Total number of assigned identity update operations"};
 inline constexpr MetricDefinition kMicCycleDuration = {"aadpodidentity_mic_cycle_duration_seconds",
                                                        MetricType::histogram,
                                                        "Duration in seconds for single mic sync cycle",
@@ -95,9 +94,8 @@ inline constexpr MetricDefinition kMicCycleDuration = {"aadpodidentity_mic_cycle
                                                        kB3};
 inline constexpr MetricDefinition kMicCycles = {"aadpodidentity_mic_cycle_count", MetricType::counter,
                                                 "Total number of cycles executed in mic"};
-inline constexpr MetricDefinition kMicNewLeaderElections = {"aadpodidentity_mic_new_leader_election_count",
-                                                            MetricType::counter,
-                                                            "Total number of new leader election in mic"};
+inline constexpr MetricDefinition kMicNewLeaderElections = {
+    "aadpodidentity_mic_new_leader_election_count", MetricType::counter, "Total number of new leader election in mic"};
 inline constexpr MetricDefinition kCloudProviderOperationsDuration = {
     "aadpodidentity_cloud_provider_operations_duration_seconds", MetricType::histogram,
     "Duration in seconds of cloudprovider operations", kByOperation, kB3};
@@ -114,43 +112,35 @@ inline constexpr MetricDefinition kModeInfo = {"aadpodidentity_mode_info", Metri
 
 // ---- ours: NMI ----
 inline constexpr MetricDefinition kNmiRefusals = {"aadpodidentity_nmi_refusals_total", MetricType::counter,
-                                                  "Token requests refused, by the check that failed",
-                                                  kByReason};
-inline constexpr MetricDefinition kNmiTokensIssued = {
-    "aadpodidentity_nmi_tokens_issued_total", MetricType::counter,
-    "Tokens handed out, by where they came from", kBySource};
-inline constexpr MetricDefinition kNmiTokenCacheEntries = {"aadpodidentity_nmi_token_cache_entries",
-                                                           MetricType::gauge, "Tokens in the cache"};
-inline constexpr MetricDefinition kNmiTokenRefreshes = {
-    "aadpodidentity_nmi_token_refreshes_total", MetricType::counter,
-    "Refreshes of cached tokens ahead of their expiry", kByResult};
-inline constexpr MetricDefinition kNmiWaitingRequests = {"aadpodidentity_nmi_waiting_requests",
-                                                         MetricType::gauge,
+                                                  "Token requests refused, by the check that failed", kByReason};
+inline constexpr MetricDefinition kNmiTokensIssued = {"aadpodidentity_nmi_tokens_issued_total", MetricType::counter,
+                                                      "Tokens handed out, by where they came from", kBySource};
+inline constexpr MetricDefinition kNmiTokenCacheEntries = {"aadpodidentity_nmi_token_cache_entries", MetricType::gauge,
+                                                           "Tokens in the cache"};
+inline constexpr MetricDefinition kNmiTokenRefreshes = {"aadpodidentity_nmi_token_refreshes_total", MetricType::counter,
+                                                        "Refreshes of cached tokens ahead of their expiry", kByResult};
+inline constexpr MetricDefinition kNmiWaitingRequests = {"aadpodidentity_nmi_waiting_requests", MetricType::gauge,
                                                          "Requests that wait for an identity to be assigned"};
-inline constexpr MetricDefinition kNmiLimitHits = {
-    "aadpodidentity_nmi_limit_hits_total", MetricType::counter,
-    "Requests and connections refused because a limit was reached", kByLimit};
+inline constexpr MetricDefinition kNmiLimitHits = {"aadpodidentity_nmi_limit_hits_total", MetricType::counter,
+                                                   "Requests and connections refused because a limit was reached",
+                                                   kByLimit};
 inline constexpr MetricDefinition kNmiConnections = {"aadpodidentity_nmi_connections", MetricType::gauge,
                                                      "Open connections of pods"};
-inline constexpr MetricDefinition kNmiPods = {"aadpodidentity_nmi_pods", MetricType::gauge,
-                                              "Pods known on this node"};
-inline constexpr MetricDefinition kNmiRedirectActive = {
-    "aadpodidentity_nmi_redirect_active", MetricType::gauge, "1 while the redirect rules are in place"};
-inline constexpr MetricDefinition kNmiRedirectRepairs = {
-    "aadpodidentity_nmi_redirect_repairs_total", MetricType::counter,
-    "Times the redirect rules were found altered and put back"};
-inline constexpr MetricDefinition kNmiRedirectErrors = {
-    "aadpodidentity_nmi_redirect_errors_total", MetricType::counter,
-    "Failed attempts to read or write the redirect rules"};
+inline constexpr MetricDefinition kNmiPods = {"aadpodidentity_nmi_pods", MetricType::gauge, "Pods known on this node"};
+inline constexpr MetricDefinition kNmiRedirectActive = {"aadpodidentity_nmi_redirect_active", MetricType::gauge,
+                                                        "1 while the redirect rules are in place"};
+inline constexpr MetricDefinition kNmiRedirectRepairs = {"aadpodidentity_nmi_redirect_repairs_total",
+                                                         MetricType::counter,
+                                                         "Times the redirect rules were found altered and put back"};
+inline constexpr MetricDefinition kNmiRedirectErrors = {"aadpodidentity_nmi_redirect_errors_total", MetricType::counter,
+                                                        "Failed attempts to read or write the redirect rules"};
 inline constexpr MetricDefinition kNmiProxiedRequests = {
     "aadpodidentity_nmi_proxied_requests_total", MetricType::counter,
     "Requests passed on to the instance metadata service", kByResult};
-inline constexpr MetricDefinition kEventsDropped = {"aadpodidentity_events_dropped_total",
-                                                    MetricType::counter,
+inline constexpr MetricDefinition kEventsDropped = {"aadpodidentity_events_dropped_total", MetricType::counter,
                                                     "Kubernetes events dropped because the queue was full"};
 inline constexpr MetricDefinition kBadObjects = {"aadpodidentity_bad_objects_total", MetricType::counter,
-                                                 "Objects of the API server that could not be read",
-                                                 kByResource};
+                                                 "Objects of the API server that could not be read", kByResource};
 
 // ---- ours: MIC ----
 inline constexpr MetricDefinition kMicLeader = {"aadpodidentity_mic_leader", MetricType::gauge,
@@ -166,8 +156,7 @@ inline constexpr MetricDefinition kMicBadIdentities = {
 inline constexpr MetricDefinition kMicThrottled = {
     "aadpodidentity_mic_throttled_resources", MetricType::gauge,
     "Azure resources that are left alone until their Retry-After passes"};
-inline constexpr MetricDefinition kMicConfigReloads = {"aadpodidentity_mic_config_reloads_total",
-                                                       MetricType::counter,
+inline constexpr MetricDefinition kMicConfigReloads = {"aadpodidentity_mic_config_reloads_total", MetricType::counter,
                                                        "Reloads of the cloud configuration file", kByResult};
 
 // Every definition above, in its order.

@@ -40,8 +40,7 @@ void delete_cells(std::array<std::atomic<Cell*>, kMetricSlots>& cells) {
 
 template <class Cell>
 bool any_cell(const std::array<std::atomic<Cell*>, kMetricSlots>& cells) {
-  return std::ranges::any_of(
-      cells, [](const auto& cell) { return cell.load(std::memory_order_acquire) != nullptr; });
+  return std::ranges::any_of(cells, [](const auto& cell) { return cell.load(std::memory_order_acquire) != nullptr; });
 }
 
 bool is_acceptable(std::string_view value) {
@@ -101,8 +100,7 @@ prometheus::MetricType type_of(MetricType type) {
 }
 
 template <class Metric>
-void collect(const std::vector<std::unique_ptr<Family<Metric>>>& families,
-             std::vector<prometheus::MetricFamily>& out) {
+void collect(const std::vector<std::unique_ptr<Family<Metric>>>& families, std::vector<prometheus::MetricFamily>& out) {
   for (const auto& family : families) {
     const MetricDefinition& definition = family->definition();
     prometheus::MetricFamily collected{
@@ -131,8 +129,7 @@ void Counter::increment(std::uint64_t by) { own_cell(cells_).count.fetch_add(by,
 std::uint64_t Counter::value() const {
   std::uint64_t total = 0;
   for (const auto& slot : cells_) {
-    if (const Cell* cell = slot.load(std::memory_order_acquire))
-      total += cell->count.load(std::memory_order_relaxed);
+    if (const Cell* cell = slot.load(std::memory_order_acquire)) total += cell->count.load(std::memory_order_relaxed);
   }
   return total;
 }
@@ -212,8 +209,7 @@ Metric* Family<Metric>::find_or_add(Values values) {
 // remembered under `key`, or peers could grow the index.
 template <class Metric>
 typename Family<Metric>::Series& Family<Metric>::add_series(const std::string& key,
-                                                            std::span<const std::string_view> values,
-                                                            bool& overflow) {
+                                                            std::span<const std::string_view> values, bool& overflow) {
   const std::lock_guard lock(mutex_);
   if (const auto known = index_.find(std::string_view(key)); known != index_.end()) return *known->second;
   std::vector<std::string> kept(values.begin(), values.end());
@@ -226,8 +222,7 @@ typename Family<Metric>::Series& Family<Metric>::add_series(const std::string& k
     }
     const std::vector<std::string_view> views(kept.begin(), kept.end());
     make_key(views, kept_key);
-    if (const auto known = index_.find(std::string_view(kept_key)); known != index_.end())
-      return *known->second;
+    if (const auto known = index_.find(std::string_view(kept_key)); known != index_.end()) return *known->second;
   }
   all_.push_back(std::make_unique<Series>(definition_));
   Series& series = *all_.back();

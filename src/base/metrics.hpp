@@ -88,8 +88,7 @@ class Histogram {
 template <class Metric>
 class Family {
  public:
-  using Values =
-      std::initializer_list<std::string_view>;  // as many as the definition has labels, in its order
+  using Values = std::initializer_list<std::string_view>;  // as many as the definition has labels, in its order
 
   explicit Family(const MetricDefinition& definition) : definition_(definition) {}
   Family(const Family&) = delete;

@@ -16,9 +16,10 @@ struct ProcessResult {
   std::string error_output;
 };
 
-// Starts `arguments` (the first is looked up in PATH; no shell), writes `input` to its standard input, collects at most
-// 1 MiB of each output, and waits for its end. A program that cannot be started, or that is still running after
-// `timeout` (it is then killed), is an error; a non-zero exit code is not.
+// Starts `arguments` (the first is looked up in PATH; no shell), gives it `input` as its standard input, collects at
+// most 1 MiB of each output, and waits for its end. A program that cannot be started, or that is still running after
+// `timeout` (it is then killed, with everything it started), is an error; a non-zero exit code is not. Processes that it
+// leaves behind are not waited for, even where they hold its output open.
 Task<Result<ProcessResult>> run_process(std::vector<std::string> arguments, std::string input, Duration timeout);
 
 }  // namespace podid::base

@@ -25,6 +25,8 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 std::string Secret::description() const { return "(" + std::to_string(text_.size()) + " bytes)"; }
 
 void Secret::wipe() noexcept {
+  // All of the buffer: a string that was moved from or shortened still has the text behind its end.
+  text_.resize(text_.capacity());
   OPENSSL_cleanse(text_.data(), text_.size());
   text_.clear();
 }

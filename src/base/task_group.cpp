@@ -27,7 +27,8 @@ void end_program_unless_cancelled(const std::exception_ptr& failure, const std::
 
 }  // namespace
 
-TaskGroup::TaskGroup(Executor executor) : executor_(executor), idle_(executor, std::chrono::steady_clock::time_point::max()) {}
+TaskGroup::TaskGroup(Executor executor)
+    : executor_(executor), idle_(executor, std::chrono::steady_clock::time_point::max()) {}
 
 TaskGroup::~TaskGroup() { assert(running_.empty() && "stop() and join() a TaskGroup before it goes"); }
 

@@ -38,6 +38,13 @@ std::optional<std::chrono::sys_seconds> make_time(int year, int month, int day, 
   return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second);
 }
 
+// WallTime counts nanoseconds and ends in the year 2262; "for ever" in the year 9999 becomes its last second.
+WallTime clamp_to_wall_time(std::chrono::sys_seconds time) {
+  constexpr auto kFirst = std::chrono::ceil<seconds>(WallTime::min()) + seconds(1);
+  constexpr auto kLast = floor<seconds>(WallTime::max()) - seconds(1);
+  return WallTime(std::clamp<std::chrono::sys_seconds>(time, kFirst, kLast));
+}
+
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
@@ -48,8 +55,8 @@ std::optional<std::pair<double, std::size_t>> duration_unit(std::string_view tex
     double nanos;
   };
   // Two-letter names first: "ms" is not "m" followed by rubbish.
-  static constexpr std::array<Unit, 8> kUnits = {{{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6},
-                                                  {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+  static constexpr std::array<Unit, 8> kUnits = {
+      {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
   for (const Unit& unit : kUnits) {
     if (text.starts_with(unit.name)) return std::pair(unit.nanos, unit.name.size());
   }
@@ -102,7 +109,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   } else {
     return std::nullopt;
   }
-  return WallTime(duration_cast<WallTime::duration>(whole->time_since_epoch() - offset + fraction));
+  return clamp_to_wall_time(*whole - offset) + fraction;
 }
 
 std::string format_http_date(WallTime time) { return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", to_tm(time)); }
@@ -118,7 +125,7 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   if (!day || !year || !hour || !minute || !second || month == kMonths.end()) return std::nullopt;
   const auto time = make_time(*year, static_cast<int>(month - kMonths.begin()) + 1, *day, *hour, *minute, *second);
   if (!time) return std::nullopt;
-  return WallTime(*time);
+  return clamp_to_wall_time(*time);
 }
 
 std::optional<Duration> parse_go_duration(std::string_view text) {
@@ -146,7 +153,10 @@ std::string format_go_duration(Duration duration) {
   if (duration == Duration(0)) return "0s";
   const auto magnitude = duration < Duration(0) ? -duration : duration;
   const std::string sign = duration < Duration(0) ? "-" : "";
-  if (magnitude < std::chrono::milliseconds(1)) return fmt::format("{}{}ns", sign, magnitude.count());
+  if (magnitude < microseconds(1)) return fmt::format("{}{}ns", sign, magnitude.count());
+  if (magnitude < std::chrono::milliseconds(1)) {
+    return fmt::format("{}{}µs", sign, static_cast<double>(magnitude.count()) / 1e3);
+  }
   if (magnitude < seconds(1)) return fmt::format("{}{}ms", sign, static_cast<double>(magnitude.count()) / 1e6);
   const auto whole = floor<seconds>(magnitude);
   const auto hours = whole.count() / 3600;
@@ -159,6 +169,6 @@ std::string format_go_duration(Duration duration) {
 
 std::int64_t unix_seconds(WallTime time) { return floor<seconds>(time).time_since_epoch().count(); }
 
-WallTime from_unix_seconds(std::int64_t value) { return WallTime(seconds(value)); }
+WallTime from_unix_seconds(std::int64_t value) { return clamp_to_wall_time(std::chrono::sys_seconds(seconds(value))); }
 
 }  // namespace podid::base

@@ -12,7 +12,8 @@ namespace podid::base {
 // "2026-01-02T03:04:05Z" (metav1.Time) / with six fractional digits (metav1.MicroTime).
 std::string format_rfc3339(WallTime time);
 std::string format_rfc3339_micro(WallTime time);
-// Any RFC 3339 time, with fraction and offset; nothing for anything else.
+// Any RFC 3339 time, with fraction and offset; nothing for anything else. A time that WallTime cannot hold (after 2262)
+// becomes the last one that it can; so do numbers of seconds.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 // IMF-fixdate of RFC 9110, e.g. "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string format_http_date(WallTime time);
