@@ -56,6 +56,8 @@ class ServerResponse {
   virtual bool answered() const = 0;
   // Ask for the connection to be closed after this answer.
   virtual void close_after() = 0;
+  // No answer, or no more of it: the connection is closed when the handler returns.
+  virtual void drop() = 0;
 };
 
 // Called on the server's executor, one request per connection at a time. When the peer leaves while handle() waits, its

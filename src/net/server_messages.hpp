@@ -81,6 +81,7 @@ class OutgoingResponse final : public ServerResponse {
   base::Task<base::Result<>> finish() override;
   bool answered() const override { return state_ != State::open; }
   void close_after() override { closing_ = true; }
+  void drop() override { state_ = State::streaming; }  // never finished, so the connection is cut off
 
  private:
   enum class State { open, streaming, complete };
