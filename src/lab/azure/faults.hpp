@@ -24,15 +24,15 @@ enum class FaultKind {
 };
 
 struct Fault {
-  std::string endpoint = "*";   // see endpoints.hpp; "arm.patch", "arm" for all of ARM, "*" for everything
-  std::string target_contains;  // restricts it to requests whose target holds this text, without case
-  std::int64_t count = 1;       // requests that it hits; -1: until removed
+  std::string endpoint = "*";        // see endpoints.hpp; "arm.patch", "arm" for all of ARM, "*" for everything
+  std::string target_contains = {};  // restricts it to requests whose target holds this text, without case
+  std::int64_t count = 1;            // requests that it hits; -1: until removed
   std::chrono::milliseconds delay{0};
   FaultKind kind = FaultKind::answer;
   int status = 500;
-  net::Headers headers;
+  net::Headers headers = {};
   std::string content_type = "application/json; charset=utf-8";
-  std::string body;
+  std::string body = {};
 };
 
 // As the services throttle: compute's and Entra ID's shapes.

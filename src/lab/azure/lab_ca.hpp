@@ -35,12 +35,11 @@ class LabCa {
 std::vector<std::string> azure_host_names();
 
 // A self-signed RSA certificate as an application registers it for signing in, valid until `not_after`.
-base::Result<CertificateAndKey> make_sign_in_certificate(const std::string& common_name,
-                                                         base::WallTime not_before, base::WallTime not_after);
+base::Result<CertificateAndKey> make_sign_in_certificate(const std::string& common_name, base::WallTime not_before,
+                                                         base::WallTime not_after);
 // The two as a PKCS#12 file. `legacy` uses the algorithms of old tools (3DES and RC2-40 with SHA-1), which
 // OpenSSL 3 provides only through its legacy provider.
 enum class Pkcs12Flavour { modern, legacy };
-base::Result<std::string> to_pkcs12(const CertificateAndKey& pair, const std::string& password,
-                                    Pkcs12Flavour flavour);
+base::Result<std::string> to_pkcs12(const CertificateAndKey& pair, const std::string& password, Pkcs12Flavour flavour);
 
 }  // namespace podid::lab::azure

@@ -53,7 +53,7 @@ struct ListenerOptions {
   Role role = Role::imds;
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: chosen by the kernel
-  std::string node;        // imds only: every caller is this node; empty: the caller's address decides
+  std::string node = {};   // imds only: every caller is this node; empty: the caller's address decides
 };
 
 struct SimulatorOptions {
@@ -71,8 +71,8 @@ struct BoundListener {
 class AzureSimulator {
  public:
   // `clock` and `random` outlive it. Fails when no signing key can be made.
-  static base::Result<std::unique_ptr<AzureSimulator>> create(base::Executor executor, World world,
-                                                              base::Clock& clock, base::Random& random);
+  static base::Result<std::unique_ptr<AzureSimulator>> create(base::Executor executor, World world, base::Clock& clock,
+                                                              base::Random& random);
   ~AzureSimulator();
 
   // Starts to listen; may be called again for more. Errors name the listener; earlier ones then keep
@@ -84,11 +84,10 @@ class AzureSimulator {
   // Ends listening and drops connections. Await it before destruction.
   base::Task<> stop();
 
-  // The world as it is, machines' identities included; changes take effect with the next request. After
-  // changing the identity of a machine by hand call forget_pending(), so that IMDS serves what the world
-  // says.
+  // The world as it is, machines' identities included; changes take effect with the next request. While an update of a
+  // machine runs, IMDS follows the update, not what is written here; replace_world() overrides that.
   World& world();
-  void forget_pending();
+  void replace_world(World world);
   FaultList& faults();
   Statistics& statistics();
   // A new signing key for tokens from now on; earlier keys stay in the key set so that their tokens verify.

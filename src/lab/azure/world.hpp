@@ -44,6 +44,7 @@ struct SystemAssignedIdentity {
 struct MachineIdentity {
   std::optional<SystemAssignedIdentity> system;
   CaselessSet user_assigned;  // resource IDs, each in the spelling of its first assignment
+  friend bool operator==(const MachineIdentity&, const MachineIdentity&) = default;
 };
 
 // A virtual machine or a scale set; which of the two its resource ID tells.
@@ -133,14 +134,12 @@ bool is_scale_set(const ResourceId& id);
 // With canonical spelling of the fixed parts.
 std::string virtual_machine_id(std::string_view subscription, std::string_view group, std::string_view name);
 std::string scale_set_id(std::string_view subscription, std::string_view group, std::string_view name);
-std::string user_assigned_identity_id(std::string_view subscription, std::string_view group,
-                                      std::string_view name);
+std::string user_assigned_identity_id(std::string_view subscription, std::string_view group, std::string_view name);
 
 // The tenant's ID for an ID or a domain.
 std::optional<std::string> find_tenant(const World& world, std::string_view id_or_domain);
 // Whether role assignments allow, and no deny assignment forbids, `action` at `scope`.
-bool is_allowed(const World& world, std::string_view principal_id, std::string_view action,
-                std::string_view scope);
+bool is_allowed(const World& world, std::string_view principal_id, std::string_view action, std::string_view scope);
 // The token resource that `resource` (an identifier URI, with or without its trailing slash, or an app ID)
 // names.
 const TokenResource* find_token_resource(const World& world, std::string_view resource);
