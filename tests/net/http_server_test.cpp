@@ -1,53 +1,318 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_server.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
-#include "net/http_client.hpp"
-#include "support/run_task.hpp"
+#include "server_fixture.hpp"
 
 namespace podid::net {
 namespace {
 
-class Hello final : public HttpHandler {
- public:
-  bool try_handle(ServerRequest& request, ServerResponse& response) override {
-    if (request.target() != "/fast") return false;
-    response.send(200, "text/plain", "hello");
-    return true;
-  }
-  base::Task<> handle(ServerRequest& request, ServerResponse& response) override {
-    auto body = co_await request.read_body(deadline_in(std::chrono::seconds(10)));
-    if (!body) {
-      response.send(body.error().http_status, "text/plain", body.error().message);
-      co_return;
-    }
-    response.send(200, "text/plain", *body);
-  }
-};
+using std::string_literals::operator""s;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
-base::Task<base::Result<Response>> get(HttpClient& client, Url url, Request request) {
-  auto response = co_await client.send(url, std::move(request), deadline_in(std::chrono::seconds(10)));
-  co_return response;
+const std::string kLast = "Host: h\r\nConnection: close\r\n";
+
+class HttpServerTest : public test::ServerFixture {};
+
+TEST_F(HttpServerTest, answers_with_the_fields_of_a_complete_message) {
+  const std::string answer = talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nX-Test: yes\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: text/plain\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: 5\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nDate: "));
+  EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nhello"));
 }
 
-TEST(HttpServer, answers) {
-  boost::asio::io_context io;
-  Hello handler;
-  HttpServer server(io.get_executor(), handler, {});
-  const auto endpoint = server.listen({});
-  ASSERT_TRUE(endpoint);
-  auto client = HttpClient::create(io.get_executor(), {});
-  ASSERT_TRUE(client);
-  Url url{.tls = false, .host = "127.0.0.1", .port = endpoint->port()};
-  auto fast = test::run_task(io, get(**client, url, {.target = "/fast"}));
-  ASSERT_TRUE(fast) << fast.error().message;
-  EXPECT_EQ(fast->body, "hello");
-  auto slow = test::run_task(io, get(**client, url, {.method = "POST", .target = "/slow", .body = "abc"}));
-  ASSERT_TRUE(slow) << slow.error().message;
-  EXPECT_EQ(slow->body, "abc");
-  EXPECT_EQ(server.statistics().accepted, 1u);
-  test::run_task(io, server.stop(deadline_in(std::chrono::seconds(1))));
+TEST_F(HttpServerTest, keeps_the_connection) {
+  test::RawClient client = connect();
+  for (const std::string target : {"/fast", "/slow", "/fast", "/slow"}) {
+    test::run_task(io, client.write("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n"));
+    const std::string head = test::run_task(io, client.read_until("\r\n\r\n"));
+    EXPECT_THAT(head, Not(HasSubstr("Connection:")));
+    test::run_task(io, client.read_until(target == "/fast" ? "hello" : "slow"));
+  }
+  EXPECT_EQ(server->statistics().accepted, 1u);
+  EXPECT_EQ(server->statistics().requests, 4u);
+}
+
+TEST_F(HttpServerTest, answers_pipelined_requests_in_order_whatever_their_kind) {
+  const std::string answers = talk(
+      "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+      "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\n"
+      "POST /fast HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nskip"
+      "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"
+      "\r\n"  // tolerated between requests
+      "GET /slow HTTP/1.1\r\n" +
+      kLast + "\r\nGET /fast HTTP/1.1\r\nHost: h\r\n\r\n");
+  std::vector<std::string> bodies;
+  for (const char* body : {"hello", "abc", "def", "hello", "one and two", "slow"}) bodies.push_back(body);
+  std::size_t at = 0;
+  EXPECT_THAT(answers, EndsWith("slow")) << "nothing after the answer to the request that said close";
+  for (const char* mark : {"hello", "abc", "def", "hello", "\r\n3\r\none\r\n8\r\n and two\r\n0\r\n\r\n", "slow"}) {
+    at = answers.find(mark, at);
+    ASSERT_NE(at, std::string::npos) << mark << " in\n" << answers;
+    at += std::string_view(mark).size();
+  }
+}
+
+TEST_F(HttpServerTest, answers_many_pipelined_requests) {
+  std::string requests;
+  for (int i = 0; i < 2000; ++i) requests += "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string answers = talk(requests + "GET /slow HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answers, EndsWith("slow"));
+  EXPECT_EQ(server->statistics().requests, 2001u);
+}
+
+TEST_F(HttpServerTest, speaks_http_1_0) {
+  const std::string one = talk("GET /fast HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(one, HasSubstr("Connection: close"));
+  EXPECT_THAT(one, EndsWith("hello"));
+  const std::string two = talk("GET /fast HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /fast HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(two, HasSubstr("Connection: keep-alive"));
+  EXPECT_THAT(two, EndsWith("hello"));
+  const std::string stream = talk("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_THAT(stream, Not(HasSubstr("chunked")));
+  EXPECT_THAT(stream, HasSubstr("Connection: close"));
+  EXPECT_THAT(stream, EndsWith("\r\n\r\none and two"));
+}
+
+TEST_F(HttpServerTest, answers_head_without_a_body) {
+  const std::string fast = talk("HEAD /fast HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(fast, HasSubstr("Content-Length: 5\r\n"));
+  EXPECT_THAT(fast, EndsWith("\r\n\r\n"));
+  const std::string stream = talk("HEAD /stream HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(stream, HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(stream, EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, sends_no_length_with_204) {
+  const std::string answer = talk("GET /nocontent HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+}
+
+TEST_F(HttpServerTest, lets_no_handler_inject_fields) {
+  const std::string answer = talk("GET /inject HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answer, HasSubstr("X-Bad: a  X-Injected: b\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 1\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("999")));
+}
+
+TEST_F(HttpServerTest, tells_who_asks) {
+  const std::string answer = talk("GET /peer HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answer, EndsWith("127.0.0.1 " + std::to_string(endpoint.port())));
+}
+
+TEST_F(HttpServerTest, shows_an_ipv4_peer_of_a_dual_stack_socket_as_ipv4) {
+  const auto both = server->listen({.address = "::"});
+  if (!both) GTEST_SKIP() << both.error().message;
+  endpoint.port(both->port());
+  EXPECT_THAT(talk("GET /peer HTTP/1.1\r\n" + kLast + "\r\n"), HasSubstr("\r\n\r\n127.0.0.1 "));
+}
+
+TEST_F(HttpServerTest, gives_all_fields_in_order) {
+  EXPECT_THAT(talk("GET /fields HTTP/1.1\r\nB: 1\r\na: 2\r\nB:3\r\n" + kLast + "\r\n"),
+              EndsWith("B=1;a=2;B=3;Host=h;Connection=close;"));
+}
+
+TEST_F(HttpServerTest, turns_a_failing_or_silent_handler_into_500) {
+  for (const std::string target : {"/throw", "/fast/throw", "/nothing"}) {
+    EXPECT_THAT(talk("GET " + target + " HTTP/1.1\r\n" + kLast + "\r\n"),
+                StartsWith("HTTP/1.1 500 Internal Server Error\r\n"))
+        << target;
+  }
+}
+
+TEST_F(HttpServerTest, cuts_an_unfinished_stream_off_so_that_it_does_not_look_complete) {
+  const std::string answer = talk("GET /half HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answer, EndsWith("4\r\npart\r\n"));
+}
+
+TEST_F(HttpServerTest, takes_a_request_byte_by_byte) {
+  test::RawClient client = connect();
+  for (const char c : "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + kLast + "\r\n3\r\nabc\r\n0\r\n\r\n") {
+    test::run_task(io, client.write(std::string(1, c)));
+    io.restart();
+    io.poll();
+  }
+  EXPECT_THAT(test::run_task(io, client.read_to_end()), EndsWith("\r\n\r\nabc"));
+}
+
+TEST_F(HttpServerTest, says_continue_when_the_handler_wants_the_body) {
+  test::RawClient client = connect();
+  test::run_task(io,
+                 client.write("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n" + kLast + "\r\n"));
+  EXPECT_EQ(test::run_task(io, client.read_until("\r\n\r\n")), "HTTP/1.1 100 Continue\r\n\r\n");
+  test::run_task(io, client.write("abc"));
+  EXPECT_THAT(test::run_task(io, client.read_to_end()), EndsWith("\r\n\r\nabc"));
+}
+
+TEST_F(HttpServerTest, closes_when_nobody_wanted_the_body_that_waits_for_continue) {
+  const std::string answer =
+      talk("POST /fast HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+}
+
+TEST_F(HttpServerTest, refuses_malformed_requests_and_closes) {
+  struct Case {
+    std::string bytes;
+    int status;
+  };
+  const Case cases[] = {
+      {"GET / HTTP/1.1\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n"s, 400},
+      {"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 400},
+      {"GET / HTTP/1.1\nHost: h\n\n", 400},
+      {"rubbish\r\n\r\n", 400},
+      {"GET / HTTP/3.0\r\nHost: h\r\n\r\n", 505},
+      {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+  };
+  for (const Case& c : cases) {
+    // What follows must not be taken for a request.
+    const std::string answer = talk(c.bytes + "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::to_string(c.status))) << c.bytes;
+    EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+    EXPECT_THAT(answer, Not(HasSubstr("hello")));
+  }
+  EXPECT_EQ(server->statistics().malformed_requests, std::size(cases));
+  EXPECT_EQ(server->statistics().requests, 0u);
+}
+
+TEST_F(HttpServerTest, refuses_a_body_with_broken_chunks) {
+  EXPECT_THAT(talk("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+              StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(talk("POST /fast HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+              Not(HasSubstr("HTTP/1.1 400 ")))
+      << "the answer was given already; the connection just ends";
+}
+
+TEST_F(HttpServerTest, cancels_the_handler_of_a_peer_that_leaves) {
+  for (const bool by_reset : {false, true}) {
+    test::RawClient client = connect();
+    test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+    until([this] { return handler.waiting == 1; });
+    if (by_reset) {
+      client.reset();
+    } else {
+      client.close();
+    }
+    until([this] { return handler.waiting == 0 && server->statistics().open_connections == 0; });
+  }
+  EXPECT_EQ(handler.abandoned, 2);
+}
+
+TEST_F(HttpServerTest, notices_the_departure_behind_pipelined_bytes_and_after_a_body) {
+  test::RawClient client = connect();
+  test::run_task(io, client.write("POST /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\nGET /fast HTTP/1.1\r\n"));
+  until([this] { return handler.waiting == 1; });
+  client.close();
+  until([this] { return handler.abandoned == 1 && server->statistics().open_connections == 0; });
+}
+
+TEST_F(HttpServerTest, keeps_bytes_that_arrive_while_a_handler_waits) {
+  test::RawClient client = connect();
+  test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return handler.waiting == 1; });
+  std::string more = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'b');
+  test::run_task(io, client.write(more + "GET /fast HTTP/1.1\r\n" + kLast + "\r\n"));
+  for (int i = 0; i < 100; ++i) io.poll();
+  handler.gate.cancel();
+  const std::string answers = test::run_task(io, client.read_to_end());
+  EXPECT_THAT(answers, HasSubstr("waited"));
+  EXPECT_THAT(answers, HasSubstr(std::string(5000, 'b')));
+  EXPECT_THAT(answers, EndsWith("hello"));
+  EXPECT_EQ(handler.abandoned, 0);
+}
+
+TEST_F(HttpServerTest, serves_the_next_request_after_a_waiting_one) {
+  test::RawClient client = connect();
+  for (int i = 0; i < 3; ++i) {
+    test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+    until([this] { return handler.waiting == 1; });
+    handler.gate.cancel();
+    test::run_task(io, client.read_until("waited"));
+    test::run_task(io, client.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+    test::run_task(io, client.read_until("hello"));
+    test::run_task(io, client.write("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"));
+    test::run_task(io, client.write("ok"));
+    test::run_task(io, client.read_until("\r\n\r\nok"));
+  }
+  EXPECT_EQ(server->statistics().accepted, 1u);
+}
+
+TEST_F(HttpServerTest, discards_a_body_that_nobody_read) {
+  const std::string body(100'000, 'x');
+  const std::string request =
+      "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  const std::string answers = talk(request + body + "GET /fast HTTP/1.1\r\n" + kLast + "\r\n");
+  EXPECT_THAT(answers, HasSubstr("slow"));
+  EXPECT_THAT(answers, EndsWith("hello"));
+}
+
+TEST_F(HttpServerTest, stops_when_requests_in_flight_are_answered) {
+  test::RawClient idle = connect();
+  test::RawClient waiting = connect();
+  test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return handler.waiting == 1; });
+  bool stopped = false;
+  boost::asio::co_spawn(io, server->stop(test::soon()), [&stopped](std::exception_ptr) { stopped = true; });
+  EXPECT_EQ(test::run_task(io, idle.read_to_end()), "");
+  EXPECT_FALSE(stopped);
+  test::RawClient late(io.get_executor());
+  EXPECT_THROW(test::run_task(io, late.connect(endpoint)), boost::system::system_error);
+  handler.gate.cancel();
+  EXPECT_THAT(test::run_task(io, waiting.read_to_end()), HasSubstr("waited"));
+  until([&stopped] { return stopped; });
+  EXPECT_EQ(handler.abandoned, 0);
+}
+
+TEST_F(HttpServerTest, cancels_what_is_left_when_the_time_to_stop_is_over) {
+  test::RawClient waiting = connect();
+  test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return handler.waiting == 1; });
+  test::run_task(io, server->stop(deadline_in(std::chrono::milliseconds(1))));
+  EXPECT_EQ(handler.abandoned, 1);
+  EXPECT_EQ(test::run_task(io, waiting.read_to_end()), "");
+}
+
+TEST_F(HttpServerTest, names_the_address_it_cannot_have) {
+  HttpServer other(io.get_executor(), handler, {});
+  const auto taken = other.listen({.port = endpoint.port()});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().kind, base::ErrorKind::already_exists);
+  EXPECT_THAT(taken.error().message,
+              StartsWith("cannot listen on 127.0.0.1:" + std::to_string(endpoint.port()) + ": "));
+  EXPECT_THAT(other.listen({.address = "localhost"}).error().message, HasSubstr("not an IP address"));
+}
+
+TEST_F(HttpServerTest, shares_a_port_on_request) {
+  HttpServer one(io.get_executor(), handler, {});
+  HttpServer two(io.get_executor(), handler, {});
+  const auto first = one.listen({.reuse_port = true});
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(two.listen({.port = first->port(), .reuse_port = true}));
+}
+
+TEST_F(HttpServerTest, serves_a_listening_socket_made_elsewhere) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const boost::asio::ip::tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
+  ASSERT_EQ(::bind(fd, any.data(), static_cast<socklen_t>(any.size())), 0);
+  ASSERT_EQ(::listen(fd, 16), 0);
+  const auto bound = server->listen_on(fd, {});
+  ASSERT_TRUE(bound);
+  endpoint = *bound;
+  EXPECT_THAT(talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n"), EndsWith("hello"));
 }
 
 }  // namespace
