@@ -21,26 +21,26 @@
 namespace podid::kube {
 
 struct ClientOptions {
-  std::string user_agent;
+  std::string user_agent = {};
   double qps = 0;    // 0: no limit of ours, the server's priority and fairness decides
   double burst = 0;  // at least 1 is used
 };
 
 struct ListOptions {
-  std::string ns;  // empty: all namespaces
-  std::string label_selector;
-  std::string field_selector;
-  std::uint32_t limit = 0;     // 0: no pages
-  std::string continue_token;  // metadata.continue of the page before
-  std::string resource_version;
-  std::string resource_version_match;  // "NotOlderThan", "Exact" or empty
+  std::string ns = {};  // empty: all namespaces
+  std::string label_selector = {};
+  std::string field_selector = {};
+  std::uint32_t limit = 0;          // 0: no pages
+  std::string continue_token = {};  // metadata.continue of the page before
+  std::string resource_version = {};
+  std::string resource_version_match = {};  // "NotOlderThan", "Exact" or empty
 };
 
 struct WatchOptions {
-  std::string ns;
-  std::string label_selector;
-  std::string field_selector;
-  std::string resource_version;
+  std::string ns = {};
+  std::string label_selector = {};
+  std::string field_selector = {};
+  std::string resource_version = {};
   std::uint32_t timeout_seconds = 300;  // the server ends the watch then
 };
 
@@ -48,17 +48,17 @@ enum class PatchType { json, merge, strategic, apply };
 
 struct Patch {
   PatchType type = PatchType::merge;
-  json::value body;
-  std::string subresource;    // "status", or empty
-  std::string field_manager;  // required by apply
-  bool force = false;         // apply: take over fields of other managers
+  json::value body = {};
+  std::string subresource = {};    // "status", or empty
+  std::string field_manager = {};  // required by apply
+  bool force = false;              // apply: take over fields of other managers
 };
 
 struct RemoveOptions {
-  std::string uid;  // preconditions: `conflict` when the object is another one or has changed
-  std::string resource_version;
-  std::string propagation;  // "Background", "Foreground", "Orphan" or empty
-  std::optional<std::int64_t> grace_period_seconds;
+  std::string uid = {};  // preconditions: `conflict` when the object is another one or has changed
+  std::string resource_version = {};
+  std::string propagation = {};  // "Background", "Foreground", "Orphan" or empty
+  std::optional<std::int64_t> grace_period_seconds = {};
 };
 
 // One executor's client; all calls on its thread, any number at once. Destroy it after every call and every
@@ -74,8 +74,7 @@ class Client {
   static constexpr int kMaxRepeats = 10;
 
   static base::Result<std::unique_ptr<Client>> make(base::Executor executor, const ClusterConfig& config,
-                                                    ClientOptions options, base::Clock& clock,
-                                                    base::Random& random);
+                                                    ClientOptions options, base::Clock& clock, base::Random& random);
   ~Client();
 
   base::Task<base::Result<json::value>> get(ResourceType type, ObjectKey key, net::Deadline deadline);
@@ -86,16 +85,14 @@ class Client {
   base::Task<base::Result<json::value>> create(ResourceType type, json::value object, net::Deadline deadline);
   // The whole object, or its subresource; with metadata.resourceVersion only if that is still current
   // (`conflict`).
-  base::Task<base::Result<json::value>> replace(ResourceType type, json::value object,
-                                                std::string subresource, net::Deadline deadline);
-  base::Task<base::Result<json::value>> patch(ResourceType type, ObjectKey key, Patch patch,
-                                              net::Deadline deadline);
+  base::Task<base::Result<json::value>> replace(ResourceType type, json::value object, std::string subresource,
+                                                net::Deadline deadline);
+  base::Task<base::Result<json::value>> patch(ResourceType type, ObjectKey key, Patch patch, net::Deadline deadline);
   // Answers the object where a finalizer keeps it, else a Status.
   base::Task<base::Result<json::value>> remove(ResourceType type, ObjectKey key, RemoveOptions options,
                                                net::Deadline deadline);
   // The open stream, to be read through a WatchDecoder. `deadline` covers the time until the head is there.
-  base::Task<base::Result<net::ResponseStream>> watch(ResourceType type, WatchOptions options,
-                                                      net::Deadline deadline);
+  base::Task<base::Result<net::ResponseStream>> watch(ResourceType type, WatchOptions options, net::Deadline deadline);
   // Anything else: target is path and query below the server's base path. Statuses of 300 and above are
   // errors.
   base::Task<base::Result<net::Response>> send(net::Request request, net::Deadline deadline);

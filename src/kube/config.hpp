@@ -29,14 +29,14 @@ using ReadFile = std::function<base::Result<std::string>(const std::string& path
 // certificate authority, insecure-skip-tls-verify and tls-server-name; users with token, tokenFile and client
 // certificates. `unsupported` for what we cannot honour: exec and auth-provider plugins, user name and
 // password, proxy-url, impersonation.
-base::Result<ClusterConfig> parse_kubeconfig(std::string_view text, const std::string& path,
-                                             std::string_view context, const ReadFile& read_file);
+base::Result<ClusterConfig> parse_kubeconfig(std::string_view text, const std::string& path, std::string_view context,
+                                             const ReadFile& read_file);
 base::Result<ClusterConfig> load_kubeconfig(const std::string& path, std::string_view context = {});
 
 // What Kubernetes gives to every pod.
 struct InClusterEnvironment {
-  std::string service_host;  // KUBERNETES_SERVICE_HOST
-  std::string service_port;  // KUBERNETES_SERVICE_PORT
+  std::string service_host = {};  // KUBERNETES_SERVICE_HOST
+  std::string service_port = {};  // KUBERNETES_SERVICE_PORT
   std::string service_account_folder = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 base::Result<ClusterConfig> load_in_cluster_config(const InClusterEnvironment& environment);

@@ -23,12 +23,12 @@ enum class EventType { normal, warning };
 
 // Occurrences with an equal EventKey are one event with a count.
 struct EventKey {
-  ObjectRef regarding;  // with uid, else `kubectl describe` does not show the event
+  ObjectRef regarding = {};  // with uid, else `kubectl describe` does not show the event
   EventType type = EventType::normal;
-  std::string reason;
-  std::string message;  // cut at kMaxMessageBytes
-  std::optional<ObjectRef> related;
-  std::string action;
+  std::string reason = {};
+  std::string message = {};  // cut at kMaxMessageBytes
+  std::optional<ObjectRef> related = {};
+  std::string action = {};
 
   auto operator<=>(const EventKey&) const = default;
 };
@@ -37,9 +37,9 @@ struct EventKey {
 enum class Delivery { best_effort, counted };
 
 struct EventRecorderOptions {
-  std::string component;  // source.component and reportingComponent
-  std::string host;       // source.host
-  std::string instance;   // reportingInstance
+  std::string component = {};  // source.component and reportingComponent
+  std::string host = {};       // source.host
+  std::string instance = {};   // reportingInstance
   // Different events that are remembered. When all of them wait to be written, a new best-effort one is
   // dropped.
   std::size_t max_events = 4096;
@@ -54,8 +54,7 @@ struct EventRecorderOptions {
 struct EventStatistics {
   std::uint64_t recorded = 0;  // occurrences
   std::uint64_t dropped = 0;   // occurrences of best-effort events, for lack of room
-  std::uint64_t rejected =
-      0;  // occurrences that the server refuses for good (the namespace is gone, the event invalid)
+  std::uint64_t rejected = 0;  // occurrences refused for good: the namespace is gone, the event is invalid
   std::uint64_t writes = 0;    // successful requests
   std::uint64_t failures = 0;  // failed ones
   std::size_t waiting = 0;     // events with occurrences that are not written yet
@@ -87,8 +86,7 @@ class EventRecorder {
     Delivery delivery = Delivery::best_effort;
     std::uint64_t count = 0;          // in all
     std::uint64_t written_count = 0;  // as the server knows it
-    std::string
-        name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
+    std::string name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
     bool created = false;
     bool queued = false;  // in waiting_, or being written
     base::WallTime first{};

@@ -45,9 +45,7 @@ class Informer final : private ReflectorSink {
 
   // `decode` must not keep references into the JSON.
   Informer(Client& client, ReflectorOptions options, Decode decode, InformerHandlers<T> handlers = {})
-      : decode_(std::move(decode)),
-        handlers_(std::move(handlers)),
-        reflector_(client, std::move(options), *this) {}
+      : decode_(std::move(decode)), handlers_(std::move(handlers)), reflector_(client, std::move(options), *this) {}
 
   // Before start(). The index lives as long as the informer.
   const Index<T>& add_index(typename Index<T>::ValuesOf values_of) {

@@ -26,8 +26,8 @@ base::Result<LockKind> parse_lock_kind(std::string_view text);
 
 struct LeaderElectorOptions {
   LockKind lock = LockKind::leases;
-  ObjectKey key;         // of the lock object(s)
-  std::string identity;  // of this replica; unique among them
+  ObjectKey key = {};         // of the lock object(s)
+  std::string identity = {};  // of this replica; unique among them
   // D. The leader renews every D/4 and gives up D/2 after its last success; others take over D after the last
   // change that they saw themselves, so clocks need not agree. At least 1 s; stored in whole seconds.
   std::chrono::milliseconds lease_duration{15'000};
@@ -49,8 +49,7 @@ class LeaderElector {
 
   // The client should have no rate limit, or one of its own, so that other work cannot delay a renewal.
   // `events` may be null; else "became leader" and "stopped leading" are recorded on the lock objects.
-  LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks,
-                EventRecorder* events);
+  LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks, EventRecorder* events);
 
   void start();
   // Stops standing. A held lock is released, so that the successor need not wait; on_lost is called before

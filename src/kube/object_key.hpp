@@ -23,11 +23,11 @@ ObjectKey key_of(const json::value& object);
 
 // An object as events refer to it (core/v1 ObjectReference).
 struct ObjectRef {
-  std::string api_version;  // "aadpodidentity.k8s.io/v1"
-  std::string kind;         // "AzureIdentityBinding"
-  ObjectKey key;
-  std::string uid;
-  std::string resource_version;  // may be empty
+  std::string api_version = {};  // "aadpodidentity.k8s.io/v1"
+  std::string kind = {};         // "AzureIdentityBinding"
+  ObjectKey key = {};
+  std::string uid = {};
+  std::string resource_version = {};  // may be empty
 
   auto operator<=>(const ObjectRef&) const = default;
 };

@@ -18,10 +18,10 @@
 namespace podid::kube {
 
 struct ReflectorOptions {
-  ResourceType type;
-  std::string ns;  // empty: all namespaces
-  std::string label_selector;
-  std::string field_selector;
+  ResourceType type = {};
+  std::string ns = {};  // empty: all namespaces
+  std::string label_selector = {};
+  std::string field_selector = {};
   // 0: no pages, and the first list may be what the server has in its cache (resourceVersion=0), however old.
   // That is the cheapest way for many clients with a small part each, such as the pods of one node; a large
   // collection in one piece is not. With pages every list is a consistent read.

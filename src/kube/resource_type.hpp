@@ -36,8 +36,8 @@ inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "Ser
 inline constexpr ResourceType kEvents{"", "v1", "events", "Event"};
 inline constexpr ResourceType kEndpoints{"", "v1", "endpoints", "Endpoints"};
 inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
-inline constexpr ResourceType kCustomResourceDefinitions{
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
+inline constexpr ResourceType kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",
+                                                         "CustomResourceDefinition", false};
 
 inline constexpr std::string_view kPodIdentityGroup = "aadpodidentity.k8s.io";
 inline constexpr ResourceType kAzureIdentities{kPodIdentityGroup, "v1", "azureidentities", "AzureIdentity"};
@@ -45,7 +45,7 @@ inline constexpr ResourceType kAzureIdentityBindings{kPodIdentityGroup, "v1", "a
                                                      "AzureIdentityBinding"};
 inline constexpr ResourceType kAzureAssignedIdentities{kPodIdentityGroup, "v1", "azureassignedidentities",
                                                        "AzureAssignedIdentity"};
-inline constexpr ResourceType kAzurePodIdentityExceptions{
-    kPodIdentityGroup, "v1", "azurepodidentityexceptions", "AzurePodIdentityException"};
+inline constexpr ResourceType kAzurePodIdentityExceptions{kPodIdentityGroup, "v1", "azurepodidentityexceptions",
+                                                          "AzurePodIdentityException"};
 
 }  // namespace podid::kube

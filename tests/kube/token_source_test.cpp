@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/token_source.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.hpp"
+#include "support/fake_clock.hpp"
+
+namespace podid::kube {
+namespace {
+
+class TokenFile : public ::testing::Test {
+ protected:
+  TokenFile() {
+    std::string name = (std::filesystem::temp_directory_path() / "podid-token-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~TokenFile() override { std::filesystem::remove_all(folder_); }
+  std::string path() const { return folder_ + "/token"; }
+  void write(std::string_view text) { ASSERT_TRUE(base::write_file(path(), text).has_value()); }
+
+  std::string folder_;
+  test::FakeClock clock_;
+};
+
+TEST_F(TokenFile, IsReadAgainAfterAMinute) {
+  TokenSource tokens(base::Secret(), path(), clock_);
+  write("one\n");
+  EXPECT_EQ(tokens.current().value().reveal(), "one");
+  write("two");
+  clock_.advance(std::chrono::seconds(59));
+  EXPECT_EQ(tokens.current().value().reveal(), "one");
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(tokens.current().value().reveal(), "two");
+}
+
+TEST_F(TokenFile, IsReadAgainAfterARefusal) {
+  TokenSource tokens(base::Secret(), path(), clock_);
+  write("one");
+  EXPECT_EQ(tokens.current().value().reveal(), "one");
+  EXPECT_FALSE(tokens.renew_after_refusal());
+  write("two");
+  EXPECT_TRUE(tokens.renew_after_refusal());
+  EXPECT_EQ(tokens.current().value().reveal(), "two");
+}
+
+TEST_F(TokenFile, LastTokenIsKeptWhileTheFileIsUnreadable) {
+  TokenSource tokens(base::Secret(), path(), clock_);
+  const auto missing = tokens.current();
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_TRUE(missing.error().message.contains(path())) << missing.error().message;
+  write("one");
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(tokens.current().value().reveal(), "one");
+  ::unlink(path().c_str());
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(tokens.current().value().reveal(), "one");
+}
+
+TEST(TokenSource, FixedTokenIsNotRenewed) {
+  test::FakeClock clock;
+  TokenSource tokens(base::Secret("fixed"), "", clock);
+  EXPECT_EQ(tokens.current().value().reveal(), "fixed");
+  EXPECT_FALSE(tokens.renew_after_refusal());
+}
+
+TEST(ParseToken, RefusesWhatCannotBeAHeaderField) {
+  EXPECT_EQ(parse_token(" abc.def-_~+/= \n").value().reveal(), "abc.def-_~+/=");
+  for (const std::string& text :
+       {std::string(), std::string("a\nb"), std::string("a b"), std::string("a\0b", 3), std::string(100'000, 'a')}) {
+    const auto token = parse_token(text);
+    ASSERT_FALSE(token.has_value());
+    EXPECT_EQ(token.error().kind, base::ErrorKind::invalid);
+  }
+}
+
+}  // namespace
+}  // namespace podid::kube
