@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/error.hpp"
-#include "base/log.hpp"
+#include "base/log_flags.hpp"
 
 namespace podid::mic {
 
@@ -17,6 +16,7 @@ struct LeaderElectionOptions {
   std::string ns = "default";
   std::string name = "aad-pod-identity-mic";
   base::Duration lease_duration = std::chrono::seconds(15);
+  std::string resource_lock = "leases";  // or "endpointsleases", "endpoints" (MIC-8)
 };
 
 struct MicOptions {
@@ -29,16 +29,16 @@ struct MicOptions {
 
   LeaderElectionOptions leader_election;
 
-  std::string http_probe_port = "8080";  // "0": chosen by the kernel
-  std::string prometheus_port = "8888";
-  std::string listen_address = "0.0.0.0";  // of both
+  std::string listen_address = "0.0.0.0";
+  std::uint16_t http_probe_port = 8080;  // 0: chosen by the kernel
+  std::uint16_t prometheus_port = 8888;
 
   std::int64_t create_delete_batch = 20;  // API writes in flight per VM or scale set
   std::optional<double> client_qps;       // API requests a second; unset: the API server's own fairness decides (MIC-6)
   std::int64_t max_parallel_arm = 16;     // MIC-25
 
-  std::vector<std::string> immutable_user_msis;  // client ids or resource ids, as given
-  std::int64_t update_user_msi_max_retry = 2;
+  std::vector<std::string> immutable_user_msis;  // client ids or resource ids
+  int update_user_msi_max_retry = 2;
   base::Duration update_user_msi_retry_interval = std::chrono::seconds(1);
   base::Duration identity_assignment_reconcile_interval = std::chrono::minutes(3);
 
@@ -47,12 +47,7 @@ struct MicOptions {
   std::string type_upgrade_status_key = "type-upgrade-status";
 
   std::string custom_user_agent;
-  base::log::Format log_format = base::log::Format::text;
-  int verbosity = 0;
+  base::LogOptions log;
 };
-
-// Checks what the flags' types cannot: intervals, batch sizes, port numbers (MIC-30). The error names the flag, its value
-// and what is allowed.
-base::Result<> validate(const MicOptions& options);
 
 }  // namespace podid::mic

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/leadership.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "core/naming.hpp"
+#include "core/resources_json.hpp"
+
+namespace podid::mic {
+namespace json = kube::json;
+namespace {
+
+constexpr int kCaches = 5;
+
+template <class T>
+base::Result<T> checked(core::Read<T> read) {
+  if (read) return std::move(*read);
+  return base::fail(base::ErrorKind::invalid, read.error().message());
+}
+
+// A cluster has many pods: nothing is kept that no rule of ours reads (MIC-26).
+base::Result<core::Pod> decode_pod(const json::value& object) {
+  auto read = checked(core::read_pod(object));
+  if (!read) return read;
+  core::Pod slim;
+  slim.name = std::move(read->name);
+  slim.ns = std::move(read->ns);
+  slim.uid = std::move(read->uid);
+  slim.node_name = std::move(read->node_name);
+  slim.phase = std::move(read->phase);
+  slim.labels.emplace(core::kBindingLabel, read->binding_label());
+  return slim;
+}
+
+base::Result<core::Node> decode_node(const json::value& object) {
+  auto read = checked(core::read_node(object));
+  if (read) read->taints.clear();
+  return read;
+}
+
+kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selector = {}) {
+  kube::ReflectorOptions options;
+  options.type = type;
+  options.label_selector = std::move(label_selector);
+  return options;
+}
+
+}  // namespace
+
+Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
+                       ControllerOptions options, base::Random& random)
+    : events_(events),
+      metrics_(metrics),
+      assigned_api_(client),
+      controller_(std::move(options), {.executor = client.executor(),
+                                       .clock = client.clock(),
+                                       .random = random,
+                                       .assigned = assigned_api_,
+                                       .identities = identities,
+                                       .record = [&events](kube::EventKey event) { events.record(std::move(event)); },
+                                       .metrics = metrics}),
+      identities_(
+          client, watch_of(kube::kAzureIdentities),
+          [](const json::value& object) { return checked(core::read_azure_identity(object)); },
+          handlers<core::AzureIdentity>(
+              kube::kAzureIdentities, [this](const core::AzureIdentity& now) { controller_.put(now); },
+              [this](const core::AzureIdentity& last) { controller_.erase_identity(last.meta.key()); })),
+      bindings_(
+          client, watch_of(kube::kAzureIdentityBindings),
+          [](const json::value& object) { return checked(core::read_azure_identity_binding(object)); },
+          handlers<core::AzureIdentityBinding>(
+              kube::kAzureIdentityBindings, [this](const core::AzureIdentityBinding& now) { controller_.put(now); },
+              [this](const core::AzureIdentityBinding& last) { controller_.erase_binding(last.meta.key()); })),
+      nodes_(client, watch_of(kube::kNodes), decode_node,
+             handlers<core::Node>(
+                 kube::kNodes, [this](const core::Node& now) { controller_.put(now); },
+                 [this](const core::Node& last) { controller_.erase_node(last.name); })),
+      pods_(client, watch_of(kube::kPods, std::string(core::kBindingLabel)), decode_pod,
+            handlers<core::Pod>(
+                kube::kPods, [this](const core::Pod& now) { controller_.put(now); },
+                [this](const core::Pod& last) { controller_.erase_pod(last.key()); })),
+      assigned_(client, watch_of(kube::kAzureAssignedIdentities),
+                [](const json::value& object) { return checked(core::read_azure_assigned_identity(object)); },
+                // The controller shares these objects with the cache instead of copying them.
+                {.on_added = [this](const auto& now) { controller_.put(now); },
+                 .on_updated = [this](const auto&, const auto& now) { controller_.put(now); },
+                 .on_deleted = [this](const auto& last) { controller_.erase(*last); },
+                 .on_synced = [this] { on_synced(); },
+                 .on_invalid =
+                     [this](const kube::ObjectKey& key, const base::Error& error) {
+                       report_invalid(kube::kAzureAssignedIdentities, key, error);
+                     }}) {}
+
+template <class T>
+kube::InformerHandlers<T> Leadership::handlers(kube::ResourceType type, std::function<void(const T&)> put,
+                                               std::function<void(const T&)> erase) {
+  using Object = std::shared_ptr<const T>;
+  return {.on_added = [put](const Object& now) { put(*now); },
+          .on_updated = [put](const Object&, const Object& now) { put(*now); },
+          .on_deleted = [erase](const Object& last) { erase(*last); },
+          .on_synced = [this] { on_synced(); },
+          .on_invalid = [this, type](const kube::ObjectKey& key,
+                                     const base::Error& error) { report_invalid(type, key, error); }};
+}
+
+void Leadership::start() {
+  identities_.start();
+  bindings_.start();
+  nodes_.start();
+  pods_.start();
+  assigned_.start();
+}
+
+void Leadership::on_synced() {
+  if (++synced_ < kCaches) return;
+  active_ = true;
+  base::log::info("caches are filled, work begins", {{"pods", pods_.size()},
+                                                     {"identities", identities_.size()},
+                                                     {"bindings", bindings_.size()},
+                                                     {"nodes", nodes_.size()},
+                                                     {"assigned", assigned_.size()}});
+  controller_.start();
+}
+
+void Leadership::report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error) {
+  metrics_.bad_object(type.plural);
+  base::log::warning("an object cannot be read and is left out",
+                     {{"kind", type.kind}, {"object", key.to_string()}, {"error", error}});
+  events_.record({.regarding = type.reference(key, ""),
+                  .type = kube::EventType::warning,
+                  .reason = "invalid object",
+                  .message = fmt::format("this {} is ignored: {}", type.kind, error.message),
+                  .related = {},
+                  .action = {}});
+}
+
+std::string Leadership::missing_caches() const {
+  std::string missing;
+  const auto check = [&missing](const auto& informer, std::string_view name) {
+    if (informer.synced()) return;
+    const auto& error = informer.reflector().last_error();
+    missing += fmt::format("{}{}{}", missing.empty() ? "" : "; ", name, error ? ": " + error->message : "");
+  };
+  check(identities_, "azureidentities");
+  check(bindings_, "azureidentitybindings");
+  check(nodes_, "nodes");
+  check(pods_, "pods");
+  check(assigned_, "azureassignedidentities");
+  return missing;
+}
+
+base::Task<> Leadership::stop() {
+  co_await identities_.stop();
+  co_await bindings_.stop();
+  co_await nodes_.stop();
+  co_await pods_.stop();
+  co_await assigned_.stop();
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What exists only while this process leads: the caches and the controller that they feed.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "core/node.hpp"
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+#include "kube/client.hpp"
+#include "kube/event_recorder.hpp"
+#include "kube/informer.hpp"
+#include "mic/controller.hpp"
+#include "mic/mic_metrics.hpp"
+
+namespace podid::mic {
+
+// One executor. References outlive it; await stop() before the destructor.
+class Leadership {
+ public:
+  Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
+             ControllerOptions options, base::Random& random);
+
+  // Begins to fill the caches; the controller starts when all are filled.
+  void start();
+  // Begins no further writes. `broken_off`: those under way are cancelled, because another process may lead by now.
+  void stop_writes() { controller_.stop(); }
+  void cancel_writes() { controller_.cancel(); }
+  base::Task<> drain() { return controller_.drain(); }
+  // After drain(): ends the watches.
+  base::Task<> stop();
+
+  bool active() const { return active_; }
+  // Which caches are not filled yet and why, for the log; empty when all are.
+  std::string missing_caches() const;
+  Controller& controller() { return controller_; }
+
+ private:
+  template <class T>
+  kube::InformerHandlers<T> handlers(kube::ResourceType type, std::function<void(const T&)> put,
+                                     std::function<void(const T&)> erase);
+  void on_synced();
+  void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);
+
+  kube::EventRecorder& events_;
+  MicMetrics& metrics_;
+  KubeAssignedApi assigned_api_;
+  Controller controller_;
+  kube::Informer<core::AzureIdentity> identities_;
+  kube::Informer<core::AzureIdentityBinding> bindings_;
+  kube::Informer<core::Node> nodes_;
+  kube::Informer<core::Pod> pods_;
+  kube::Informer<core::AzureAssignedIdentity> assigned_;
+  int synced_ = 0;
+  bool active_ = false;
+};
+
+}  // namespace podid::mic

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/mic.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/version.hpp"
+#include "mic/alarm.hpp"
+#include "mic/events.hpp"
+#include "mic/limits.hpp"
+#include "mic/type_upgrade.hpp"
+
+namespace podid::mic {
+
+Mic::Mic(MicOptions options, MicDependencies dependencies)
+    : options_(std::move(options)),
+      out_(std::move(dependencies)),
+      metrics_(registry_),
+      status_(out_.executor, registry_, [this] { return probe_state(); }),
+      tasks_(out_.executor) {}
+
+Mic::~Mic() = default;
+
+base::Result<> Mic::start() {
+  metrics_.mode(options_.force_namespaced);
+  if (!options_.force_namespaced) {
+    base::log::warning(
+        "not in namespaced mode: a pod of any namespace that carries a binding's label gets its identity");
+  }
+  // The probe port first: a kubelet may ask before anything else is up.
+  auto done = status_.start(options_.listen_address, options_.http_probe_port, options_.prometheus_port);
+  if (!done) return done;
+  done = start_cloud();
+  if (!done) return done;
+  done = start_kube();
+  if (!done) return done;
+  metrics_.election_started();
+  metrics_.leading(false);
+  elector_->start();
+  return {};
+}
+
+// ---- Azure ----
+
+base::Result<azure::CloudConfig> Mic::read_cloud_config(std::string& content) const {
+  if (options_.cloud_config.empty()) return azure::cloud_config_from_environment(out_.environment);
+  auto file = base::read_file(options_.cloud_config, kMaxCloudConfigBytes);
+  if (!file) return std::unexpected(file.error());
+  content = std::move(*file);
+  auto config = azure::parse_cloud_config(content);
+  if (!config) return base::fail(config.error(), options_.cloud_config);
+  return config;
+}
+
+base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig config) {
+  CloudOptions options;
+  options.user_agent = base::user_agent("MIC", options_.custom_user_agent);
+  options.environment_file = out_.environment("AZURE_ENVIRONMENT_FILEPATH");
+  if (out_.imds_endpoint) options.imds_endpoint = *out_.imds_endpoint;
+  options.compute.max_retries = options_.update_user_msi_max_retry;
+  options.compute.retry_interval = options_.update_user_msi_retry_interval;
+  options.compute.on_operation = [this](std::string_view operation, base::Duration took, bool ok) {
+    metrics_.azure_operation(operation, took, ok);
+  };
+  return CloudSession::create(out_.executor, std::move(config), options, out_.clock, out_.random);
+}
+
+base::Result<> Mic::start_cloud() {
+  std::string content;
+  auto config = read_cloud_config(content);
+  if (!config) return base::fail(config.error(), "cloud configuration");
+  auto session = open_session(std::move(*config));
+  if (!session) return base::fail(session.error(), "cloud configuration");
+  identities_ = std::make_unique<CloudIdentityApi>(std::move(*session));
+  if (options_.cloud_config.empty()) return {};
+  auto watch = ConfigWatch::create(out_.executor, options_.cloud_config, std::move(content),
+                                   [this](const std::string& changed) { reload(changed); });
+  if (!watch) return std::unexpected(watch.error());
+  config_watch_ = std::move(*watch);
+  return {};
+}
+
+// Only a configuration that is good as a whole replaces the one in use (MIC-19).
+void Mic::reload(const std::string& content) {
+  auto config = azure::parse_cloud_config(content);
+  std::optional<base::Error> error;
+  if (!config) {
+    error = config.error();
+  } else {
+    auto session = open_session(std::move(*config));
+    if (session) {
+      identities_->replace(std::move(*session));
+    } else {
+      error = session.error();
+    }
+  }
+  metrics_.config_reloaded(!error);
+  if (error) {
+    base::log::error("the new cloud configuration is not usable; the last good one stays in use",
+                     {{"path", options_.cloud_config}, {"error", *error}});
+    return;
+  }
+  base::log::info("cloud configuration read again", {{"path", options_.cloud_config}});
+  if (leadership_) leadership_->controller().reconfigure(compute_defaults(), immutable());
+}
+
+core::ImmutableIdentities Mic::immutable() const {
+  const azure::CloudConfig& config = identities_->config();
+  const std::string_view cluster =
+      config.use_managed_identity ? std::string_view(config.user_assigned_identity_id) : "";
+  return {options_.immutable_user_msis, cluster};
+}
+
+core::ComputeDefaults Mic::compute_defaults() const {
+  const azure::CloudConfig& config = identities_->config();
+  return {.subscription = config.subscription_id, .resource_group = config.resource_group};
+}
+
+// ---- Kubernetes ----
+
+base::Result<> Mic::start_kube() {
+  kube::ClientOptions client;
+  client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
+  client.qps = options_.client_qps.value_or(0);
+  client.burst = client.qps;
+  auto made = kube::Client::make(out_.executor, out_.cluster, std::move(client), out_.clock, out_.random);
+  if (!made) return base::fail(made.error(), "kubernetes client");
+  client_ = std::move(*made);
+
+  const LeaderElectionOptions& election = options_.leader_election;
+  const std::string instance = election.instance.empty() ? out_.host_name : election.instance;
+  events_ = std::make_unique<kube::EventRecorder>(
+      *client_,
+      kube::EventRecorderOptions{.component = std::string(kEventComponent), .host = {}, .instance = instance});
+  events_->start();
+
+  const auto lock = kube::parse_lock_kind(election.resource_lock);
+  if (!lock) return std::unexpected(lock.error());
+  kube::LeaderElectorOptions elector;
+  elector.lock = *lock;
+  elector.key = {.ns = election.ns, .name = election.name};
+  elector.identity = instance;
+  elector.lease_duration = std::chrono::duration_cast<std::chrono::milliseconds>(election.lease_duration);
+  elector_ = std::make_unique<kube::LeaderElector>(
+      *client_, std::move(elector),
+      kube::LeaderCallbacks{
+          .on_started = [this] { on_started_leading(); },
+          .on_lost = [this] { on_lost(); },
+          .on_new_leader = [](const std::string& identity) { base::log::info("leader", {{"identity", identity}}); }},
+      events_.get());
+  return {};
+}
+
+// ---- leading ----
+
+ControllerOptions Mic::controller_options() const {
+  ControllerOptions options;
+  options.assignment = {.namespaced = options_.force_namespaced,
+                        .keep_finished_pods = options_.keep_identity_for_finished_pods};
+  options.compute_defaults = compute_defaults();
+  options.immutable = immutable();
+  options.writes_per_target = static_cast<std::size_t>(options_.create_delete_batch);
+  options.full_pass_interval = options_.sync_retry_duration;
+  options.azure.max_parallel = static_cast<std::size_t>(options_.max_parallel_arm);
+  options.azure.timing = {.max_age = options_.identity_assignment_reconcile_interval,
+                          .first_retry = kAzureRetryFirstDelay,
+                          .last_retry = kAzureRetryLastDelay,
+                          .first_bad_delay = kBadIdentityFirstDelay,
+                          .last_bad_delay = kBadIdentityLastDelay};
+  return options;
+}
+
+void Mic::on_started_leading() {
+  metrics_.leading(true);
+  leadership_ =
+      std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(), out_.random);
+  tasks_.spawn("lead", lead());
+}
+
+base::Task<> Mic::lead() {
+  if (options_.enable_type_upgrade) {
+    TypeUpgradeOptions upgrade{.ns = options_.ns,
+                               .config_map = options_.config_map_name,
+                               .key = options_.type_upgrade_status_key,
+                               .version = std::string(base::version())};
+    auto done = co_await upgrade_types(*client_, std::move(upgrade));
+    if (!done) {
+      fatal(done.error());
+      co_return;
+    }
+  }
+  leadership_->start();
+}
+
+void Mic::on_lost() {
+  metrics_.leading(false);
+  if (leadership_) leadership_->cancel_writes();
+  if (stopping_) return;
+  base::Error lost;
+  lost.kind = base::ErrorKind::cancelled;
+  lost.message = "lost leader lease";
+  fatal(std::move(lost));
+}
+
+void Mic::fatal(base::Error error) {
+  if (std::exchange(failed_, true)) return;
+  if (leadership_) leadership_->cancel_writes();
+  base::log::error("the controller cannot go on", {{"error", error}});
+  out_.on_fatal(error);
+}
+
+base::Task<> Mic::give_up_leadership() {
+  leadership_->stop_writes();
+  const base::SteadyTime limit = out_.clock.steady_now() + kDrainTimeout;
+  Alarm too_long(out_.executor, out_.clock, [this] {
+    base::log::warning("writes under way are broken off");
+    leadership_->cancel_writes();
+  });
+  too_long.set(limit);
+  co_await leadership_->drain();
+  too_long.set(std::nullopt);
+  co_await leadership_->stop();
+}
+
+base::Task<> Mic::stop() {
+  if (std::exchange(stopping_, true)) co_return;
+  tasks_.stop();
+  co_await tasks_.join();
+  if (leadership_) co_await give_up_leadership();
+  if (elector_) co_await elector_->stop(net::deadline_in(kApiWriteTimeout));
+  if (events_) co_await events_->stop(net::deadline_in(std::chrono::seconds(2)));
+  if (config_watch_) co_await config_watch_->stop();
+  co_await status_.stop();
+  leadership_.reset();
+}
+
+ProbeState Mic::probe_state() const {
+  ProbeState state;
+  state.active = active();
+  state.live = !failed_;
+  // A follower is ready as long as it can see the lock; a leader when its caches are filled.
+  const bool standing = elector_ && !elector_->last_error();
+  state.ready = !failed_ && !stopping_ && (leading() ? active() : standing);
+  return state;
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The controller as a whole: election, caches, controller, Azure clients, probes, metrics. A test can hold it.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task_group.hpp"
+#include "kube/client.hpp"
+#include "kube/config.hpp"
+#include "kube/event_recorder.hpp"
+#include "kube/leader_elector.hpp"
+#include "mic/cloud_session.hpp"
+#include "mic/config_watch.hpp"
+#include "mic/flags.hpp"
+#include "mic/leadership.hpp"
+#include "mic/mic_metrics.hpp"
+#include "mic/options.hpp"
+#include "mic/status_server.hpp"
+
+namespace podid::mic {
+
+struct MicDependencies {
+  base::Executor executor;
+  base::Clock& clock;
+  base::Random& random;
+  kube::ClusterConfig cluster;
+  Environment environment;
+  std::string host_name;  // identity in the lock where the flags give none
+  // In place of Azure's own, for tests: the controller of a pod has but one instance metadata service.
+  std::optional<std::string> imds_endpoint = {};
+  // Called once, when the process cannot go on: the lock is lost, or the type upgrade failed. All writes have been
+  // broken off. The process should stop() and exit.
+  std::function<void(const base::Error& error)> on_fatal;
+};
+
+// One executor. Await stop() before the destructor.
+class Mic {
+ public:
+  Mic(MicOptions options, MicDependencies dependencies);
+  ~Mic();
+
+  // Opens the ports, reads the cloud configuration, stands for election. Errors are fatal.
+  base::Result<> start();
+  // Begins no further writes, lets those under way end (at most kDrainTimeout), releases the lock (MIC-24).
+  base::Task<> stop();
+
+  bool leading() const { return leadership_ != nullptr; }
+  // Leads, and the controller works.
+  bool active() const { return leadership_ && leadership_->active(); }
+  // Active, and nothing to do at the moment.
+  bool idle() const { return active() && leadership_->controller().idle(); }
+  std::uint16_t probe_port() const { return status_.probe_port(); }
+  std::uint16_t metrics_port() const { return status_.metrics_port(); }
+  const base::MetricsRegistry& metrics() const { return registry_; }
+
+ private:
+  base::Result<azure::CloudConfig> read_cloud_config(std::string& content) const;
+  base::Result<std::shared_ptr<CloudSession>> open_session(azure::CloudConfig config);
+  base::Result<> start_cloud();
+  base::Result<> start_kube();
+  void reload(const std::string& content);
+  ControllerOptions controller_options() const;
+  core::ImmutableIdentities immutable() const;
+  core::ComputeDefaults compute_defaults() const;
+
+  void on_started_leading();
+  void on_lost();
+  base::Task<> lead();
+  base::Task<> give_up_leadership();
+  void fatal(base::Error error);
+  ProbeState probe_state() const;
+
+  // constant
+  const MicOptions options_;
+  MicDependencies out_;
+  // parts, in the order in which each uses those before it
+  base::MetricsRegistry registry_;
+  MicMetrics metrics_;
+  StatusServer status_;
+  std::unique_ptr<CloudIdentityApi> identities_;
+  std::unique_ptr<ConfigWatch> config_watch_;
+  std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<kube::EventRecorder> events_;
+  std::unique_ptr<kube::LeaderElector> elector_;
+  std::unique_ptr<Leadership> leadership_;
+  bool stopping_ = false;
+  bool failed_ = false;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::mic
