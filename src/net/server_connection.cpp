@@ -178,7 +178,12 @@ ServerConnection::Next ServerConnection::answer_buffered() {
       refuse({.status = 431, .problem = "has a head that is too large"});
       return Next::close;
     }
-    if (head_size_ == 0) return Next::read;
+    if (head_size_ == 0) {
+      // A TLS client at a plain port learns at once what it could otherwise only time out on.
+      if (is_field_name(buffer_.data().substr(0, 1))) return Next::read;
+      refuse({.status = 400, .problem = "is not HTTP"});
+      return Next::close;
+    }
     scanned_ = 0;
     in_head_ = false;
     expires_ = no_deadline;

@@ -102,9 +102,14 @@ class ScriptedPeer {
         return true;
       }
       case peer::Action::read_bytes: {
-        std::string bytes;
-        while (bytes.size() < step.count) {
-          if (!read_byte(fd, bytes)) return false;
+        std::string bytes(step.count, '\0');
+        std::size_t done = 0;
+        while (done < bytes.size()) {
+          if (!wait_readable(fd)) return false;
+          const ssize_t n = ::recv(fd, bytes.data() + done, bytes.size() - done, 0);
+          if (n <= 0) return false;
+          note(std::string_view(bytes).substr(done, static_cast<std::size_t>(n)));
+          done += static_cast<std::size_t>(n);
         }
         return true;
       }
@@ -139,9 +144,13 @@ class ScriptedPeer {
     char byte;
     if (!wait_readable(fd) || ::recv(fd, &byte, 1, 0) != 1) return false;
     out += byte;
-    const std::lock_guard lock(mutex_);
-    received_.back() += byte;
+    note(std::string_view(&byte, 1));
     return true;
+  }
+
+  void note(std::string_view bytes) {
+    const std::lock_guard lock(mutex_);
+    received_.back() += bytes;
   }
 
   // False when the test ends.
