@@ -49,7 +49,7 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
     return "its label nodename does not name its node";
   }
   if (!input.node_name.empty() && assigned.node_name != input.node_name) return "it is for another node";
-  if (!is_assigned_identity_name(meta.name, key_of(assigned))) {
+  if (!is_validly_named(assigned)) {
     return "its name is not that of its pod and identity";
   }
   if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {

@@ -37,6 +37,13 @@ std::string with_hash(std::string_view text, std::string_view digits, std::size_
 
 std::string plain_name(const AssignmentKey& key) { return key.pod + "-" + key.pod_namespace + "-" + key.identity; }
 
+// Compared in place, without building the plain name.
+bool is_plain_name(std::string_view name, std::string_view pod, std::string_view ns, std::string_view identity) {
+  return name.size() <= kLongestName && name.size() == pod.size() + ns.size() + identity.size() + 2 &&
+         name.starts_with(pod) && name[pod.size()] == '-' && name.substr(pod.size() + 1, ns.size()) == ns &&
+         name[pod.size() + 1 + ns.size()] == '-' && name.ends_with(identity);
+}
+
 }  // namespace
 
 AssignmentKey key_of(const AzureAssignedIdentity& assigned) {
@@ -54,13 +61,13 @@ std::string hashed_assigned_identity_name(const AssignmentKey& key) {
 }
 
 bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key) {
-  // The plain form is compared in place: this runs for every token request.
-  const std::size_t pod = key.pod.size();
-  const std::size_t ns = key.pod_namespace.size();
-  const bool plain = name.size() <= kLongestName && name.size() == pod + ns + key.identity.size() + 2 &&
-                     name.starts_with(key.pod) && name[pod] == '-' && name.substr(pod + 1, ns) == key.pod_namespace &&
-                     name[pod + 1 + ns] == '-' && name.ends_with(key.identity);
-  return plain || name == hashed_assigned_identity_name(key);
+  return is_plain_name(name, key.pod, key.pod_namespace, key.identity) || name == hashed_assigned_identity_name(key);
+}
+
+bool is_validly_named(const AzureAssignedIdentity& assigned) {
+  const std::string& name = assigned.meta.name;
+  return is_plain_name(name, assigned.pod, assigned.pod_namespace, assigned.identity.meta.name) ||
+         name == hashed_assigned_identity_name(key_of(assigned));
 }
 
 std::string node_label_value(std::string_view node_name) {

@@ -40,6 +40,8 @@ std::string assigned_identity_name(const AssignmentKey& key);
 std::string hashed_assigned_identity_name(const AssignmentKey& key);
 // Either of the two.
 bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key);
+// The same of an object's own name and parts, without allocating where the name is plain: it runs for every request.
+bool is_validly_named(const AzureAssignedIdentity& assigned);
 
 // Value of the label `nodename`: the node's name, or for names over 63 characters a prefix with a hash
 // (API-4). Writer and selector both use it.

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/desired.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/builders.hpp"
+
+namespace podid::core {
+namespace {
+
+using test::make_binding;
+using test::make_identity;
+using test::make_pod;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class DesiredTest : public testing::Test {
+ protected:
+  // "namespace/name" of the assignments of `pod`.
+  std::vector<std::string> names(const Pod& pod) {
+    warnings.clear();
+    std::vector<std::string> names;
+    for (const auto& assigned : rules.desired_for(pod, warnings)) names.push_back(assigned.meta.key().text());
+    return names;
+  }
+  AssignmentRules rules{AssignmentOptions{}};
+  std::vector<AssignmentWarning> warnings;
+};
+
+TEST_F(DesiredTest, OneAssignmentPerMatchingIdentity) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_identity("shop", "db"));
+  rules.put(make_binding("shop", "b1", "kv"));
+  rules.put(make_binding("shop", "b2", "db"));
+  rules.put(make_binding("shop", "b3", "db", "writer"));
+  EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("default/web-shop-kv", "default/web-shop-db"));
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(DesiredTest, TheObjectIsAsCreated) {
+  AzureIdentity identity = make_identity("shop", "kv");
+  identity.meta.labels = {{"big", "label"}};
+  rules.put(identity);
+  rules.put(make_binding("shop", "b", "kv"));
+  const Pod pod = make_pod("shop", "web");
+  const auto desired = rules.desired_for(pod, warnings);
+  ASSERT_EQ(desired.size(), 1u);
+  identity.meta.labels.clear();
+  EXPECT_EQ(desired[0], test::make_assigned(pod, identity, make_binding("shop", "b", "kv"), kCreated));
+}
+
+TEST_F(DesiredTest, PodsThatGetNothing) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("shop", "b", "kv"));
+  EXPECT_THAT(names(make_pod("shop", "web", "")), IsEmpty()) << "no label";
+  EXPECT_THAT(names(make_pod("shop", "web", "other")), IsEmpty()) << "no binding";
+  EXPECT_THAT(names(make_pod("shop", "web", "reader", "")), IsEmpty()) << "not scheduled";
+  Pod finished = make_pod("shop", "web");
+  for (const char* phase : {"Succeeded", "Failed"}) {
+    finished.phase = phase;
+    EXPECT_THAT(names(finished), IsEmpty()) << phase;
+  }
+  for (const char* phase : {"Pending", "Unknown", ""}) {
+    finished.phase = phase;
+    EXPECT_EQ(names(finished).size(), 1u) << phase;
+  }
+}
+
+TEST_F(DesiredTest, FinishedPodsOnRequest) {
+  AssignmentRules keeping(AssignmentOptions{.namespaced = false, .keep_finished_pods = true});
+  keeping.put(make_identity("shop", "kv"));
+  keeping.put(make_binding("shop", "b", "kv"));
+  Pod pod = make_pod("shop", "web");
+  pod.phase = "Succeeded";
+  EXPECT_EQ(keeping.desired_for(pod, warnings).size(), 1u);
+}
+
+TEST_F(DesiredTest, BindingNamesAnIdentityOfItsOwnNamespace) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("other", "b", "kv"));
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+}
+
+TEST_F(DesiredTest, InvalidResourceIdIsLeftOutWithAWarning) {
+  AzureIdentity identity = make_identity("shop", "kv");
+  identity.resource_id = "kv";
+  rules.put(identity);
+  rules.put(make_binding("shop", "b", "kv"));
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].kind, AssignmentWarning::Kind::invalid_resource_id);
+  EXPECT_THAT(warnings[0].text, HasSubstr("ignoring azure identity shop/kv, error: invalid resource id: \"kv\""));
+  identity.type = IdentityType::service_principal_secret;  // other types are never checked
+  rules.put(identity);
+  EXPECT_EQ(names(make_pod("shop", "web")).size(), 1u);
+}
+
+TEST_F(DesiredTest, SameIdentityNameInTwoNamespacesFirstBindingWins) {
+  rules.put(make_identity("b", "kv"));
+  rules.put(make_identity("a", "kv"));
+  rules.put(make_binding("b", "b", "kv"));
+  rules.put(make_binding("a", "z", "kv"));
+  const auto desired = rules.desired_for(make_pod("shop", "web"), warnings);
+  ASSERT_EQ(desired.size(), 1u);
+  EXPECT_EQ(desired[0].identity.meta.ns, "a");
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0].text, HasSubstr("AzureIdentity kv exists in both a and b namespace."));
+}
+
+TEST_F(DesiredTest, NamespacedModeAndAnnotation) {
+  AzureIdentity annotated = make_identity("shop", "kv");
+  annotated.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
+  rules.put(annotated);
+  rules.put(make_binding("shop", "b", "kv"));
+  EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("shop/web-shop-kv"));
+  EXPECT_THAT(names(make_pod("other", "web")), IsEmpty());
+  AssignmentRules namespaced(AssignmentOptions{.namespaced = true, .keep_finished_pods = false});
+  namespaced.put(make_identity("shop", "kv"));
+  namespaced.put(make_binding("shop", "b", "kv"));
+  EXPECT_EQ(namespaced.desired_for(make_pod("shop", "web"), warnings).at(0).meta.ns, "shop");
+  EXPECT_THAT(namespaced.desired_for(make_pod("other", "web"), warnings), IsEmpty());
+}
+
+TEST_F(DesiredTest, ChangesOfRules) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("shop", "b", "kv"));
+  EXPECT_THAT(rules.selectors_using({"shop", "kv"}), ElementsAre("reader"));
+  rules.put(make_binding("shop", "b", "kv", "writer"));
+  EXPECT_THAT(rules.selectors_using({"shop", "kv"}), ElementsAre("writer"));
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  EXPECT_EQ(names(make_pod("shop", "web", "writer")).size(), 1u);
+  rules.erase_identity({"shop", "kv"});
+  EXPECT_THAT(names(make_pod("shop", "web", "writer")), IsEmpty());
+  EXPECT_EQ(rules.find_identity({"shop", "kv"}), nullptr);
+  rules.erase_binding({"shop", "b"});
+  rules.erase_binding({"shop", "b"});
+  EXPECT_EQ(rules.find_binding({"shop", "b"}), nullptr);
+  EXPECT_THAT(rules.selectors_using({"shop", "kv"}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace podid::core

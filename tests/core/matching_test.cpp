@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/matching.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/builders.hpp"
+
+namespace podid::core {
+namespace {
+
+using test::make_binding;
+using test::make_identity;
+using test::make_pod;
+
+TEST(MatchingTest, SelectorEqualsTheLabel) {
+  EXPECT_TRUE(selects(make_binding("x", "b", "i", "reader"), make_pod("shop", "web", "reader")));
+  EXPECT_FALSE(selects(make_binding("x", "b", "i", "Reader"), make_pod("shop", "web", "reader")));
+  EXPECT_FALSE(selects(make_binding("x", "b", "i", "app=reader"), make_pod("shop", "web", "reader")));
+  EXPECT_FALSE(selects(make_binding("x", "b", "i", ""), make_pod("shop", "web", "")));
+}
+
+TEST(MatchingTest, NamespaceRule) {
+  AzureIdentity identity = make_identity("shop", "kv");
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "other", false));
+  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", true));
+  EXPECT_FALSE(namespaces_allow(identity, "other", "shop", true));
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", true));
+  identity.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
+  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", false));
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", false));
+}
+
+AzurePodIdentityException make_exception(const std::string& ns, StringMap labels) {
+  AzurePodIdentityException exception;
+  exception.meta.ns = ns;
+  exception.pod_labels = std::move(labels);
+  return exception;
+}
+
+TEST(MatchingTest, Exceptions) {
+  Pod pod = make_pod("shop", "web");
+  pod.labels.emplace("app", "Mic");
+  struct Case {
+    const char* what;
+    std::vector<AzurePodIdentityException> exceptions;
+    bool excepted;
+  };
+  const Case cases[] = {
+      {"none", {}, false},
+      {"no pairs", {make_exception("shop", {})}, false},
+      {"value without regard to case", {make_exception("shop", {{"app", "mIC"}})}, true},
+      {"key with regard to case", {make_exception("shop", {{"App", "mic"}})}, false},
+      {"other namespace", {make_exception("default", {{"app", "mic"}})}, false},
+      {"one pair is enough", {make_exception("shop", {{"x", "y"}, {"app", "mic"}})}, true},
+      {"one exception is enough",
+       {make_exception("shop", {{"x", "y"}}), make_exception("shop", {{"app", "mic"}})},
+       true},
+      {"absent key is not an empty value", {make_exception("shop", {{"x", ""}})}, false},
+  };
+  for (const Case& c : cases) EXPECT_EQ(is_excepted(pod, c.exceptions), c.excepted) << c.what;
+}
+
+TEST(MatchingTest, ControllerPods) {
+  Pod pod = make_pod("Default", "mic-5d4c-x");
+  pod.replica_set = "mic-5d4c";
+  EXPECT_FALSE(is_controller_pod(pod, "default")) << "the name alone is not enough";
+  pod.labels["component"] = "mic";
+  EXPECT_TRUE(is_controller_pod(pod, "default"));
+  EXPECT_FALSE(is_controller_pod(pod, "kube-system"));
+  pod.replica_set = "microshop-5d4c";
+  EXPECT_FALSE(is_controller_pod(pod, "default"));
+  pod.replica_set = "mic-5d4c";
+  pod.labels.erase("component");
+  pod.service_account = "aad-pod-id-mic-service-account";
+  EXPECT_TRUE(is_controller_pod(pod, "default"));
+}
+
+}  // namespace
+}  // namespace podid::core

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/naming.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/builders.hpp"
+
+namespace podid::core {
+namespace {
+
+TEST(NamingTest, PlainNameJoinsTheParts) {
+  EXPECT_EQ(assigned_identity_name({"shop", "web-0", "kv-reader"}), "web-0-shop-kv-reader");
+}
+
+TEST(NamingTest, CollidingNamesDifferWhenHashed) {
+  const AssignmentKey one{"b-c", "a", "d"};
+  const AssignmentKey two{"b", "a", "c-d"};
+  ASSERT_EQ(assigned_identity_name(one), assigned_identity_name(two));
+  EXPECT_NE(hashed_assigned_identity_name(one), hashed_assigned_identity_name(two));
+  EXPECT_THAT(hashed_assigned_identity_name(one), testing::MatchesRegex("a-b-c-d-[0-9a-f]{10}"));
+}
+
+TEST(NamingTest, OverlongNameIsHashedAndFits) {
+  const AssignmentKey key{std::string(63, 'n'), std::string(150, 'p') + ".", std::string(100, 'i')};
+  const std::string name = assigned_identity_name(key);
+  EXPECT_EQ(name.size(), 253u);
+  EXPECT_EQ(name, hashed_assigned_identity_name(key));
+  const AssignmentKey longest{std::string(50, 'n'), std::string(101, 'p'), std::string(100, 'i')};
+  EXPECT_EQ(assigned_identity_name(longest).size(), 253u);
+  EXPECT_NE(assigned_identity_name(longest), hashed_assigned_identity_name(longest));
+}
+
+TEST(NamingTest, TruncatedPrefixEndsAlphanumeric) {
+  // The cut falls behind a dot, which must not stand before the hyphen.
+  const AssignmentKey key{"n", std::string(241, 'p') + ".ppp", std::string(100, 'i')};
+  const std::string name = assigned_identity_name(key);
+  EXPECT_THAT(name, testing::MatchesRegex("p+-[0-9a-f]{10}"));
+}
+
+TEST(NamingTest, RecognisesBothForms) {
+  const AssignmentKey key{"shop", "web-0", "kv"};
+  EXPECT_TRUE(is_assigned_identity_name("web-0-shop-kv", key));
+  EXPECT_TRUE(is_assigned_identity_name(hashed_assigned_identity_name(key), key));
+  for (const char* other :
+       {"", "web-0-shop-kx", "web-0-shop-kv-0123456789", "web-0_shop-kv", "web-0-shop_kv", "web-1-shop-kv"}) {
+    EXPECT_FALSE(is_assigned_identity_name(other, key)) << other;
+  }
+}
+
+TEST(NamingTest, NodeLabelValue) {
+  const std::string fits(63, 'n');
+  const std::string too_long = std::string(52, 'n') + "." + std::string(30, 'x');
+  EXPECT_EQ(node_label_value(fits), fits);
+  EXPECT_TRUE(is_node_label_value(fits, fits));
+  const std::string value = node_label_value(too_long);
+  EXPECT_LE(value.size(), 63u);
+  EXPECT_THAT(value, testing::MatchesRegex("n+-[0-9a-f]{10}"));
+  EXPECT_TRUE(is_node_label_value(value, too_long));
+  EXPECT_FALSE(is_node_label_value(value, too_long + "y"));
+}
+
+TEST(NamingTest, AssignmentNamespace) {
+  AzureIdentity identity = test::make_identity("shop", "kv");
+  EXPECT_EQ(assignment_namespace(identity, false), "default");
+  EXPECT_EQ(assignment_namespace(identity, true), "shop");
+  identity.meta.annotations["aadpodidentity.k8s.io/Behavior"] = "namespaced";
+  EXPECT_EQ(assignment_namespace(identity, false), "shop");
+  identity.meta.annotations["aadpodidentity.k8s.io/Behavior"] = "Namespaced";
+  EXPECT_EQ(assignment_namespace(identity, false), "default");
+}
+
+}  // namespace
+}  // namespace podid::core

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/resources_json.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "core/builders.hpp"
+#include "core/node.hpp"
+#include "core/pod.hpp"
+
+namespace podid::core {
+namespace {
+
+namespace json = boost::json;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ResourcesJsonTest, ReadsAnIdentity) {
+  const auto identity = read_azure_identity(json::parse(R"({
+    "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+    "metadata": {"name": "kv", "namespace": "shop", "uid": "u", "resourceVersion": "7", "labels": {"a": "b"},
+                 "annotations": {"aadpodidentity.k8s.io/Behavior": "namespaced", "aadpodidentity.k8s.io/object-id": "o-1"},
+                 "creationTimestamp": "2026-01-02T03:04:05Z", "deletionTimestamp": null},
+    "spec": {"type": 2, "resourceID": "r", "clientID": "c", "clientPassword": {"name": "n", "namespace": "s"},
+             "tenantID": "t", "auxiliaryTenantIDs": ["x", "y"], "adResourceID": "ar", "adEndpoint": "https://e/",
+             "replicas": 3, "metadata": {"creationTimestamp": null}, "later": {"unknown": 1}},
+    "status": {"availableReplicas": 2, "metadata": {}}})"));
+  ASSERT_TRUE(identity) << identity.error().message();
+  EXPECT_EQ(identity->meta.key(), (ObjectKey{"shop", "kv"}));
+  EXPECT_EQ(identity->meta.resource_version, "7");
+  EXPECT_FALSE(identity->meta.deleting());
+  EXPECT_TRUE(identity->namespaced());
+  EXPECT_EQ(identity->object_id(), "o-1");
+  EXPECT_EQ(identity->type, IdentityType::service_principal_certificate);
+  EXPECT_EQ(identity->client_password, (SecretReference{"n", "s"}));
+  EXPECT_THAT(identity->auxiliary_tenant_ids, ElementsAre("x", "y"));
+  EXPECT_EQ(identity->replicas, 3);
+  EXPECT_EQ(identity->available_replicas, 2);
+}
+
+TEST(ResourcesJsonTest, AbsentAndNullAreZero) {
+  for (const char* text :
+       {"{}", R"({"metadata": null, "spec": null, "status": null})",
+        R"({"spec": {"type": null, "clientPassword": null, "auxiliaryTenantIDs": null, "replicas": null}})"}) {
+    const auto identity = read_azure_identity(json::parse(text));
+    ASSERT_TRUE(identity) << text;
+    EXPECT_EQ(*identity, AzureIdentity{}) << text;
+  }
+  EXPECT_EQ(*read_azure_assigned_identity(json::parse("{}")), AzureAssignedIdentity{});
+}
+
+TEST(ResourcesJsonTest, WrongTypesNameThePath) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"[]", "expected an object, found a list"},
+      {"null", "expected an object, found null"},
+      {R"({"metadata": []})", "metadata: expected an object, found a list"},
+      {R"({"metadata": {"name": 1}})", "metadata.name: expected a string, found a number"},
+      {R"({"metadata": {"labels": {"a": {}}}})", "metadata.labels.a: expected a string, found an object"},
+      {R"({"metadata": {"finalizers": ["x", 2]}})", "metadata.finalizers[1]: expected a string, found a number"},
+      {R"({"metadata": {"ownerReferences": [{}, "x"]}})",
+       "metadata.ownerReferences[1]: expected an object, found a string"},
+      {R"({"metadata": {"ownerReferences": [{"kind": true}]}})",
+       "metadata.ownerReferences[0].kind: expected a string, found a boolean"},
+      {R"({"spec": {"type": "0"}})", "spec.type: expected a whole number, found a string"},
+      {R"({"spec": {"type": 1.5}})", "spec.type: expected a whole number, found a number"},
+      {R"({"spec": {"type": 18446744073709551615}})", "spec.type: expected a whole number, found a number"},
+      {R"({"spec": {"replicas": 3000000000}})",
+       "spec.replicas: expected a whole number from -2147483648 to 2147483647, found 3000000000"},
+      {R"({"spec": {"clientPassword": {"name": []}}})", "spec.clientPassword.name: expected a string, found a list"},
+      {R"({"spec": {"auxiliaryTenantIDs": {}}})", "spec.auxiliaryTenantIDs: expected a list, found an object"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto identity = read_azure_identity(json::parse(text));
+    ASSERT_FALSE(identity) << text;
+    EXPECT_EQ(identity.error().message(), message);
+  }
+  const auto assigned =
+      read_azure_assigned_identity(json::parse(R"({"spec": {"azureIdentityRef": {"spec": {"clientID": 5}}}})"));
+  ASSERT_FALSE(assigned);
+  EXPECT_EQ(assigned.error().message(), "spec.azureIdentityRef.spec.clientID: expected a string, found a number");
+}
+
+TEST(ResourcesJsonTest, EmbeddedKindsOfOldReleasesAreTolerated) {
+  for (const char* kind : {"v1.AzureIdentity", "AzureIdentityList", "AzureIdentity", ""}) {
+    json::object text{{"spec", {{"azureIdentityRef", {{"kind", kind}, {"metadata", {{"name", "kv"}}}}}}}};
+    const auto assigned = read_azure_assigned_identity(text);
+    ASSERT_TRUE(assigned) << kind;
+    EXPECT_EQ(assigned->identity.meta.name, "kv");
+  }
+}
+
+TEST(ResourcesJsonTest, FieldNamesAreCaseSensitive) {
+  const auto identity = read_azure_identity(json::parse(R"({"spec": {"ClientID": "c", "resourceid": "r"}})"));
+  EXPECT_THAT(identity->client_id, IsEmpty());
+  EXPECT_THAT(identity->resource_id, IsEmpty());
+}
+
+TEST(ResourcesJsonTest, WritingLeavesOutZeroValues) {
+  AzureIdentity identity;
+  identity.meta.name = "kv";
+  EXPECT_EQ(
+      json::value(write_azure_identity(identity)),
+      json::parse(R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity", "metadata": {"name": "kv"},
+                           "spec": {"clientPassword": {}}})"));
+  AzureIdentityBinding binding;
+  EXPECT_EQ(
+      json::value(write_azure_identity_binding(binding)),
+      json::parse(
+          R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityBinding", "metadata": {}, "spec": {}})"));
+}
+
+TEST(ResourcesJsonTest, AssignmentAsCreated) {
+  AzureIdentity identity = test::make_identity("shop", "kv-reader");
+  identity.meta.labels = {{"not", "copied"}};
+  identity.meta.annotations = {{"kubectl.kubernetes.io/last-applied-configuration", "{}"},
+                               {"aadpodidentity.k8s.io/Behavior", "namespaced"}};
+  const auto assigned = test::make_assigned(test::make_pod("shop", "web-0"), identity,
+                                            test::make_binding("shop", "b", "kv-reader"), kCreated);
+  EXPECT_EQ(json::value(write_azure_assigned_identity(assigned)), json::parse(R"({
+    "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureAssignedIdentity",
+    "metadata": {"name": "web-0-shop-kv-reader", "namespace": "shop", "labels": {"nodename": "node-a"},
+                 "annotations": {"aadpodidentity.k8s.io/pod-uid": "uid-shop-web-0"},
+                 "finalizers": ["azureassignedidentity.finalizers.aadpodidentity.k8s.io"]},
+    "spec": {
+      "azureIdentityRef": {"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+        "metadata": {"name": "kv-reader", "namespace": "shop", "uid": "uid-kv-reader", "resourceVersion": "1",
+                     "annotations": {"aadpodidentity.k8s.io/Behavior": "namespaced"}},
+        "spec": {"clientID": "client-kv-reader", "clientPassword": {}, "resourceID":
+          "/subscriptions/s1/resourcegroups/g1/providers/Microsoft.ManagedIdentity/userAssignedIdentities/kv-reader"}},
+      "azureBindingRef": {"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityBinding",
+        "metadata": {"name": "b", "namespace": "shop", "resourceVersion": "1"},
+        "spec": {"azureIdentity": "kv-reader", "selector": "reader"}},
+      "pod": "web-0", "podNamespace": "shop", "nodename": "node-a"},
+    "status": {"status": "Created", "availableReplicas": 1}})"));
+}
+
+TEST(ResourcesJsonTest, WhatIsWrittenReadsBack) {
+  AzureIdentity identity = test::make_identity("shop", "kv");
+  identity.type = IdentityType::service_principal_secret;
+  identity.client_password = {"secret", "shop"};
+  identity.auxiliary_tenant_ids = {"t1"};
+  identity.replicas = 0;
+  identity.meta.owner_references = {{"v1", "Pod", "p", "u", true}};
+  EXPECT_EQ(read_azure_identity(write_azure_identity(identity)), identity);
+  AzureIdentityBinding binding = test::make_binding("shop", "b", "kv");
+  binding.weight = 5;
+  EXPECT_EQ(read_azure_identity_binding(write_azure_identity_binding(binding)), binding);
+  identity.meta.owner_references.clear();
+  const auto assigned = test::make_assigned(test::make_pod("shop", "web"), identity, binding);
+  EXPECT_EQ(read_azure_assigned_identity(write_azure_assigned_identity(assigned)), assigned);
+  AzurePodIdentityException exception;
+  exception.pod_labels = {{"app", "mic"}};
+  EXPECT_EQ(read_azure_pod_identity_exception(write_azure_pod_identity_exception(exception)), exception);
+}
+
+TEST(ResourcesJsonTest, OverwriteKeepsWhatIsNotOurs) {
+  const json::value stored = json::parse(R"({
+    "metadata": {"name": "n", "resourceVersion": "9", "labels": {"nodename": "old", "podname": "x"},
+                 "annotations": {"theirs": "1", "aadpodidentity.k8s.io/compute-resource": "/old"},
+                 "finalizers": ["theirs/f"], "managedFields": [{"manager": "m"}]},
+    "spec": {"pod": "old", "replicas": 4, "extra": true}, "status": {"status": "Assigned", "note": "x"}})");
+  const auto assigned = test::make_assigned(test::make_pod("shop", "web"), test::make_identity("shop", "kv"),
+                                            test::make_binding("shop", "b", "kv"), kCreated);
+  const json::object written = overwrite(stored.as_object(), assigned);
+  const json::object& meta = written.at("metadata").as_object();
+  EXPECT_EQ(meta.at("resourceVersion"), "9");
+  EXPECT_EQ(meta.at("name"), "n");
+  EXPECT_EQ(meta.at("labels"), json::parse(R"({"nodename": "node-a"})"));
+  EXPECT_EQ(meta.at("annotations"), json::parse(R"({"theirs": "1", "aadpodidentity.k8s.io/pod-uid": "uid-shop-web"})"));
+  EXPECT_EQ(meta.at("finalizers"), json::array({"theirs/f", kAssignedIdentityFinalizer}));
+  EXPECT_TRUE(meta.contains("managedFields"));
+  EXPECT_EQ(written.at("spec").at("pod"), "web");
+  EXPECT_EQ(written.at("spec").at("extra"), true);
+  EXPECT_FALSE(written.at("spec").as_object().contains("replicas"));
+  EXPECT_EQ(written.at("status"), json::parse(R"({"status": "Created", "note": "x", "availableReplicas": 1})"));
+}
+
+TEST(ResourcesJsonTest, RemovesOnlyOurFinalizer) {
+  const auto removed = without_our_finalizer(
+      json::parse(
+          R"({"metadata": {"finalizers": ["a", "azureassignedidentity.finalizers.aadpodidentity.k8s.io", "b"]}})")
+          .as_object());
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->at("metadata").at("finalizers"), json::array({"a", "b"}));
+  for (const char* text : {"{}", R"({"metadata": 1})", R"({"metadata": {"finalizers": null}})",
+                           R"({"metadata": {"finalizers": ["a"]}})"}) {
+    EXPECT_FALSE(without_our_finalizer(json::parse(text).as_object())) << text;
+  }
+}
+
+TEST(ResourcesJsonTest, ReadsAPod) {
+  const auto pod = read_pod(json::parse(R"({
+    "metadata": {"name": "web", "namespace": "shop", "uid": "u", "labels": {"aadpodidbinding": "reader"},
+      "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",
+      "ownerReferences": [{"kind": "Job", "name": "j"}, {"kind": "replicaset", "name": "web-1"}, {"kind": "ReplicaSet", "name": "x"}]},
+    "spec": {"nodeName": "node-a", "serviceAccountName": "sa", "hostNetwork": true, "containers": [{}]},
+    "status": {"phase": "Running", "startTime": "2026-01-01T00:00:01Z", "podIP": "10.0.0.1",
+               "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}, {}]}})"));
+  ASSERT_TRUE(pod) << pod.error().message();
+  EXPECT_EQ(pod->binding_label(), "reader");
+  EXPECT_EQ(pod->replica_set, "web-1");
+  EXPECT_TRUE(pod->deleting());
+  EXPECT_TRUE(pod->host_network);
+  EXPECT_FALSE(pod->finished());
+  EXPECT_THAT(pod->pod_ips, ElementsAre("10.0.0.1", "fd00::1"));
+  EXPECT_EQ(read_pod(json::parse(R"({"status": {"podIPs": [{"ip": 1}]}})")).error().message(),
+            "status.podIPs[0].ip: expected a string, found a number");
+}
+
+TEST(ResourcesJsonTest, ReadsANode) {
+  const auto node = read_node(json::parse(R"({"metadata": {"name": "n"}, "spec": {"providerID": "azure:///x",
+    "taints": [{"key": "k", "effect": "NoSchedule", "timeAdded": null}]}})"));
+  ASSERT_TRUE(node);
+  EXPECT_EQ(node->provider_id, "azure:///x");
+  EXPECT_THAT(node->taints, ElementsAre(Taint{"k", "", "NoSchedule"}));
+}
+
+}  // namespace
+}  // namespace podid::core
