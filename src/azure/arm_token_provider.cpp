@@ -60,13 +60,14 @@ base::Task<base::Result<base::Secret>> ArmTokenProvider::token(base::SteadyTime 
   flight_ = flight;
   const Landing landing(*this);
   auto result = co_await request(deadline);
-  if (result) {
-    token_ = std::move(*result);
-    flight->outcome = token_->access_token;
-  } else {
-    flight->outcome = std::unexpected(result.error());
+  if (!result) {
+    // That we were stopped is no answer for the others: one of them asks again.
+    if (result.error().kind != base::ErrorKind::cancelled) flight->outcome = std::unexpected(result.error());
+    co_return std::unexpected(result.error());
   }
-  co_return *flight->outcome;
+  token_ = std::move(*result);
+  flight->outcome = token_->access_token;
+  co_return token_->access_token;
 }
 
 void ArmTokenProvider::reject(const base::Secret& rejected) {

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "azure/compute_client.hpp"
+
+#include <gmock/gmock.h>
+
+#include "azure/arm_fixture.hpp"
+
+namespace podid::azure {
+namespace {
+
+using namespace std::chrono_literals;
+using test::identity_id;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+using Ids = std::vector<std::string>;
+
+class ComputeClientTest : public test::ArmTest {
+ protected:
+  void SetUp() override {
+    ArmTest::SetUp();
+    ComputeOptions options;
+    options.on_operation = [this](std::string_view operation, base::Duration, bool ok) {
+      operations_.push_back(std::string(operation) + (ok ? "" : " failed"));
+    };
+    compute_ = std::make_unique<ComputeClient>(std::move(options), *arm_, clock_);
+  }
+
+  UpdateResult update(Ids add, Ids remove, base::Duration limit = 1h) {
+    IdentityChange change{.add = std::move(add), .remove = std::move(remove)};
+    return test::run(io_, compute_->update(vm_, std::move(change), clock_.in(limit)));
+  }
+  void answer_state(std::string_view type, const Ids& ids, std::string_view provisioning_state = "Succeeded") {
+    arm_server_->answer(200, test::resource_body(type, ids, provisioning_state));
+  }
+  void answer_done() { arm_server_->answer(200, R"({"properties":{"provisioningState":"Succeeded"}})"); }
+  void refuse(const Ids& ids) {
+    std::string joined;
+    for (const std::string& id : ids) joined += (joined.empty() ? "" : ",") + id;
+    arm_server_->answer(
+        403, test::error_body("LinkedAuthorizationFailed", "the linked scope(s) '" + joined + "' are invalid"));
+  }
+  void refuse_without_names() {
+    arm_server_->answer(400, test::error_body("FailedIdentityOperation", "Identity operation failed with error ''"));
+  }
+  std::string body(std::size_t request) const { return arm_server_->requests.at(request).body; }
+  static Ids attached(const UpdateResult& result) {
+    Ids ids;
+    if (result.after) {
+      for (const auto& [id, identity] : result.after->user_assigned) ids.push_back(id);
+    }
+    return ids;
+  }
+  static Ids refused(const UpdateResult& result) {
+    Ids ids;
+    for (const RefusedIdentity& identity : result.refused) ids.push_back(identity.id);
+    return ids;
+  }
+
+  std::vector<std::string> operations_;
+  std::unique_ptr<ComputeClient> compute_;
+};
+
+TEST_F(ComputeClientTest, Get) {
+  answer_state("UserAssigned", {identity_id("a")});
+  const auto state = test::run(io_, compute_->get(vm_, clock_.in(1h)));
+  ASSERT_TRUE(state.has_value());
+  EXPECT_TRUE(state->has(identity_id("A")));
+  EXPECT_THAT(operations_, ElementsAre("vm_get"));
+}
+
+TEST_F(ComputeClientTest, AnEmptyChangeCallsNobody) {
+  const UpdateResult result = update({}, {});
+  EXPECT_TRUE(result.ok());
+  EXPECT_THAT(calls(), IsEmpty());
+}
+
+TEST_F(ComputeClientTest, NothingToDoIsOneRead) {
+  answer_state("SystemAssigned", {});
+  const UpdateResult result = update({}, {identity_id("a")});
+  EXPECT_TRUE(result.ok());
+  EXPECT_THAT(calls(), ElementsAre("GET vm1"));
+  ASSERT_TRUE(result.after.has_value());
+  EXPECT_EQ(result.after->type, IdentityType::system);
+}
+
+TEST_F(ComputeClientTest, AddAndRemove) {
+  answer_state("UserAssigned", {identity_id("old"), identity_id("foreign")});
+  answer_done();
+  const UpdateResult result = update({identity_id("NEW")}, {identity_id("Old")});
+  EXPECT_TRUE(result.ok());
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("foreign"), identity_id("new")));
+  EXPECT_EQ(body(1), "{\"identity\":{\"type\":\"UserAssigned\",\"userAssignedIdentities\":{\"" + identity_id("old") +
+                         "\":null,\"" + identity_id("new") + "\":{}}}}");
+  EXPECT_THAT(operations_, ElementsAre("vm_get", "vm_update"));
+}
+
+TEST_F(ComputeClientTest, AScaleSetIsNamedSo) {
+  vm_.kind = ResourceKind::vmss;
+  answer_state("", {});
+  answer_done();
+  EXPECT_TRUE(update({identity_id("a")}, {}).ok());
+  EXPECT_THAT(operations_, ElementsAre("vmss_get", "vmss_update"));
+}
+
+TEST_F(ComputeClientTest, MoreThan150GoInSteps) {
+  Ids ids;
+  for (int i = 0; i < 200; ++i) ids.push_back(identity_id(fmt::format("id{:03}", i)));
+  answer_state("", {});
+  answer_done();
+  answer_done();
+  const UpdateResult result = update(ids, {});
+  EXPECT_TRUE(result.ok());
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "PATCH vm1"));
+  EXPECT_THAT(attached(result), SizeIs(200));
+}
+
+TEST_F(ComputeClientTest, AFailedReadEndsIt) {
+  arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
+  arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
+  const UpdateResult result = update({identity_id("a")}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_THAT(result.error->message, StartsWith("failed to get identity resource"));
+  EXPECT_FALSE(result.after.has_value());
+  EXPECT_THAT(operations_, ElementsAre("vm_get failed", "vm_get failed"));
+}
+
+TEST_F(ComputeClientTest, AResourceBeingDeletedIsLeftAlone) {
+  answer_state("", {}, "Deleting");
+  answer_state("", {}, "Deleting");
+  const UpdateResult result = update({identity_id("a")}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error->message, "failed to update identities for vm1 in rg, vm is in 'Deleting' provisioning state");
+  vm_.kind = ResourceKind::vmss;
+  answer_state("", {}, "Deleting");
+  answer_state("", {}, "Deleting");
+  EXPECT_EQ(update({identity_id("a")}, {}).error->message,
+            "failed to update identities for vm1 in rg, vmss is in Deleting provisioning state");
+  EXPECT_THAT(calls(), ::testing::Each("GET vm1"));
+}
+
+TEST_F(ComputeClientTest, AnUnknownTypeIsLeftAlone) {
+  answer_state("ActorAssigned", {});
+  answer_state("ActorAssigned", {});
+  const UpdateResult result = update({identity_id("a")}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error->kind, base::ErrorKind::unsupported);
+}
+
+TEST_F(ComputeClientTest, GoodIdentitiesAreAttachedWithoutTheRefusedOnes) {
+  answer_state("UserAssigned", {identity_id("kept")});
+  refuse({identity_id("BAD1"), identity_id("bad2"), identity_id("not-ours")});
+  answer_state("UserAssigned", {identity_id("kept")});
+  answer_done();
+  answer_state("UserAssigned", {identity_id("kept"), identity_id("good")});
+  const UpdateResult result = update({identity_id("bad1"), identity_id("bad2"), identity_id("good")}, {});
+  ASSERT_FALSE(result.ok());  // the first error, although the rest went through
+  EXPECT_EQ(result.error->code, "LinkedAuthorizationFailed");
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("bad1"), identity_id("bad2")));
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("good"), identity_id("kept")));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1", "PATCH vm1", "GET vm1"));
+  EXPECT_THAT(clock_.waits, ElementsAre(1s));
+  EXPECT_EQ(body(3), "{\"identity\":{\"type\":\"UserAssigned\",\"userAssignedIdentities\":{\"" + identity_id("good") +
+                         "\":{}}}}");
+}
+
+TEST_F(ComputeClientTest, RetriesAreLimited) {
+  for (const std::string_view name : {"a", "b", "c"}) {
+    answer_state("", {});
+    refuse({identity_id(name)});
+  }
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a"), identity_id("b"), identity_id("c"), identity_id("d")}, {});
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a"), identity_id("b"), identity_id("c")));
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, NothingLeftIsNotTriedAgain) {
+  answer_state("", {});
+  refuse({identity_id("a")});
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a")}, {});
+  EXPECT_FALSE(result.ok());
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a")));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1"));
+}
+
+TEST_F(ComputeClientTest, AnUnnamedRefusalIsFoundByHalving) {
+  answer_state("", {});
+  refuse_without_names();  // a, b, c
+  answer_state("", {});
+  answer_done();  // a
+  answer_state("UserAssigned", {identity_id("a")});
+  refuse_without_names();  // b, c
+  answer_state("UserAssigned", {identity_id("a")});
+  refuse_without_names();  // b
+  answer_state("UserAssigned", {identity_id("a")});
+  answer_done();  // c
+  answer_state("UserAssigned", {identity_id("a"), identity_id("c")});
+  const UpdateResult result = update({identity_id("a"), identity_id("b"), identity_id("c")}, {});
+  EXPECT_FALSE(result.ok());
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("b")));
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("a"), identity_id("c")));
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, AnAsynchronousRefusalCountsToo) {
+  answer_state("", {});
+  arm_server_->answer(202, "", {{"Azure-AsyncOperation", "/operations/op1"}});
+  arm_server_->answer(
+      200, "{\"status\":\"Failed\",\"error\":{\"code\":\"FailedIdentityOperation\",\"message\":\"Resource '" +
+               identity_id("gone") + "' was not found.\"}}");
+  answer_state("", {});
+  answer_done();
+  answer_state("UserAssigned", {identity_id("good")});
+  const UpdateResult result = update({identity_id("gone"), identity_id("good")}, {});
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("gone")));
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("good")));
+}
+
+TEST_F(ComputeClientTest, AConflictIsReadAgainAndRepeated) {
+  answer_state("", {});
+  arm_server_->answer(409, test::error_body("Conflict", "another writer"), {{"Retry-After", "4"}});
+  answer_state("SystemAssigned", {});
+  answer_done();
+  answer_state("SystemAssigned, UserAssigned", {identity_id("a")});
+  const UpdateResult result = update({identity_id("a")}, {});
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("a")));
+  EXPECT_THAT(clock_.waits, ElementsAre(4s));
+  // The other writer had switched on the system-assigned identity: it must stay.
+  EXPECT_THAT(body(3), HasSubstr("\"SystemAssigned, UserAssigned\""));
+}
+
+TEST_F(ComputeClientTest, ConflictsAreLimited) {
+  for (int i = 0; i < 3; ++i) {
+    answer_state("", {});
+    arm_server_->answer(409, test::error_body("Conflict", "another writer"));
+  }
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a")}, {});
+  EXPECT_EQ(result.error->code, "Conflict");
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, OtherErrorsAreNotRepeated) {
+  answer_state("", {});
+  arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a"), identity_id("b")}, {});
+  EXPECT_EQ(result.error->code, "AuthorizationFailed");
+  EXPECT_THAT(result.refused, IsEmpty());
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1"));
+}
+
+TEST_F(ComputeClientTest, AFailureInALaterStepReportsWhatIsThere) {
+  Ids ids;
+  for (int i = 0; i < 151; ++i) ids.push_back(identity_id(fmt::format("id{:03}", i)));
+  answer_state("", {});
+  answer_done();
+  arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
+  answer_state("UserAssigned", Ids(ids.begin(), ids.begin() + 150));
+  const UpdateResult result = update(ids, {});
+  EXPECT_FALSE(result.ok());
+  EXPECT_THAT(attached(result), SizeIs(150));
+}
+
+}  // namespace
+}  // namespace podid::azure

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "azure/imds_client.hpp"
+
+#include <gmock/gmock.h>
+
+#include "azure/support.hpp"
+
+namespace podid::azure {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr std::string_view kNotFound = R"({"error":"invalid_request","error_description":"Identity not found"})";
+
+class ImdsClientTest : public test::AzureTest {
+ protected:
+  base::Result<AccessToken> ask(const std::string& endpoint, base::Duration time_limit) {
+    auto client = ImdsClient::create({.endpoint = endpoint}, *http_, clock_, random_);
+    EXPECT_TRUE(client.has_value());
+    ImdsTokenRequest request;
+    request.resource = "https://vault.azure.net";
+    request.client_id = "c1";
+    return test::run(io_, client->token(std::move(request), clock_.in(time_limit)));
+  }
+};
+
+TEST_F(ImdsClientTest, AsksAndReads) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(200, std::string(test::kImdsToken));
+  const auto token = ask(imds.url(), 20s);
+  ASSERT_TRUE(token.has_value()) << token.error().message;
+  EXPECT_EQ(token->received_at, clock_.wall_now());
+  ASSERT_THAT(imds.requests, SizeIs(1));
+  EXPECT_EQ(imds.requests[0].method, "GET");
+  EXPECT_EQ(
+      imds.requests[0].target,
+      "/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=c1&resource=https%3A%2F%2Fvault.azure.net");
+  EXPECT_EQ(imds.requests[0].headers.get_or_empty("metadata"), "true");
+  EXPECT_EQ(imds.requests[0].headers.get_or_empty("user-agent"), "podid-test");
+}
+
+TEST_F(ImdsClientTest, ARefusalIsNotRepeated) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(400, std::string(kNotFound));
+  const auto token = ask(imds.url(), 20s);
+  ASSERT_FALSE(token.has_value());
+  EXPECT_THAT(imds.requests, SizeIs(1));
+  EXPECT_TRUE(token_endpoint_answered(token.error()));
+  EXPECT_EQ(token.error().message, "adal: Refresh request failed. Status Code = '400'. Response body: " +
+                                       std::string(kNotFound) + " Endpoint " + imds.url(imds.requests[0].target));
+}
+
+TEST_F(ImdsClientTest, WaitsBetweenAttemptsAndNotAfterTheLast) {
+  test::ScriptedEndpoint imds(io_);
+  for (const int status : {404, 410, 429, 500, 503}) imds.answer(status, "busy");
+  const auto token = ask(imds.url(), 300s);
+  ASSERT_FALSE(token.has_value());
+  EXPECT_THAT(clock_.waits, ElementsAre(2s, 6s, 14s, 30s));
+  EXPECT_EQ(token.error().http_status, 503);
+  EXPECT_TRUE(token_endpoint_answered(token.error()));
+}
+
+TEST_F(ImdsClientTest, RecoversAfterAnUpdateOfTheService) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(410, "");
+  imds.answer(200, std::string(test::kImdsToken));
+  EXPECT_TRUE(ask(imds.url(), 20s).has_value());
+  EXPECT_THAT(clock_.waits, ElementsAre(2s));
+}
+
+TEST_F(ImdsClientTest, HonoursRetryAfter) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(429, "", {{"Retry-After", "5"}});
+  imds.answer(200, std::string(test::kImdsToken));
+  EXPECT_TRUE(ask(imds.url(), 20s).has_value());
+  EXPECT_THAT(clock_.waits, ElementsAre(5s));
+}
+
+TEST_F(ImdsClientTest, TheDeadlineEndsTheWaiting) {
+  test::ScriptedEndpoint imds(io_);
+  for (int i = 0; i < 5; ++i) imds.answer(500, "broken");
+  const auto token = ask(imds.url(), 20s);  // attempts at 0, 2 and 8 s; the next would be at 22 s
+  ASSERT_FALSE(token.has_value());
+  EXPECT_THAT(clock_.waits, ElementsAre(2s, 6s));
+  EXPECT_EQ(token.error().kind, base::ErrorKind::timeout);
+  EXPECT_FALSE(token_endpoint_answered(token.error()));
+  EXPECT_THAT(token.error().message, StartsWith("no token before the deadline, 3 attempts made, the last one failed: "
+                                                "adal: Refresh request failed. Status Code = '500'."));
+}
+
+TEST_F(ImdsClientTest, ARetryAfterBeyondTheDeadlineIsPassedOn) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(429, "", {{"Retry-After", "600"}});
+  const auto token = ask(imds.url(), 20s);
+  ASSERT_FALSE(token.has_value());
+  EXPECT_THAT(clock_.waits, IsEmpty());
+  EXPECT_EQ(token.error().retry_after, 600s);
+  EXPECT_FALSE(token_endpoint_answered(token.error()));
+}
+
+TEST_F(ImdsClientTest, TransportFailuresAreRepeated) {
+  const auto token = ask(test::refused_url(), 300s);
+  ASSERT_FALSE(token.has_value());
+  EXPECT_THAT(clock_.waits, SizeIs(4));
+  EXPECT_FALSE(token_endpoint_answered(token.error()));
+  EXPECT_EQ(token.error().kind, base::ErrorKind::unavailable);
+  EXPECT_THAT(token.error().message, StartsWith("adal: Failed to execute the refresh request. Error = '"));
+}
+
+TEST_F(ImdsClientTest, AnUnreadableAnswerIsTheEndpointsOwn) {
+  test::ScriptedEndpoint imds(io_);
+  imds.answer(200, "<html>");
+  const auto token = ask(imds.url(), 20s);
+  ASSERT_FALSE(token.has_value());
+  EXPECT_TRUE(token_endpoint_answered(token.error()));
+  EXPECT_THAT(imds.requests, SizeIs(1));
+}
+
+TEST_F(ImdsClientTest, ABadEndpointIsRefusedAtOnce) {
+  const auto client = ImdsClient::create({.endpoint = "169.254.169.254"}, *http_, clock_, random_);
+  ASSERT_FALSE(client.has_value());
+  EXPECT_THAT(client.error().message, HasSubstr("metadata endpoint 169.254.169.254"));
+}
+
+}  // namespace
+}  // namespace podid::azure
