@@ -40,6 +40,7 @@ Deadline share_of(Deadline deadline, std::chrono::milliseconds connect_timeout, 
   const auto now = std::chrono::steady_clock::now();
   const Deadline limit = now + connect_timeout;
   if (deadline == no_deadline) return limit;
+  if (deadline <= now) return deadline;
   return std::min(limit, now + (deadline - now) / static_cast<std::int64_t>(addresses_left));
 }
 

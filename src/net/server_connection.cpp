@@ -196,6 +196,7 @@ ServerConnection::Next ServerConnection::answer_buffered() {
     }
     ++core_->statistics.requests;
     if (!answer_one()) return Next::handle;
+    if (!exchange_->response.complete()) return Next::close;  // dropped
     buffer_.consume(head_size_);
     if (!request.body_complete()) {
       request.received().append(buffer_.data());

@@ -137,6 +137,13 @@ TEST_F(HttpServerTest, cuts_an_unfinished_stream_off_so_that_it_does_not_look_co
   EXPECT_THAT(answer, EndsWith("4\r\npart\r\n"));
 }
 
+TEST_F(HttpServerTest, drops_a_connection_for_its_handler) {
+  EXPECT_EQ(talk("GET /drop HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+  const std::string only_first =
+      talk("GET /fast HTTP/1.1\r\nHost: h\r\n\r\nGET /fast/drop HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(only_first, EndsWith("hello"));
+}
+
 TEST_F(HttpServerTest, takes_a_request_byte_by_byte) {
   test::RawClient client = connect();
   for (const char c : "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + kLast + "\r\n3\r\nabc\r\n0\r\n\r\n") {

@@ -32,6 +32,8 @@ class RoutesHandler final : public net::HttpHandler {
     } else if (request.target() == "/peer") {
       response.send(200, "text/plain",
                     request.peer().address().to_string() + " " + std::to_string(request.local().port()));
+    } else if (request.target() == "/fast/drop") {
+      response.drop();
     } else if (request.target() == "/fast/throw") {
       throw std::runtime_error("no luck");
     } else {
@@ -53,6 +55,7 @@ class RoutesHandler final : public net::HttpHandler {
     if (target == "/big") response.send(200, "application/octet-stream", std::string(64 * 1024 * 1024, 'x'));
     if (target == "/flood") co_await flood(response);
     if (target == "/slow") response.send(200, "text/plain", "slow");
+    if (target == "/drop") response.drop();
     if (target == "/throw") throw std::runtime_error("no luck");
     if (target == "/fields") {
       std::string all;
