@@ -18,8 +18,8 @@ struct Binaries {
 struct LabOptions {
   std::size_t mics = 1;
   std::string control_plane = "embedded";  // or "real"
-  std::vector<std::string> nmi_flags;      // added to every NMI's command line
-  std::vector<std::string> mic_flags;
+  std::vector<std::string> nmi_flags = {};      // added to every NMI's command line
+  std::vector<std::string> mic_flags = {};
 };
 
 // In starting order: azure, the control plane, door, node-agent, mic-0 …, nmi-<node> ….
