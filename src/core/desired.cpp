@@ -109,18 +109,4 @@ std::set<std::string> AssignmentRules::selectors_using(const ObjectKey& identity
   return selectors;
 }
 
-std::vector<AzureAssignedIdentity> desired_assignments(std::span<const Pod> pods,
-                                                       std::span<const AzureIdentityBinding> bindings,
-                                                       std::span<const AzureIdentity> identities,
-                                                       const AssignmentOptions& options,
-                                                       std::vector<AssignmentWarning>& warnings) {
-  AssignmentRules rules(options);
-  for (const AzureIdentityBinding& binding : bindings) rules.put(binding);
-  for (const AzureIdentity& identity : identities) rules.put(identity);
-  std::vector<AzureAssignedIdentity> desired;
-  for (const Pod& pod : pods) std::ranges::move(rules.desired_for(pod, warnings), std::back_inserter(desired));
-  std::ranges::sort(desired, {}, key_of);
-  return desired;
-}
-
 }  // namespace podid::core

@@ -4,7 +4,6 @@
 #pragma once
 #include <map>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,12 +54,5 @@ class AssignmentRules {
   std::map<std::string, std::set<ObjectKey>, std::less<>> by_selector_;
   std::map<ObjectKey, AzureIdentity> identities_;
 };
-
-// The whole cluster at once, sorted by pod namespace, pod and identity.
-std::vector<AzureAssignedIdentity> desired_assignments(std::span<const Pod> pods,
-                                                       std::span<const AzureIdentityBinding> bindings,
-                                                       std::span<const AzureIdentity> identities,
-                                                       const AssignmentOptions& options,
-                                                       std::vector<AssignmentWarning>& warnings);
 
 }  // namespace podid::core

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -142,6 +143,15 @@ std::vector<std::string> JsonFields::list(std::string_view name) const {
     texts.emplace_back(string->data(), string->size());
   }
   return texts;
+}
+
+json::object JsonFields::others(std::initializer_list<std::string_view> known) const {
+  json::object rest;
+  if (object_ == nullptr) return rest;
+  for (const auto& [key, value] : *object_) {
+    if (std::ranges::find(known, std::string_view(key)) == known.end()) rest.emplace(key, value);
+  }
+  return rest;
 }
 
 JsonFields JsonFields::object(std::string_view name) const {

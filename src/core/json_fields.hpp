@@ -4,6 +4,7 @@
 #include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ class JsonFields {
   StringMap strings(std::string_view name) const;
   // A list of strings; null items are left out.
   std::vector<std::string> list(std::string_view name) const;
+  // The members that are not in `known`.
+  boost::json::object others(std::initializer_list<std::string_view> known) const;
   // The member as an object; an empty one when absent.
   JsonFields object(std::string_view name [[clang::lifetimebound]]) const [[clang::lifetimebound]];
   // Calls `read` for each item of a list of objects; null items are left out.

@@ -2,9 +2,7 @@
 #include "core/plan.hpp"
 
 #include <algorithm>
-#include <map>
-
-#include "core/azure_ids.hpp"
+#include <optional>
 
 namespace podid::core {
 namespace {
@@ -37,6 +35,7 @@ AzureAssignedIdentity named_for_creation(const AssignmentKey& key, const AzureAs
 AzureAssignedIdentity replaced(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired) {
   AzureAssignedIdentity after = desired;
   after.meta = stored.meta;
+  after.unknown = stored.unknown;
   after.meta.labels = desired.meta.labels;
   for (const auto& [key, value] : desired.meta.annotations) after.meta.annotations.insert_or_assign(key, value);
   if (std::ranges::find(after.meta.finalizers, kAssignedIdentityFinalizer) == after.meta.finalizers.end()) {
@@ -91,48 +90,6 @@ std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssign
     steps.push_back({StepKind::create, key, {}, named_for_creation(key, *desired, name_taken)});
   }
   return steps;
-}
-
-std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored, std::span<const AzureAssignedIdentity> desired) {
-  struct Pair {
-    std::vector<const AzureAssignedIdentity*> stored;
-    const AzureAssignedIdentity* desired = nullptr;
-  };
-  std::map<AssignmentKey, Pair> pairs;
-  std::map<ObjectKey, AssignmentKey> owners;  // of names that are in use or about to be
-  for (const AzureAssignedIdentity& object : stored) {
-    const AssignmentKey key = key_of(object);
-    pairs[key].stored.push_back(&object);
-    owners.emplace(object.meta.key(), key);
-  }
-  for (const AzureAssignedIdentity& object : desired) pairs[key_of(object)].desired = &object;
-
-  std::vector<Step> steps;
-  for (auto& [key, pair] : pairs) {
-    std::ranges::sort(pair.stored, {}, [](const AzureAssignedIdentity* object) { return object->meta.key(); });
-    const auto name_taken = [&owners, &key](const ObjectKey& name) {
-      const auto owner = owners.find(name);
-      return owner != owners.end() && owner->second != key;
-    };
-    for (Step& step : plan_key(key, pair.stored, pair.desired, name_taken)) {
-      if (step.kind == StepKind::create) owners.emplace(step.after.meta.key(), key);
-      steps.push_back(std::move(step));
-    }
-  }
-  return steps;
-}
-
-std::optional<std::string> id_to_attach(const Step& step) {
-  if (step.kind == StepKind::remove || !step.after.identity.user_assigned()) return std::nullopt;
-  return resource_id_key(step.after.identity.resource_id);
-}
-
-std::optional<std::string> id_to_detach(const Step& step) {
-  if (step.kind == StepKind::create || step.kind == StepKind::confirm) return std::nullopt;
-  const AzureAssignedIdentity& before = step.before;
-  if (!before.identity.user_assigned() || before.status == kUnassigned) return std::nullopt;
-  if (!is_valid_identity_resource_id(before.identity.resource_id)) return std::nullopt;
-  return resource_id_key(before.identity.resource_id);
 }
 
 }  // namespace podid::core

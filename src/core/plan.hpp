@@ -4,7 +4,6 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,16 +40,5 @@ bool matches(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& d
 std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssignedIdentity* const> stored,
                            const AzureAssignedIdentity* desired,
                            const std::function<bool(const ObjectKey&)>& name_taken);
-
-// Steps for everything, sorted by key; within a key removals come first.
-std::vector<Step> plan(std::span<const AzureAssignedIdentity> stored, std::span<const AzureAssignedIdentity> desired);
-
-// The resource ID (lower case) that a step wants on the node of `after` (of `before`, for confirm); nothing
-// for identities without Azure part.
-std::optional<std::string> id_to_attach(const Step& step);
-// The resource ID (lower case) that a step may take off the node of `before`, where IdentityUsage and
-// ImmutableIdentities allow it. A Created assignment counts as possibly attached (MIC-12), an Unassigned one
-// as detached.
-std::optional<std::string> id_to_detach(const Step& step);
 
 }  // namespace podid::core

@@ -2,6 +2,7 @@
 // The four kinds of the group aadpodidentity.k8s.io/v1 as values. Reading and writing:
 // core/resources_json.hpp.
 #pragma once
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,14 @@ struct SecretReference {
   bool operator==(const SecretReference&) const = default;
 };
 
+// Members of an object's spec and status that this program does not know: a newer one wrote them, so they are written back
+// (and go into the copies inside an assignment).
+struct UnknownMembers {
+  boost::json::object spec;
+  boost::json::object status;
+  bool operator==(const UnknownMembers&) const = default;
+};
+
 struct AzureIdentity {
   ObjectMeta meta;
   IdentityType type = IdentityType::user_assigned;
@@ -40,6 +49,7 @@ struct AzureIdentity {
   std::string ad_endpoint;
   std::optional<std::int32_t> replicas;  // stored and copied, never used
   std::int32_t available_replicas = 0;
+  UnknownMembers unknown;
 
   bool user_assigned() const { return type == IdentityType::user_assigned; }
   // The annotation of api.md §2.3: usable only when identity, binding and pod share a namespace.
@@ -56,6 +66,7 @@ struct AzureIdentityBinding {
   std::string selector;        // literal value of the pod's label
   std::int64_t weight = 0;     // of several identities that fit a request the one with the higher weight is taken
   std::int32_t available_replicas = 0;
+  UnknownMembers unknown;
   bool operator==(const AzureIdentityBinding&) const = default;
 };
 
@@ -77,6 +88,7 @@ struct AzureAssignedIdentity {
   std::optional<std::int32_t> replicas;
   std::string status;
   std::int32_t available_replicas = 0;
+  UnknownMembers unknown;
   bool operator==(const AzureAssignedIdentity&) const = default;
 };
 
@@ -87,6 +99,7 @@ ObjectMeta copied_meta(const ObjectMeta& meta);
 struct AzurePodIdentityException {
   ObjectMeta meta;
   StringMap pod_labels;
+  UnknownMembers unknown;
   bool operator==(const AzurePodIdentityException&) const = default;
 };
 

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/resources_json.hpp"
 
-#include <algorithm>
-#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include "core/json_fields.hpp"
-#include "core/naming.hpp"
 
 namespace podid::core {
 namespace {
 
 namespace json = boost::json;
-
-// The annotations of an assignment that are ours to set and to remove.
-constexpr std::array kOwnAnnotations = {kPodUidAnnotation, kComputeAnnotation};
 
 // ---- reading ----
 
@@ -52,7 +46,12 @@ AzureIdentity read_identity(const JsonFields& fields, ObjectMeta meta) {
   identity.ad_resource_id = spec.text("adResourceID");
   identity.ad_endpoint = spec.text("adEndpoint");
   identity.replicas = spec.optional_int32("replicas");
-  identity.available_replicas = fields.object("status").int32("availableReplicas");
+  const JsonFields status = fields.object("status");
+  identity.available_replicas = status.int32("availableReplicas");
+  // `metadata` in spec and status has no meaning (api.md §1.1).
+  identity.unknown.spec = spec.others({"type", "resourceID", "clientID", "clientPassword", "tenantID",
+                                       "auxiliaryTenantIDs", "adResourceID", "adEndpoint", "replicas", "metadata"});
+  identity.unknown.status = status.others({"availableReplicas", "metadata"});
   return identity;
 }
 
@@ -63,7 +62,10 @@ AzureIdentityBinding read_binding(const JsonFields& fields, ObjectMeta meta) {
   binding.azure_identity = spec.text("azureIdentity");
   binding.selector = spec.text("selector");
   binding.weight = spec.integer("weight");
-  binding.available_replicas = fields.object("status").int32("availableReplicas");
+  const JsonFields status = fields.object("status");
+  binding.available_replicas = status.int32("availableReplicas");
+  binding.unknown.spec = spec.others({"azureIdentity", "selector", "weight", "metadata"});
+  binding.unknown.status = status.others({"availableReplicas", "metadata"});
   return binding;
 }
 
@@ -126,7 +128,7 @@ json::object write_meta(const ObjectMeta& meta) {
 }
 
 json::object write_spec(const AzureIdentity& identity) {
-  json::object spec;
+  json::object spec = identity.unknown.spec;
   put(spec, "type", static_cast<std::int64_t>(identity.type));
   put(spec, "resourceID", identity.resource_id);
   put(spec, "clientID", identity.client_id);
@@ -143,7 +145,7 @@ json::object write_spec(const AzureIdentity& identity) {
 }
 
 json::object write_spec(const AzureIdentityBinding& binding) {
-  json::object spec;
+  json::object spec = binding.unknown.spec;
   put(spec, "azureIdentity", binding.azure_identity);
   put(spec, "selector", binding.selector);
   put(spec, "weight", binding.weight);
@@ -156,47 +158,10 @@ json::object write_object(std::string_view kind, json::object meta, json::object
   return out;
 }
 
-json::object available_replicas_status(std::int32_t available_replicas) {
-  json::object status;
+json::object write_status(std::int32_t available_replicas, const UnknownMembers& unknown) {
+  json::object status = unknown.status;
   put(status, "availableReplicas", available_replicas);
   return status;
-}
-
-// Sets our members of an assignment's spec and status; a zero value removes its member.
-void set_or_remove(json::object& object, std::string_view name, std::string_view value) {
-  if (value.empty()) {
-    object.erase(name);
-  } else {
-    object[name] = value;
-  }
-}
-
-void set_or_remove(json::object& object, std::string_view name, std::optional<std::int32_t> value) {
-  if (value) {
-    object[name] = *value;
-  } else {
-    object.erase(name);
-  }
-}
-
-// The member as an object: made, or replaced when it is anything else.
-json::object& object_member(json::object& parent, std::string_view name) {
-  json::value& member = parent[name];
-  return member.is_object() ? member.get_object() : member.emplace_object();
-}
-
-void set_spec_and_status(json::object& object, const AzureAssignedIdentity& assigned) {
-  json::object& spec = object_member(object, "spec");
-  spec["azureIdentityRef"] = embed(assigned.identity);
-  spec["azureBindingRef"] = embed(assigned.binding);
-  set_or_remove(spec, "pod", assigned.pod);
-  set_or_remove(spec, "podNamespace", assigned.pod_namespace);
-  set_or_remove(spec, "nodename", assigned.node_name);
-  set_or_remove(spec, "replicas", assigned.replicas);
-  json::object& status = object_member(object, "status");
-  set_or_remove(status, "status", assigned.status);
-  set_or_remove(status, "availableReplicas",
-                assigned.available_replicas == 0 ? std::nullopt : std::optional(assigned.available_replicas));
 }
 
 }  // namespace
@@ -231,38 +196,58 @@ Read<AzureAssignedIdentity> read_azure_assigned_identity(const json::value& obje
     const JsonFields status = root.object("status");
     assigned.status = status.text("status");
     assigned.available_replicas = status.int32("availableReplicas");
+    assigned.unknown.spec =
+        spec.others({"azureIdentityRef", "azureBindingRef", "pod", "podNamespace", "nodename", "replicas", "metadata"});
+    assigned.unknown.status = status.others({"status", "availableReplicas", "metadata"});
     return assigned;
   });
 }
 
 Read<AzurePodIdentityException> read_azure_pod_identity_exception(const json::value& object) {
   return read_root<AzurePodIdentityException>(object, [](const JsonFields& root) {
-    return AzurePodIdentityException{read_meta(root.object("metadata")), root.object("spec").strings("podLabels")};
+    AzurePodIdentityException exception;
+    exception.meta = read_meta(root.object("metadata"));
+    const JsonFields spec = root.object("spec");
+    exception.pod_labels = spec.strings("podLabels");
+    exception.unknown.spec = spec.others({"podLabels", "metadata"});
+    exception.unknown.status = root.object("status").others({"metadata"});
+    return exception;
   });
 }
 
 json::object write_azure_identity(const AzureIdentity& identity) {
   json::object out = write_object("AzureIdentity", write_meta(identity.meta), write_spec(identity));
-  put(out, "status", available_replicas_status(identity.available_replicas));
+  put(out, "status", write_status(identity.available_replicas, identity.unknown));
   return out;
 }
 
 json::object write_azure_identity_binding(const AzureIdentityBinding& binding) {
   json::object out = write_object("AzureIdentityBinding", write_meta(binding.meta), write_spec(binding));
-  put(out, "status", available_replicas_status(binding.available_replicas));
+  put(out, "status", write_status(binding.available_replicas, binding.unknown));
   return out;
 }
 
 json::object write_azure_assigned_identity(const AzureAssignedIdentity& assigned) {
-  json::object out = write_object("AzureAssignedIdentity", write_meta(assigned.meta), {});
-  set_spec_and_status(out, assigned);
+  json::object spec = assigned.unknown.spec;
+  spec["azureIdentityRef"] = embed(assigned.identity);
+  spec["azureBindingRef"] = embed(assigned.binding);
+  put(spec, "pod", assigned.pod);
+  put(spec, "podNamespace", assigned.pod_namespace);
+  put(spec, "nodename", assigned.node_name);
+  put(spec, "replicas", assigned.replicas);
+  json::object status = write_status(assigned.available_replicas, assigned.unknown);
+  put(status, "status", assigned.status);
+  json::object out = write_object("AzureAssignedIdentity", write_meta(assigned.meta), std::move(spec));
+  put(out, "status", std::move(status));
   return out;
 }
 
 json::object write_azure_pod_identity_exception(const AzurePodIdentityException& exception) {
-  json::object spec;
+  json::object spec = exception.unknown.spec;
   put(spec, "podLabels", exception.pod_labels);
-  return write_object("AzurePodIdentityException", write_meta(exception.meta), std::move(spec));
+  json::object out = write_object("AzurePodIdentityException", write_meta(exception.meta), std::move(spec));
+  put(out, "status", exception.unknown.status);
+  return out;
 }
 
 json::object embed(const AzureIdentity& identity) {
@@ -271,37 +256,6 @@ json::object embed(const AzureIdentity& identity) {
 
 json::object embed(const AzureIdentityBinding& binding) {
   return write_object("AzureIdentityBinding", write_meta(copied_meta(binding.meta)), write_spec(binding));
-}
-
-json::object overwrite(json::object stored, const AzureAssignedIdentity& assigned) {
-  stored["apiVersion"] = kApiVersion;
-  stored["kind"] = "AzureAssignedIdentity";
-  json::object& meta = object_member(stored, "metadata");
-  meta.erase("labels");
-  put(meta, "labels", assigned.meta.labels);
-  json::object& annotations = object_member(meta, "annotations");
-  for (const auto key : kOwnAnnotations)
-    set_or_remove(annotations, key, value_or_empty(assigned.meta.annotations, key));
-  if (annotations.empty()) meta.erase("annotations");
-  json::value& finalizers = meta["finalizers"];
-  if (!finalizers.is_array()) finalizers.emplace_array();
-  if (std::ranges::find(finalizers.get_array(), json::value(kAssignedIdentityFinalizer)) ==
-      finalizers.get_array().end()) {
-    finalizers.get_array().emplace_back(kAssignedIdentityFinalizer);
-  }
-  set_spec_and_status(stored, assigned);
-  return stored;
-}
-
-std::optional<json::object> without_our_finalizer(json::object stored) {
-  json::object* meta = stored["metadata"].if_object();
-  if (meta == nullptr) return std::nullopt;
-  json::array* finalizers = (*meta)["finalizers"].if_array();
-  if (finalizers == nullptr) return std::nullopt;
-  const auto ours = std::ranges::find(*finalizers, json::value(kAssignedIdentityFinalizer));
-  if (ours == finalizers->end()) return std::nullopt;
-  finalizers->erase(ours);
-  return stored;
 }
 
 }  // namespace podid::core

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON of the four kinds: tolerant reading, exact writing (api.md §1.1 to §5).
 //
-// Reading: an absent or null field is the zero value, unknown fields are ignored, `kind` and `apiVersion` are
+// Reading: an absent or null field is the zero value, `kind` and `apiVersion` are
 // not looked at (old releases wrote other spellings into the copies). A field of the wrong type is an error
 // that names its path.
 //
-// Unknown fields: the values keep none of them. Who writes an object back passes the object as the server
-// sent it to `overwrite`, which replaces only the members that we own and leaves the rest alone.
+// Unknown fields: those of spec and status are kept in the value and written back. Those of metadata are the server's
+// (managedFields, generation) and are left out, which tells it to keep them.
 #pragma once
 #include <boost/json/fwd.hpp>
-#include <optional>
-#include <string_view>
 
 #include "core/invalid.hpp"
 #include "core/resources.hpp"
@@ -34,14 +32,5 @@ boost::json::object write_azure_pod_identity_exception(const AzurePodIdentityExc
 // the annotations that we read, and spec (API-5).
 boost::json::object embed(const AzureIdentity& identity);
 boost::json::object embed(const AzureIdentityBinding& binding);
-
-// Replacement of a stored AzureAssignedIdentity (api.md §4.2): `stored` with the labels, our annotations, our
-// finalizer (where absent), the spec and the status of `assigned`. Everything else of `stored` stays, so its
-// resourceVersion guards the write.
-boost::json::object overwrite(boost::json::object stored, const AzureAssignedIdentity& assigned);
-
-// The stored object without our finalizer, others kept; nothing when it does not carry it (no write is
-// needed).
-std::optional<boost::json::object> without_our_finalizer(boost::json::object stored);
 
 }  // namespace podid::core

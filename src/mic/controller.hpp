@@ -21,7 +21,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
-#include "core/identity_usage.hpp"
+#include "core/immutable_identities.hpp"
 #include "kube/event_recorder.hpp"
 #include "mic/alarm.hpp"
 #include "mic/assigned_api.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/identity_usage.hpp"
+#include "core/immutable_identities.hpp"
 #include "core/resources.hpp"
 #include "mic/claims.hpp"
 #include "mic/node_directory.hpp"

@@ -8,9 +8,7 @@
 #include <random>
 
 #include "core/builders.hpp"
-#include "core/desired.hpp"
-#include "core/identity_usage.hpp"
-#include "core/plan.hpp"
+#include "core/whole_cluster.hpp"
 
 namespace podid::core {
 namespace {
@@ -18,6 +16,7 @@ namespace {
 using test::make_binding;
 using test::make_identity;
 using test::make_pod;
+using test::plan;
 
 // Names are few and chosen so that they collide: pod "a-b" in "c" and pod "a" in "b-c".
 const std::vector<std::string> kNamespaces = {"b", "b-c", "c"};
@@ -72,7 +71,6 @@ class World {
   }
 
   std::vector<AzureAssignedIdentity> desired(bool shuffled) {
-    std::vector<AssignmentWarning> warnings;
     auto pods = values(pods_);
     auto bindings = values(bindings_);
     auto identities = values(identities_);
@@ -81,7 +79,7 @@ class World {
       std::ranges::shuffle(bindings, random_);
       std::ranges::shuffle(identities, random_);
     }
-    return desired_assignments(pods, bindings, identities, {}, warnings);
+    return test::desired_assignments(pods, bindings, identities);
   }
   std::vector<AzureAssignedIdentity> stored(bool shuffled) {
     auto objects = values(stored_);
@@ -186,32 +184,6 @@ TEST(PlanPropertyTest, RandomHistories) {
         const auto wanted = std::ranges::find(desired, key_of(object), key_of);
         ASSERT_NE(wanted, desired.end());
         ASSERT_TRUE(matches(object, *wanted));
-      }
-    }
-  }
-}
-
-// No id that a desired assignment needs on its node is ever allowed to be detached there.
-TEST(PlanPropertyTest, NothingInUseIsDetached) {
-  for (unsigned seed = 100; seed <= 140; ++seed) {
-    SCOPED_TRACE(seed);
-    World world(seed);
-    for (int round = 0; round < 30; ++round) {
-      for (int i = 0; i < 3; ++i) world.change();
-      const auto desired = world.desired(false);
-      IdentityUsage usage;
-      for (const AzureAssignedIdentity& object : desired) usage.set(key_of(object), object.node_name, object.identity);
-      std::map<std::string, IdentityChanges> changes;
-      for (const Step& step : plan(world.stored(false), desired)) {
-        if (const auto id = id_to_attach(step)) changes[step.after.node_name].to_add(*id);
-        const auto id = id_to_detach(step);
-        if (id && !usage.in_use(step.before.node_name, step.key, step.before.identity)) {
-          changes[step.before.node_name].to_remove(*id);
-        }
-        world.apply(step, false);
-      }
-      for (const auto& [node, change] : changes) {
-        for (const std::string& id : usage.wanted(node)) ASSERT_FALSE(change.remove.contains(id)) << node << " " << id;
       }
     }
   }

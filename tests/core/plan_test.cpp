@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/builders.hpp"
-#include "core/desired.hpp"
+#include "core/whole_cluster.hpp"
 
 namespace podid::core {
 namespace {
@@ -14,6 +14,7 @@ using test::make_assigned;
 using test::make_binding;
 using test::make_identity;
 using test::make_pod;
+using test::plan;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -133,45 +134,6 @@ TEST_F(PlanTest, DuplicatesOfOneKeyAreRemoved) {
   const auto steps = plan(both, std::span(&desired, 1));
   ASSERT_THAT(kinds(steps), ElementsAre(StepKind::remove));
   EXPECT_EQ(steps[0].before, hashed);
-}
-
-TEST_F(PlanTest, IdsToAttachAndDetach) {
-  const std::string id =
-      "/subscriptions/s1/resourcegroups/g1/providers/microsoft.managedidentity/userassignedidentities/kv";
-  struct Case {
-    const char* what;
-    StepKind kind;
-    std::string_view before_status;
-    bool attach;
-    bool detach;
-  };
-  const Case cases[] = {
-      {"create", StepKind::create, "", true, false},
-      {"confirm", StepKind::confirm, kCreated, true, false},
-      {"replace", StepKind::replace, kAssigned, true, true},
-      {"remove assigned", StepKind::remove, kAssigned, false, true},
-      {"remove without status", StepKind::remove, "", false, true},
-      {"remove created: perhaps attached", StepKind::remove, kCreated, false, true},
-      {"remove unassigned: already off", StepKind::remove, kUnassigned, false, false},
-      {"recreate unassigned", StepKind::recreate, kUnassigned, true, false},
-      {"recreate deleted", StepKind::recreate, kAssigned, true, true},
-  };
-  for (const Case& c : cases) {
-    Step step{c.kind, key_of(desired), stored, desired};
-    step.before.status = c.before_status;
-    EXPECT_EQ(id_to_attach(step), c.attach ? std::optional(id) : std::nullopt) << c.what;
-    EXPECT_EQ(id_to_detach(step), c.detach ? std::optional(id) : std::nullopt) << c.what;
-    step.before.identity.type = step.after.identity.type = IdentityType::service_principal_secret;
-    EXPECT_EQ(id_to_attach(step), std::nullopt) << c.what;
-    EXPECT_EQ(id_to_detach(step), std::nullopt) << c.what;
-  }
-}
-
-TEST_F(PlanTest, MissingReferenceIsRemovedWithoutAzure) {
-  stored.identity = {};
-  const auto steps = plan(std::span(&stored, 1), {});
-  ASSERT_THAT(kinds(steps), ElementsAre(StepKind::remove));
-  EXPECT_EQ(id_to_detach(steps[0]), std::nullopt);
 }
 
 }  // namespace

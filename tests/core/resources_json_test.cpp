@@ -155,39 +155,22 @@ TEST(ResourcesJsonTest, WhatIsWrittenReadsBack) {
   EXPECT_EQ(read_azure_pod_identity_exception(write_azure_pod_identity_exception(exception)), exception);
 }
 
-TEST(ResourcesJsonTest, OverwriteKeepsWhatIsNotOurs) {
-  const json::value stored = json::parse(R"({
-    "metadata": {"name": "n", "resourceVersion": "9", "labels": {"nodename": "old", "podname": "x"},
-                 "annotations": {"theirs": "1", "aadpodidentity.k8s.io/compute-resource": "/old"},
-                 "finalizers": ["theirs/f"], "managedFields": [{"manager": "m"}]},
-    "spec": {"pod": "old", "replicas": 4, "extra": true}, "status": {"status": "Assigned", "note": "x"}})");
-  const auto assigned = test::make_assigned(test::make_pod("shop", "web"), test::make_identity("shop", "kv"),
-                                            test::make_binding("shop", "b", "kv"), kCreated);
-  const json::object written = overwrite(stored.as_object(), assigned);
-  const json::object& meta = written.at("metadata").as_object();
-  EXPECT_EQ(meta.at("resourceVersion"), "9");
-  EXPECT_EQ(meta.at("name"), "n");
-  EXPECT_EQ(meta.at("labels"), json::parse(R"({"nodename": "node-a"})"));
-  EXPECT_EQ(meta.at("annotations"), json::parse(R"({"theirs": "1", "aadpodidentity.k8s.io/pod-uid": "uid-shop-web"})"));
-  EXPECT_EQ(meta.at("finalizers"), json::array({"theirs/f", kAssignedIdentityFinalizer}));
-  EXPECT_TRUE(meta.contains("managedFields"));
-  EXPECT_EQ(written.at("spec").at("pod"), "web");
-  EXPECT_EQ(written.at("spec").at("extra"), true);
-  EXPECT_FALSE(written.at("spec").as_object().contains("replicas"));
-  EXPECT_EQ(written.at("status"), json::parse(R"({"status": "Created", "note": "x", "availableReplicas": 1})"));
-}
-
-TEST(ResourcesJsonTest, RemovesOnlyOurFinalizer) {
-  const auto removed = without_our_finalizer(
-      json::parse(
-          R"({"metadata": {"finalizers": ["a", "azureassignedidentity.finalizers.aadpodidentity.k8s.io", "b"]}})")
-          .as_object());
-  ASSERT_TRUE(removed);
-  EXPECT_EQ(removed->at("metadata").at("finalizers"), json::array({"a", "b"}));
-  for (const char* text : {"{}", R"({"metadata": 1})", R"({"metadata": {"finalizers": null}})",
-                           R"({"metadata": {"finalizers": ["a"]}})"}) {
-    EXPECT_FALSE(without_our_finalizer(json::parse(text).as_object())) << text;
-  }
+TEST(ResourcesJsonTest, UnknownMembersOfSpecAndStatusSurvive) {
+  const json::value identity = json::parse(R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+    "metadata": {"name": "kv"}, "spec": {"clientPassword": {}, "later": {"a": [1]}}, "status": {"later": 2}})");
+  EXPECT_EQ(json::value(write_azure_identity(*read_azure_identity(identity))), identity);
+  const json::value binding = json::parse(R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityBinding",
+    "metadata": {"name": "b"}, "spec": {"selector": "x", "later": true}, "status": {"later": 2}})");
+  EXPECT_EQ(json::value(write_azure_identity_binding(*read_azure_identity_binding(binding))), binding);
+  const json::value exception = json::parse(R"({"apiVersion": "aadpodidentity.k8s.io/v1",
+    "kind": "AzurePodIdentityException", "metadata": {}, "spec": {"later": 1}, "status": {"status": "x"}})");
+  EXPECT_EQ(json::value(write_azure_pod_identity_exception(*read_azure_pod_identity_exception(exception))), exception);
+  json::value assigned = write_azure_assigned_identity(test::make_assigned(
+      test::make_pod("shop", "web"), test::make_identity("shop", "kv"), test::make_binding("shop", "b", "kv")));
+  assigned.at("spec").as_object()["later"] = 1;
+  assigned.at("spec").at("azureBindingRef").at("spec").as_object()["access"] = json::object{{"notAfter", "x"}};
+  assigned.at("status").as_object()["later"] = 2;
+  EXPECT_EQ(json::value(write_azure_assigned_identity(*read_azure_assigned_identity(assigned))), assigned);
 }
 
 TEST(ResourcesJsonTest, ReadsAPod) {
