@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "azure/openssl_ptr.hpp"
@@ -64,6 +65,9 @@ base::Result<Certificate> assemble_certificate(KeyPtr key, std::vector<X509Ptr> 
     const char* name = EVP_PKEY_get0_type_name(key.get());
     return fail(ErrorKind::invalid,
                 fmt::format("its private key is of type {}; only RSA keys can be used", name ? name : "unknown"));
+  }
+  if (const int bits = EVP_PKEY_get_bits(key.get()); bits > kMaxRsaBits) {
+    return fail(ErrorKind::invalid, fmt::format("its RSA key has {} bits, more than {}", bits, kMaxRsaBits));
   }
   key = in_default_context(key.get());
   if (key == nullptr) return fail(ErrorKind::invalid, "its private key cannot be read");

@@ -42,6 +42,9 @@ inline constexpr std::size_t kMaxCertificateBytes = 1 << 20;
 // caller.
 inline constexpr long kMaxKeyDerivationRounds = 2'000'000;
 
+// Signing with a larger key would take seconds.
+inline constexpr int kMaxRsaBits = 8192;
+
 // A PKCS#12 store, protected in the old ways (RC2, 3DES, SHA-1: OpenSSL's legacy provider is loaded into a
 // library context of its own when needed) or the new ones (PBES2 with AES, SHA-256 MAC). Errors (`invalid`,
 // saying which): not a store, wrong password, no key, no certificate for the key, a key that is not RSA, more

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "azure/certificate.hpp"
 #include "azure/openssl_ptr.hpp"
@@ -36,24 +37,24 @@ bool is_retired(int nid) {
   return std::ranges::find(kRetired, nid) != kRetired.end();
 }
 
-// The rounds that a key derivation asks for; 0 when the algorithm names none in a form that we know.
-long rounds_of(const X509_ALGOR& algorithm) {
-  const ASN1_INTEGER* rounds = nullptr;
-  OpensslPtr<PBEPARAM, PBEPARAM_free> pbe;
-  OpensslPtr<PBE2PARAM, PBE2PARAM_free> pbe2;
-  OpensslPtr<PBKDF2PARAM, PBKDF2PARAM_free> pbkdf2;
+template <class T>
+T* unpack(const ASN1_ITEM* form, const X509_ALGOR& algorithm) {
+  return static_cast<T*>(ASN1_TYPE_unpack_sequence(form, algorithm.parameter));
+}
+
+// The rounds of key derivation that an encryption asks for. Nothing for a derivation whose cost we cannot tell (scrypt).
+std::optional<long> rounds_of(const X509_ALGOR& algorithm) {
   if (OBJ_obj2nid(algorithm.algorithm) != NID_pbes2) {
-    pbe.reset(static_cast<PBEPARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), algorithm.parameter)));
-    if (pbe != nullptr) rounds = pbe->iter;
-  } else {
-    pbe2.reset(static_cast<PBE2PARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm.parameter)));
-    if (pbe2 != nullptr && OBJ_obj2nid(pbe2->keyfunc->algorithm) == NID_id_pbkdf2) {
-      pbkdf2.reset(
-          static_cast<PBKDF2PARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), pbe2->keyfunc->parameter)));
-    }
-    if (pbkdf2 != nullptr) rounds = pbkdf2->iter;
+    const OpensslPtr<PBEPARAM, PBEPARAM_free> pbe(unpack<PBEPARAM>(ASN1_ITEM_rptr(PBEPARAM), algorithm));
+    if (pbe == nullptr || pbe->iter == nullptr) return std::nullopt;
+    return ASN1_INTEGER_get(pbe->iter);
   }
-  return rounds == nullptr ? 0 : std::max(0L, ASN1_INTEGER_get(rounds));
+  const OpensslPtr<PBE2PARAM, PBE2PARAM_free> pbe2(unpack<PBE2PARAM>(ASN1_ITEM_rptr(PBE2PARAM), algorithm));
+  if (pbe2 == nullptr || OBJ_obj2nid(pbe2->keyfunc->algorithm) != NID_id_pbkdf2) return std::nullopt;
+  const OpensslPtr<PBKDF2PARAM, PBKDF2PARAM_free> pbkdf2(
+      unpack<PBKDF2PARAM>(ASN1_ITEM_rptr(PBKDF2PARAM), *pbe2->keyfunc));
+  if (pbkdf2 == nullptr) return std::nullopt;
+  return ASN1_INTEGER_get(pbkdf2->iter);
 }
 
 // Walks one store with one library context and collects its key and certificates.
@@ -84,7 +85,9 @@ class StoreReader {
  private:
   // Adds to the store's bill, before the work is done.
   base::Result<> spend(long rounds) {
-    rounds_left_ -= std::min(std::max(rounds, 1L), kMaxKeyDerivationRounds + 1);
+    // OpenSSL gives -1 for a number that does not fit, and takes less than one round for one.
+    if (rounds < 0) rounds = kMaxKeyDerivationRounds + 1;
+    rounds_left_ -= std::clamp(rounds, 1L, kMaxKeyDerivationRounds + 1);
     if (rounds_left_ >= 0) return {};
     return fail(ErrorKind::invalid,
                 fmt::format("it asks for more than {} rounds of key derivation", kMaxKeyDerivationRounds));
@@ -109,7 +112,9 @@ class StoreReader {
     if (!retired_allowed_ && is_retired(OBJ_obj2nid(algorithm->algorithm))) {
       return fail(ErrorKind::unsupported, "it is encrypted with a retired algorithm");
     }
-    return spend(rounds_of(*algorithm));
+    const auto rounds = rounds_of(*algorithm);
+    if (!rounds) return fail(ErrorKind::invalid, "it is encrypted in a way that is not supported");
+    return spend(*rounds);
   }
 
   base::Result<> read_safe(PKCS7* safe) {

@@ -18,7 +18,7 @@ using ::testing::SizeIs;
 class ArmTokenProviderTest : public test::ArmTest {
  protected:
   std::string ask() {
-    const auto token = test::run(io_, tokens_->token(clock_.in(60s)));
+    const auto token = test::run_task(io_, tokens_->token(clock_.in(60s)));
     return token ? std::string(token->reveal()) : "error: " + token.error().message;
   }
 };
@@ -51,7 +51,7 @@ TEST_F(ArmTokenProviderTest, ConcurrentCallersShareOneRequest) {
     received.emplace_back(token ? token->reveal() : token.error().message);
   };
   for (int i = 0; i < 5; ++i) base::asio::co_spawn(io_, tokens_->token(clock_.in(60s)), note);
-  while (received.size() < 5) io_.run_one();
+  ASSERT_TRUE(test::run_until(io_, [&] { return received.size() == 5; }));
   EXPECT_THAT(received, ::testing::Each("token-1"));
   EXPECT_THAT(imds_server_->requests, SizeIs(1));
 }
@@ -65,7 +65,7 @@ TEST_F(ArmTokenProviderTest, ConcurrentCallersShareAFailureTheNextOneTriesAgain)
     if (!token) ++failures;
   };
   for (int i = 0; i < 3; ++i) base::asio::co_spawn(io_, tokens_->token(clock_.in(60s)), note);
-  while (failures < 3) io_.run_one();
+  ASSERT_TRUE(test::run_until(io_, [&] { return failures == 3; }));
   EXPECT_THAT(imds_server_->requests, SizeIs(2));
   give_token("token-2");
   EXPECT_EQ(ask(), "token-2");
@@ -89,7 +89,7 @@ TEST_F(ArmTokenProviderTest, ACancelledLeaderIsReplaced) {
   io_.poll_one();  // both have begun: the first asks, the second waits for it
   io_.poll_one();
   cancel.emit(base::asio::cancellation_type::terminal);
-  while (received.empty() || !leader_ended) io_.run_one();
+  ASSERT_TRUE(test::run_until(io_, [&] { return leader_ended && !received.empty(); }));
   EXPECT_THAT(received, ::testing::StartsWith("token-"));
 }
 
@@ -110,7 +110,7 @@ TEST_F(ArmTokenProviderTest, ACancelledWaiterEndsAlone) {
   io_.poll_one();
   io_.poll_one();
   cancel.emit(base::asio::cancellation_type::terminal);
-  while (received.empty() || !waiter_ended) io_.run_one();
+  ASSERT_TRUE(test::run_until(io_, [&] { return waiter_ended && !received.empty(); }));
   EXPECT_EQ(received, "token-1");
 }
 
@@ -123,7 +123,7 @@ TEST_F(ArmTokenProviderTest, AServicePrincipalAsksTheCloudsDirectory) {
   cloud.active_directory_endpoint = "https://directory.invalid/";
   cloud.token_audience = "https://management.azure.com/";
   ArmTokenProvider provider(config, cloud, *imds_, *entra_, clock_);
-  const auto token = test::run(io_, provider.token(clock_.in(60s)));
+  const auto token = test::run_task(io_, provider.token(clock_.in(60s)));
   ASSERT_FALSE(token.has_value());
   EXPECT_THAT(token.error().message, HasSubstr("https://directory.invalid/"));  // not among the allowed ones
   EXPECT_THAT(imds_server_->requests, IsEmpty());

@@ -31,7 +31,7 @@ class ComputeClientTest : public test::ArmTest {
 
   UpdateResult update(Ids add, Ids remove, base::Duration limit = 1h) {
     IdentityChange change{.add = std::move(add), .remove = std::move(remove)};
-    return test::run(io_, compute_->update(vm_, std::move(change), clock_.in(limit)));
+    return test::run_task(io_, compute_->update(vm_, std::move(change), clock_.in(limit)));
   }
   void answer_state(std::string_view type, const Ids& ids, std::string_view provisioning_state = "Succeeded") {
     arm_server_->answer(200, test::resource_body(type, ids, provisioning_state));
@@ -66,7 +66,7 @@ class ComputeClientTest : public test::ArmTest {
 
 TEST_F(ComputeClientTest, Get) {
   answer_state("UserAssigned", {identity_id("a")});
-  const auto state = test::run(io_, compute_->get(vm_, clock_.in(1h)));
+  const auto state = test::run_task(io_, compute_->get(vm_, clock_.in(1h)));
   ASSERT_TRUE(state.has_value());
   EXPECT_TRUE(state->has(identity_id("A")));
   EXPECT_THAT(operations_, ElementsAre("vm_get"));

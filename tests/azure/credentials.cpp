@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509v3.h>
 
 namespace podid::test {
 namespace {
@@ -32,15 +31,9 @@ azure::X509Ptr make_certificate(EVP_PKEY* key, const CertificateOptions& options
   ASN1_TIME_set(X509_getm_notBefore(certificate.get()), options.valid_from);
   ASN1_TIME_set(X509_getm_notAfter(certificate.get()), options.valid_to);
   set_name(X509_get_subject_name(certificate.get()), options.name);
-  set_name(X509_get_issuer_name(certificate.get()), options.issuer_key ? options.issuer_name : options.name);
+  set_name(X509_get_issuer_name(certificate.get()), options.name);
   X509_set_pubkey(certificate.get(), key);
-  if (!options.address.empty()) {
-    const std::string value = "IP:" + options.address;
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, value.c_str());
-    X509_add_ext(certificate.get(), extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-  EXPECT_GT(X509_sign(certificate.get(), options.issuer_key ? options.issuer_key : key, EVP_sha256()), 0);
+  EXPECT_GT(X509_sign(certificate.get(), key, EVP_sha256()), 0);
   return certificate;
 }
 

@@ -17,9 +17,6 @@ struct CertificateOptions {
   std::string name = "podid-test";
   std::time_t valid_from = 1'577'836'800;  // 2020
   std::time_t valid_to = 4'070'908'800;    // 2099
-  std::string address = {};                // an IP address as subject alternative name
-  EVP_PKEY* issuer_key = nullptr;          // empty: self-signed
-  std::string issuer_name = {};
 };
 azure::X509Ptr make_certificate(EVP_PKEY* key, const CertificateOptions& options);
 

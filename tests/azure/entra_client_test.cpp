@@ -7,6 +7,7 @@
 #include "azure/jwt.hpp"
 #include "azure/support.hpp"
 #include "base/text.hpp"
+#include "support/test_certificates.hpp"
 
 namespace podid::azure {
 namespace {
@@ -26,14 +27,14 @@ constexpr std::string_view kV1Token =
 class EntraClientTest : public test::AzureTest {
  protected:
   void SetUp() override {
-    key_ = test::make_rsa_key();
-    const X509Ptr server = test::make_certificate(key_.get(), {.address = "127.0.0.1"});
+    const test::TestCa authority;
+    const test::TestCertificate server = authority.issue({"127.0.0.1"});
     const auto tls = net::make_server_context(
-        {.certificate_chain_pem = test::pem_of(server.get()), .key_pem = base::Secret(test::pem_of(key_.get()))});
+        {.certificate_chain_pem = server.certificate_pem, .key_pem = base::Secret(server.key_pem)});
     ASSERT_TRUE(tls.has_value()) << tls.error().message;
     directory_ = std::make_unique<test::ScriptedEndpoint>(io_, *tls);
     net::HttpClientOptions options = http_client_options("podid-test");
-    options.tls.ca_pem = test::pem_of(server.get());
+    options.tls.ca_pem = authority.certificate_pem();
     make_client(std::move(options));
     auto allowed = DirectoryEndpoints::create({directory_->url()});
     ASSERT_TRUE(allowed.has_value());
@@ -48,10 +49,9 @@ class EntraClientTest : public test::AzureTest {
   }
   EntraTokenRequest with_secret() const { return request(base::Secret("s&cret =1")); }
   base::Result<AccessToken> ask(EntraTokenRequest request) {
-    return test::run(io_, client_->token(std::move(request), clock_.in(20s)));
+    return test::run_task(io_, client_->token(std::move(request), clock_.in(20s)));
   }
 
-  KeyPtr key_;
   std::unique_ptr<test::ScriptedEndpoint> directory_;
   std::unique_ptr<EntraClient> client_;
 };
@@ -73,8 +73,9 @@ TEST_F(EntraClientTest, ClientSecret) {
 
 TEST_F(EntraClientTest, Certificate) {
   directory_->answer(200, std::string(kV1Token));
-  const X509Ptr leaf = test::make_certificate(key_.get(), {});
-  const auto certificate = load_pem(test::pem_of(key_.get()) + test::pem_of(leaf.get()));
+  const KeyPtr key = test::make_rsa_key();
+  const X509Ptr leaf = test::make_certificate(key.get(), {});
+  const auto certificate = load_pem(test::pem_of(key.get()) + test::pem_of(leaf.get()));
   ASSERT_TRUE(certificate.has_value());
   const auto token = ask(request(*certificate));
   ASSERT_TRUE(token.has_value()) << token.error().message;
@@ -86,13 +87,14 @@ TEST_F(EntraClientTest, Certificate) {
   EXPECT_EQ(fields[3], "grant_type=client_credentials");
   const auto jwt = parse_jwt(fields[0].substr(fields[0].find('=') + 1));
   ASSERT_TRUE(jwt.has_value());
-  EXPECT_TRUE(verify_jwt(*jwt, key_.get()));
+  EXPECT_TRUE(verify_jwt(*jwt, key.get()));
   EXPECT_EQ(jwt->claims.at("aud").as_string(), directory_->url("/tenant-1/oauth2/token?api-version=1.0"));
 }
 
 TEST_F(EntraClientTest, AnExpiredCertificateIsNotSent) {
-  const X509Ptr leaf = test::make_certificate(key_.get(), {.valid_to = 1'600'000'000});
-  const auto token = ask(request(*load_pem(test::pem_of(key_.get()) + test::pem_of(leaf.get()))));
+  const KeyPtr key = test::make_rsa_key();
+  const X509Ptr leaf = test::make_certificate(key.get(), {.valid_to = 1'600'000'000});
+  const auto token = ask(request(*load_pem(test::pem_of(key.get()) + test::pem_of(leaf.get()))));
   ASSERT_FALSE(token.has_value());
   EXPECT_THAT(token.error().message, HasSubstr("expired at"));
   EXPECT_FALSE(token_endpoint_answered(token.error()));
@@ -161,7 +163,7 @@ TEST_F(EntraClientTest, ATransportFailureIsNotARefusal) {
   EntraClient client(*allowed, *http_, clock_, random_);
   auto unreachable = with_secret();
   unreachable.directory = "https://127.0.0.1:1";
-  const auto token = test::run(io_, client.token(unreachable, clock_.in(20s)));
+  const auto token = test::run_task(io_, client.token(unreachable, clock_.in(20s)));
   ASSERT_FALSE(token.has_value());
   EXPECT_FALSE(token_endpoint_answered(token.error()));
   EXPECT_THAT(token.error().message, StartsWith("adal: Failed to execute the refresh request. Error = '"));
@@ -171,7 +173,7 @@ TEST_F(EntraClientTest, SeveralTenantsInOrder) {
   for (const std::string_view name : {"primary", "second", "third"}) {
     directory_->answer(200, "{\"access_token\":\"" + std::string(name) + "\",\"expires_in\":\"10\"}");
   }
-  const auto tokens = test::run(io_, client_->tokens(with_secret(), {"tenant-2", "tenant-3"}, clock_.in(20s)));
+  const auto tokens = test::run_task(io_, client_->tokens(with_secret(), {"tenant-2", "tenant-3"}, clock_.in(20s)));
   ASSERT_TRUE(tokens.has_value()) << tokens.error().message;
   std::vector<std::string> received;
   for (const AccessToken& token : *tokens) received.emplace_back(token.access_token.reveal());
@@ -183,20 +185,20 @@ TEST_F(EntraClientTest, SeveralTenantsInOrder) {
 
 TEST_F(EntraClientTest, SeveralTenantsSayWhichPartFailed) {
   directory_->answer(400, "{}");
-  auto tokens = test::run(io_, client_->tokens(with_secret(), {"tenant-2"}, clock_.in(20s)));
+  auto tokens = test::run_task(io_, client_->tokens(with_secret(), {"tenant-2"}, clock_.in(20s)));
   ASSERT_FALSE(tokens.has_value());
   EXPECT_THAT(tokens.error().message, StartsWith("failed to refresh primary token: adal: Refresh request failed."));
   EXPECT_TRUE(token_endpoint_answered(tokens.error()));  // NMI-16
 
   directory_->answer(200, std::string(kV1Token));
   directory_->answer(400, "{}");
-  tokens = test::run(io_, client_->tokens(with_secret(), {"tenant-2"}, clock_.in(20s)));
+  tokens = test::run_task(io_, client_->tokens(with_secret(), {"tenant-2"}, clock_.in(20s)));
   ASSERT_FALSE(tokens.has_value());
   EXPECT_THAT(tokens.error().message, StartsWith("failed to refresh auxiliary token: "));
 
   for (const std::vector<std::string>& auxiliary :
        {std::vector<std::string>{}, std::vector<std::string>{"a", "b", "c", "d"}}) {
-    tokens = test::run(io_, client_->tokens(with_secret(), auxiliary, clock_.in(20s)));
+    tokens = test::run_task(io_, client_->tokens(with_secret(), auxiliary, clock_.in(20s)));
     ASSERT_FALSE(tokens.has_value());
     EXPECT_EQ(tokens.error().message, "must specify one to three auxiliary tenants");
   }

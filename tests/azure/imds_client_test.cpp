@@ -25,7 +25,7 @@ class ImdsClientTest : public test::AzureTest {
     ImdsTokenRequest request;
     request.resource = "https://vault.azure.net";
     request.client_id = "c1";
-    return test::run(io_, client->token(std::move(request), clock_.in(time_limit)));
+    return test::run_task(io_, client->token(std::move(request), clock_.in(time_limit)));
   }
 };
 

@@ -3,10 +3,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "base/random.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "support/run_task.hpp"
 
 namespace podid::test {
 
@@ -50,29 +49,6 @@ class PlainRandom final : public base::Random {
   std::uint64_t count_ = 0;
 };
 
-// Runs the loop until `task` has ended.
-template <class T>
-T run(base::asio::io_context& io, base::Task<T> task) {
-  std::optional<T> result;
-  base::asio::co_spawn(io.get_executor(), std::move(task), [&result](std::exception_ptr error, T value) {
-    EXPECT_EQ(error, nullptr);
-    result = std::move(value);
-  });
-  while (!result && io.run_one() != 0) {
-  }
-  return std::move(*result);
-}
-
-inline void run(base::asio::io_context& io, base::Task<> task) {
-  bool done = false;
-  base::asio::co_spawn(io.get_executor(), std::move(task), [&done](std::exception_ptr error) {
-    EXPECT_EQ(error, nullptr);
-    done = true;
-  });
-  while (!done && io.run_one() != 0) {
-  }
-}
-
 struct RecordedRequest {
   std::string method;
   std::string target;
@@ -89,7 +65,7 @@ class ScriptedEndpoint final : public net::HttpHandler {
     EXPECT_TRUE(endpoint.has_value());
     if (endpoint) port_ = endpoint->port();
   }
-  ~ScriptedEndpoint() override { run(io_, server_.stop(net::deadline_in(std::chrono::seconds(0)))); }
+  ~ScriptedEndpoint() override { run_task(io_, server_.stop(net::deadline_in(std::chrono::seconds(0)))); }
 
   void answer(int status, std::string body, net::Headers headers = {}) {
     answers_.push_back({.status = status, .headers = std::move(headers), .body = std::move(body)});
