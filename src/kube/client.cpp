@@ -57,13 +57,10 @@ std::string_view content_type(PatchType type) {
 
 // Method and path, without the query: what messages call a request.
 std::string description(const net::Request& request) {
-  return fmt::format("{} {}", request.method,
-                     std::string_view(request.target).substr(0, request.target.find('?')));
+  return fmt::format("{} {}", request.method, std::string_view(request.target).substr(0, request.target.find('?')));
 }
 
-bool is_idempotent(std::string_view method) {
-  return method == "GET" || method == "PUT" || method == "DELETE";
-}
+bool is_idempotent(std::string_view method) { return method == "GET" || method == "PUT" || method == "DELETE"; }
 
 // How long to wait before the same request may be sent again; nothing when it must not be.
 std::optional<std::chrono::seconds> repeat_after(std::string_view method, const Error& error) {
@@ -94,12 +91,11 @@ std::string_view type_name(const ResourceType& type) { return type.plural; }
 Result<> check_object(const ResourceType& type, const json::value& object) {
   const ObjectKey key = key_of(object);
   if (key.name.empty() && string_at(object, {"metadata", "generateName"}).empty()) {
-    return base::fail(ErrorKind::invalid,
-                      fmt::format("an object of {} without metadata.name", type_name(type)));
+    return base::fail(ErrorKind::invalid, fmt::format("an object of {} without metadata.name", type_name(type)));
   }
   if (type.namespaced && key.ns.empty()) {
-    return base::fail(ErrorKind::invalid, fmt::format("{} {} has no metadata.namespace", type_name(type),
-                                                      base::go_quote(key.name)));
+    return base::fail(ErrorKind::invalid,
+                      fmt::format("{} {} has no metadata.namespace", type_name(type), base::go_quote(key.name)));
   }
   return {};
 }
@@ -225,16 +221,15 @@ class Client::Impl {
 };
 
 Result<std::unique_ptr<Client>> Client::make(base::Executor executor, const ClusterConfig& config,
-                                             ClientOptions options, base::Clock& clock,
-                                             base::Random& random) {
+                                             ClientOptions options, base::Clock& clock, base::Random& random) {
   net::HttpClientOptions http;
   http.tls = config.tls;
   http.user_agent = options.user_agent;
   http.max_body_bytes = kMaxAnswerBytes;
   Result<std::unique_ptr<net::HttpClient>> made = net::HttpClient::create(executor, std::move(http));
   if (!made) return base::fail(std::move(made.error()), config.origin);
-  return std::unique_ptr<Client>(new Client(
-      std::make_unique<Impl>(executor, config, std::move(options), clock, random, std::move(*made))));
+  return std::unique_ptr<Client>(
+      new Client(std::make_unique<Impl>(executor, config, std::move(options), clock, random, std::move(*made))));
 }
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -275,8 +270,7 @@ Task<Result<json::value>> Client::replace(ResourceType type, json::value object,
   co_return answer;
 }
 
-Task<Result<json::value>> Client::patch(ResourceType type, ObjectKey key, Patch patch,
-                                        net::Deadline deadline) {
+Task<Result<json::value>> Client::patch(ResourceType type, ObjectKey key, Patch patch, net::Deadline deadline) {
   Query query;
   query.add("fieldManager", patch.field_manager);
   if (patch.force) query.add("force", "true");
@@ -289,12 +283,10 @@ Task<Result<json::value>> Client::remove(ResourceType type, ObjectKey key, Remov
   const json::value body = delete_options(options);
   const bool has_options = body.get_object().size() > 2;
   const std::string path = type.object_path(key);
-  return impl_->call(has_options ? make_request("DELETE", path, body) : make_request("DELETE", path),
-                     deadline);
+  return impl_->call(has_options ? make_request("DELETE", path, body) : make_request("DELETE", path), deadline);
 }
 
-Task<Result<net::ResponseStream>> Client::watch(ResourceType type, WatchOptions options,
-                                                net::Deadline deadline) {
+Task<Result<net::ResponseStream>> Client::watch(ResourceType type, WatchOptions options, net::Deadline deadline) {
   Query query;
   query.add("watch", "true");
   query.add("allowWatchBookmarks", "true");

@@ -31,20 +31,17 @@ base::Result<ClusterConfig> load_kubeconfig(const std::string& path, std::string
 
 base::Result<ClusterConfig> load_in_cluster_config(const InClusterEnvironment& environment) {
   if (environment.service_host.empty() || environment.service_port.empty()) {
-    return base::fail(
-        ErrorKind::invalid,
-        "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so this is not a pod of a "
-        "cluster: name a kubeconfig with --kubeconfig");
+    return base::fail(ErrorKind::invalid,
+                      "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so this is not a pod of a "
+                      "cluster: name a kubeconfig with --kubeconfig");
   }
   const std::string& folder = environment.service_account_folder;
   const bool ipv6 = environment.service_host.contains(':');
   const std::string address = ipv6 ? "[" + environment.service_host + "]" : environment.service_host;
   ClusterConfig config;
   config.origin = "the pod's service account";
-  base::Result<net::Url> server =
-      net::parse_url(fmt::format("https://{}:{}", address, environment.service_port));
-  if (!server)
-    return base::fail(std::move(server.error()), "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT");
+  base::Result<net::Url> server = net::parse_url(fmt::format("https://{}:{}", address, environment.service_port));
+  if (!server) return base::fail(std::move(server.error()), "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT");
   config.server = std::move(*server);
   base::Result<std::string> ca = base::read_file(folder + "/ca.crt");
   if (!ca) return base::fail(std::move(ca.error()), "the cluster's certificate authority");

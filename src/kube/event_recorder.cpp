@@ -37,14 +37,10 @@ json::object reference_object(const ObjectRef& ref) {
 }
 
 // Events about cluster-scoped objects live in this namespace.
-std::string namespace_of_event(const ObjectKey& regarding) {
-  return regarding.ns.empty() ? "default" : regarding.ns;
-}
+std::string namespace_of_event(const ObjectKey& regarding) { return regarding.ns.empty() ? "default" : regarding.ns; }
 
 // Worth repeating the same request to the same server soon, for whatever event it is.
-bool is_passing(const Error& error) {
-  return base::is_retryable(error) || error.kind == ErrorKind::unauthenticated;
-}
+bool is_passing(const Error& error) { return base::is_retryable(error) || error.kind == ErrorKind::unauthenticated; }
 
 }  // namespace
 
@@ -194,8 +190,7 @@ Task<Result<json::value>> EventRecorder::send(Item item, net::Deadline deadline)
   if (!entry.created) return client_.create(kEvents, event_object(key, entry), deadline);
   Patch patch;
   patch.body = json::object{{"count", entry.count}, {"lastTimestamp", base::format_rfc3339(entry.last)}};
-  return client_.patch(kEvents, {namespace_of_event(key.regarding.key), entry.name}, std::move(patch),
-                       deadline);
+  return client_.patch(kEvents, {namespace_of_event(key.regarding.key), entry.name}, std::move(patch), deadline);
 }
 
 // What becomes of an event after an attempt to write it.

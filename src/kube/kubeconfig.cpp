@@ -55,8 +55,7 @@ struct Section {
 };
 
 // The entry of a list of {name, <kind>: {...}} with that name.
-Result<Section> named_entry(const Section& root, std::string_view list, std::string_view kind,
-                            std::string_view name) {
+Result<Section> named_entry(const Section& root, std::string_view list, std::string_view kind, std::string_view name) {
   const YAML::Node entries = root.field(list);
   if (entries.IsDefined() && entries.IsSequence()) {
     for (const YAML::Node& entry : entries) {
@@ -79,12 +78,10 @@ class Reader {
   Result<ClusterConfig> read(const YAML::Node& document, std::string_view context_name) {
     const Section root{document, ""};
     if (!document.IsMap()) return base::fail(ErrorKind::invalid, "the file is empty or not a YAML mapping");
-    Result<std::string> context =
-        context_name.empty() ? root.text("current-context") : std::string(context_name);
+    Result<std::string> context = context_name.empty() ? root.text("current-context") : std::string(context_name);
     if (!context) return std::unexpected(context.error());
     if (context->empty()) {
-      return root.wrong("current-context",
-                        "is not set: run \"kubectl config use-context NAME\" on this file");
+      return root.wrong("current-context", "is not set: run \"kubectl config use-context NAME\" on this file");
     }
     const Result<Section> chosen = named_entry(root, "contexts", "context", *context);
     if (!chosen) return std::unexpected(chosen.error());
@@ -125,8 +122,7 @@ class Reader {
     while (url->target.size() > 1 && url->target.ends_with('/')) url->target.pop_back();
     config_.server = std::move(*url);
     if (cluster.has("proxy-url")) {
-      return cluster.wrong("proxy-url",
-                           "proxies are not supported: give a server address that can be reached directly",
+      return cluster.wrong("proxy-url", "proxies are not supported: give a server address that can be reached directly",
                            ErrorKind::unsupported);
     }
     Result<std::string> name = cluster.text("tls-server-name");
@@ -138,8 +134,7 @@ class Reader {
     Result<std::string> ca = data_or_file(cluster, "certificate-authority");
     if (!ca) return std::unexpected(ca.error());
     if (*insecure && !ca->empty()) {
-      return cluster.wrong("insecure-skip-tls-verify",
-                           "contradicts the certificate authority beside it: remove one");
+      return cluster.wrong("insecure-skip-tls-verify", "contradicts the certificate authority beside it: remove one");
     }
     config_.tls.ca_pem = std::move(*ca);
     return {};
@@ -161,12 +156,11 @@ class Reader {
     }};
     for (const Unsupported& unsupported : kUnsupported) {
       if (!user.has(unsupported.field)) continue;
-      return user.wrong(
-          unsupported.field,
-          fmt::format("{}: use token, tokenFile or client-certificate with client-key, for example a "
-                      "service account's token from \"kubectl create token NAME\"",
-                      unsupported.what),
-          ErrorKind::unsupported);
+      return user.wrong(unsupported.field,
+                        fmt::format("{}: use token, tokenFile or client-certificate with client-key, for example a "
+                                    "service account's token from \"kubectl create token NAME\"",
+                                    unsupported.what),
+                        ErrorKind::unsupported);
     }
     if (Result<> done = read_token(user); !done) return done;
     Result<std::string> certificate = data_or_file(user, "client-certificate");
@@ -230,8 +224,8 @@ class Reader {
 
 }  // namespace
 
-base::Result<ClusterConfig> parse_kubeconfig(std::string_view text, const std::string& path,
-                                             std::string_view context, const ReadFile& read_file) {
+base::Result<ClusterConfig> parse_kubeconfig(std::string_view text, const std::string& path, std::string_view context,
+                                             const ReadFile& read_file) {
   const std::string origin = "kubeconfig " + path;
   try {
     base::Result<ClusterConfig> config = Reader(path, read_file).read(YAML::Load(std::string(text)), context);

@@ -42,8 +42,8 @@ Result<LockKind> parse_lock_kind(std::string_view text) {
   if (text == "leases") return LockKind::leases;
   if (text == "endpointsleases") return LockKind::endpoints_leases;
   if (text == "endpoints") return LockKind::endpoints;
-  return base::fail(ErrorKind::invalid, fmt::format("unknown lock {}: leases, endpointsleases or endpoints",
-                                                    base::go_quote(text)));
+  return base::fail(ErrorKind::invalid,
+                    fmt::format("unknown lock {}: leases, endpointsleases or endpoints", base::go_quote(text)));
 }
 
 LeaderElector::LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks,
@@ -149,9 +149,9 @@ Task<Result<bool>> LeaderElector::may_take(Watched& watched, net::Deadline deadl
   if (watched.record->holder == options_.identity) co_return true;
   note_leader(watched.record->holder);
   const std::int64_t stored = watched.record->lease_duration_seconds;
-  const base::Duration duration =
-      stored > 0 ? base::Duration(seconds(std::min<std::int64_t>(stored, kMaxDuration.count())))
-                 : base::Duration(options_.lease_duration);
+  const base::Duration duration = stored > 0
+                                      ? base::Duration(seconds(std::min<std::int64_t>(stored, kMaxDuration.count())))
+                                      : base::Duration(options_.lease_duration);
   co_return now >= watched.changed_at + duration;
 }
 

@@ -52,8 +52,8 @@ Task<Result<>> LeaderLock::write(LeaderRecord record, net::Deadline deadline) {
 }
 
 ObjectRef LeaderLock::reference() const {
-  return type_of(object_).reference(
-      key_, stored_ ? std::string(string_at(*stored_, {"metadata", "uid"})) : std::string());
+  return type_of(object_).reference(key_,
+                                    stored_ ? std::string(string_at(*stored_, {"metadata", "uid"})) : std::string());
 }
 
 Result<std::optional<LeaderRecord>> LeaderLock::record_of(const json::value& object) const {

@@ -31,8 +31,7 @@ class Fields {
   std::int64_t number(std::string_view name) {
     const json::value* value = present(name);
     if (value == nullptr) return 0;
-    if (!value->is_int64() || value->get_int64() < 0)
-      return fail(name, "must be a whole number of at least 0"), 0;
+    if (!value->is_int64() || value->get_int64() < 0) return fail(name, "must be a whole number of at least 0"), 0;
     return value->get_int64();
   }
   base::WallTime time(std::string_view name) {

@@ -70,10 +70,10 @@ Task<Result<>> Reflector::list() {
   sink_.list_begin();
   std::string version;
   do {
-    Result<json::value> answer =
-        co_await client_.list(options_.type, page, net::deadline_in(options_.request_timeout));
+    Result<json::value> answer = co_await client_.list(options_.type, page, net::deadline_in(options_.request_timeout));
     if (!answer) co_return std::unexpected(std::move(answer.error()));
-    version = string_at(*answer, {"metadata", "resourceVersion"});
+    // All pages show the state of the first one's version.
+    if (version.empty()) version = string_at(*answer, {"metadata", "resourceVersion"});
     page.continue_token = string_at(*answer, {"metadata", "continue"});
     page.resource_version.clear();  // the continue token carries it
     page.resource_version_match.clear();

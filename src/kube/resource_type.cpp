@@ -14,8 +14,7 @@ std::string ResourceType::api_version() const {
 }
 
 std::string ResourceType::collection_path(std::string_view ns) const {
-  const std::string root =
-      group.empty() ? fmt::format("/api/{}", version) : fmt::format("/apis/{}/{}", group, version);
+  const std::string root = group.empty() ? fmt::format("/api/{}", version) : fmt::format("/apis/{}/{}", group, version);
   if (!namespaced || ns.empty()) return fmt::format("{}/{}", root, plural);
   return fmt::format("{}/namespaces/{}/{}", root, base::percent_encode(ns), plural);
 }

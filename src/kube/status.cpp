@@ -68,8 +68,8 @@ base::Error error_from_status(const json::value& status) {
   error.kind = kind_of(error.code, error.http_status);
   error.message = string_at(status, {"message"});
   if (error.message.empty()) {
-    error.message = fmt::format("the API server refused without a message (code {}, reason {})", code,
-                                base::go_quote(error.code));
+    error.message =
+        fmt::format("the API server refused without a message (code {}, reason {})", code, base::go_quote(error.code));
   }
   for (const std::string_view cause : {kVersionTooLarge, kNamespaceTerminating}) {
     if (has_cause(status, cause)) error.code = cause;
@@ -87,8 +87,7 @@ base::Error error_from_response(const net::Response& response, std::string_view 
     error.kind = kind_of(string_at(*body, {"reason"}), response.status);
   } else {
     error.kind = base::kind_of_http_status(response.status);
-    error.message =
-        fmt::format("{} was answered {} {}", request, response.status, quoted_start(response.body));
+    error.message = fmt::format("{} was answered {} {}", request, response.status, quoted_start(response.body));
   }
   error.http_status = response.status;
   if (const auto delay = net::retry_after(response.headers, now)) error.retry_after = delay;

@@ -18,8 +18,7 @@ constexpr std::size_t kMaxTokenBytes = 64 * 1024;
 base::Result<base::Secret> parse_token(std::string_view text) {
   const std::string_view token = base::trim(text);
   if (token.empty()) return base::fail(base::ErrorKind::invalid, "the token is empty");
-  if (token.size() > kMaxTokenBytes)
-    return base::fail(base::ErrorKind::invalid, "the token is larger than 64 KiB");
+  if (token.size() > kMaxTokenBytes) return base::fail(base::ErrorKind::invalid, "the token is larger than 64 KiB");
   // Anything else would end the header field or be refused by the server with a text that does not help.
   if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; })) {
     return base::fail(base::ErrorKind::invalid, "the token has characters that no bearer token has");

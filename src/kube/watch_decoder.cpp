@@ -65,8 +65,8 @@ base::Result<> WatchDecoder::decode_line(std::string_view line, std::vector<Watc
   if (name == "ERROR") return std::unexpected(error_from_status(*object));
   const std::optional<WatchEvent::Type> type = event_type(name);
   if (!type) {
-    return base::fail(base::ErrorKind::invalid, fmt::format("a watch event has the unknown type {}",
-                                                            base::go_quote(name.substr(0, 64))));
+    return base::fail(base::ErrorKind::invalid,
+                      fmt::format("a watch event has the unknown type {}", base::go_quote(name.substr(0, 64))));
   }
   events.push_back({*type, std::move(*object)});
   return {};

@@ -22,6 +22,7 @@ class KubeFixture : public ::testing::Test {
  protected:
   KubeFixture() : server(io.get_executor()), client(make_client(config())) {}
   ~KubeFixture() override {
+    end_faults();
     client.reset();
     run_task(io, server.stop());
   }
@@ -36,6 +37,11 @@ class KubeFixture : public ::testing::Test {
     auto made = kube::Client::make(io.get_executor(), config, std::move(options), clock, random);
     if (!made) throw std::runtime_error(made.error().message);
     return std::move(*made);
+  }
+  // Hooks refer to variables of the test's body: whoever goes on with requests after it calls this first.
+  void end_faults() {
+    server.intercept = nullptr;
+    server.watch_budget = nullptr;
   }
   template <class T>
   T await(base::Task<T> task) {

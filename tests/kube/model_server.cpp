@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -199,7 +200,7 @@ base::Task<> ModelServer::watch(const Target& target, net::ServerResponse& respo
   if (!sent) co_return;
   const Open open(open_watches_);
   const std::uint64_t generation = generation_;
-  std::size_t budget = watch_budget();
+  std::size_t budget = watch_budget ? watch_budget() : std::numeric_limits<std::size_t>::max();
   const std::int64_t from = base::parse_number<std::int64_t>(target.get("resourceVersion")).value_or(0);
   std::size_t next = 0;
   while (next < history_.size() && history_[next].version <= from) ++next;
@@ -252,22 +253,24 @@ net::Response ModelServer::answer(const net::Request& request, const Target& tar
 }
 
 net::Response ModelServer::list(const Target& target) {
-  json::array items;
+  Rest rest{.version = version_, .items = {}};
   if (const std::string token = target.get("continue"); !token.empty()) {
     const auto page = pages_.find(token);
     if (page == pages_.end()) return refusal(410, "Expired", "the continue token is too old");
-    items = std::exchange(page->second, {});
+    rest = std::move(page->second);
     pages_.erase(page);
   } else {
     for (const auto& [path, object] : objects_) {
-      if (target.contains(path)) items.push_back(object);
+      if (target.contains(path)) rest.items.push_back(object);
     }
   }
-  json::object metadata{{"resourceVersion", std::to_string(version_)}};
+  json::object metadata{{"resourceVersion", std::to_string(rest.version)}};
+  json::array items = rest.items;
   const std::size_t limit = base::parse_number<std::size_t>(target.get("limit")).value_or(0);
   if (limit > 0 && items.size() > limit) {
     const std::string token = fmt::format("page-{}", requests.size());
-    pages_[token] = json::array(items.begin() + static_cast<std::ptrdiff_t>(limit), items.end());
+    rest.items.erase(rest.items.begin(), rest.items.begin() + limit);
+    pages_[token] = std::move(rest);
     items.resize(limit);
     metadata["continue"] = token;
   }

@@ -6,7 +6,6 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,7 +48,7 @@ class ModelServer final : private net::HttpHandler {
   // Answers instead of the server when it returns something; status 0 cuts the connection after the head.
   std::function<std::optional<net::Response>(const net::Request&)> intercept;
   // Bytes that a new watch may send before its connection is cut; pieces in which it sends them.
-  std::function<std::size_t()> watch_budget = [] { return std::numeric_limits<std::size_t>::max(); };
+  std::function<std::size_t()> watch_budget;
   std::size_t piece_bytes = 16 * 1024;
 
   // Every request, as received.
@@ -58,6 +57,11 @@ class ModelServer final : private net::HttpHandler {
 
  private:
   struct Target;
+  // What follows a page: all pages of a list show the same state.
+  struct Rest {
+    std::int64_t version = 0;
+    json::array items;
+  };
   struct Change {
     std::int64_t version;
     std::string type;
@@ -76,7 +80,7 @@ class ModelServer final : private net::HttpHandler {
 
   std::map<std::string, json::object> objects_;  // by path
   std::vector<Change> history_;
-  std::map<std::string, json::array> pages_;  // what follows a continue token
+  std::map<std::string, Rest> pages_;  // by continue token
   std::int64_t version_ = 100;
   std::int64_t compacted_ = 0;
   std::uint64_t next_uid_ = 1;
