@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every answer of the NMI but a token, as a value (nmi.md §3.2 to §6, NMI-28). Pure.
+#pragma once
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace podid::nmi {
+
+struct Answer {
+  int status = 500;
+  std::string_view content_type;  // static text; empty: none
+  std::string body;
+  std::chrono::seconds retry_after{0};  // 0: no such header
+  bool nosniff = false;
+  std::string location;
+};
+
+struct AnswerStyle {
+  // aad-pod-identity's texts and statuses to the byte; else JSON with the same words where they say enough.
+  bool legacy = false;
+  // --set-retry-after-header
+  bool retry_after_503 = false;
+};
+
+inline constexpr std::chrono::seconds kNotFoundRetryAfter{20};
+
+// §3.4 in the legacy style, else {"error":…,"error_description":…} with the code that goes with the status.
+Answer error_answer(const AnswerStyle& style, int status, std::string_view message);
+// A text answer in both styles.
+Answer text_answer(int status, std::string_view message);
+
+Answer metadata_header_missing();                      // §3.5
+Answer canonical_redirect(std::string_view location);  // §3.2
+Answer invalid_token_path();                           // §3.3 route 2
+Answer instance_blocked();                             // §3.3 route 4
+Answer malformed_target();                             // no path that could be decoded
+Answer method_not_allowed(const AnswerStyle& style);   // identity paths take GET and HEAD alone
+// Limits: the client may come back after `retry_after`.
+Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
+Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
+
+// Identity selection failed (§4). `message` is the error text of §8 or §9 in the legacy style, else it begins with
+// "Identity not found: ". `can_heal`: waiting may have helped and did not within the limit; else the refusal is final and
+// told as the real endpoint tells it, with 400. `host`: the host handler, which knows 404 only.
+Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host);
+
+}  // namespace podid::nmi

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lets coroutines wait for a change, up to a deadline.
+#pragma once
+#include <list>
+#include <memory>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+
+namespace podid::nmi {
+
+// One executor. The clock outlives the executor's last run. Nobody may wait when it is destroyed.
+class ChangeSignal {
+ public:
+  ChangeSignal(base::Executor executor, base::Clock& clock) : executor_(executor), clock_(clock) {}
+
+  // Wakes everybody who waits.
+  void notify();
+  // Returns when notify() is called, or at `deadline`.
+  base::Task<> wait_until(base::SteadyTime deadline);
+  std::size_t waiting() const { return waiters_.size(); }
+
+ private:
+  struct Waiter;
+  static base::Task<> alarm(base::Clock& clock, base::SteadyTime deadline, std::shared_ptr<Waiter> waiter);
+
+  base::Executor executor_;
+  base::Clock& clock_;
+  std::list<std::shared_ptr<Waiter>> waiters_;
+};
+
+}  // namespace podid::nmi

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/cluster_watch.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "core/naming.hpp"
+#include "core/resources_json.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::chrono::seconds kContactReport{5};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOptions options,
+                                                               core::Read<T> (*read)(const boost::json::value&)) {
+  const std::string_view plural = options.type.plural;
+  const auto decode = [read](const boost::json::value& json) -> base::Result<T> {
+    core::Read<T> object = read(json);
+    if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
+    return std::move(*object);
+  };
+  kube::InformerHandlers<T> handlers;
+  handlers.on_added = [this](const std::shared_ptr<const T>& object) {
+    builder_.put(object);
+    changed();
+  };
+  handlers.on_updated = [this](const std::shared_ptr<const T>& before, const std::shared_ptr<const T>& now) {
+    builder_.remove(*before);
+    builder_.put(now);
+    changed();
+  };
+  handlers.on_deleted = [this](const std::shared_ptr<const T>& last) {
+    builder_.remove(*last);
+    changed();
+  };
+  handlers.on_synced = [this] { check_synced(); };
+  handlers.on_invalid = [this, plural](const kube::ObjectKey& key, const base::Error& error) {
+    bad_objects_.increment({plural});
+    base::log::warning("object cannot be read and is left out",
+                       {{"resource", plural}, {"object", key.to_string()}, {"error", error}});
+  };
+  auto informer = std::make_unique<kube::Informer<T>>(client_, std::move(options), decode, std::move(handlers));
+  kube::Informer<T>* raw = informer.get();
+  watched_.push_back({plural, &raw->reflector(), [raw] { raw->start(); }, [raw] { return raw->stop(); }});
+  return informer;
+}
+
+ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
+                           base::MetricsRegistry& metrics, std::function<void()> on_published)
+    : client_(client),
+      source_(source),
+      bad_objects_(metrics.counter(base::metric::kBadObjects)),
+      pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
+      on_published_(std::move(on_published)),
+      builder_(options.snapshot),
+      tasks_(client.executor()) {
+  kube::ReflectorOptions pods{.type = kube::kPods};
+  pods.field_selector = "spec.nodeName=" + options.node;
+  pods_ = make_informer<core::Pod>(std::move(pods), core::read_pod);
+  if (options.snapshot.mode == core::OperationMode::managed) {
+    bindings_ = make_informer<core::AzureIdentityBinding>({.type = kube::kAzureIdentityBindings},
+                                                          core::read_azure_identity_binding);
+    identities_ = make_informer<core::AzureIdentity>({.type = kube::kAzureIdentities}, core::read_azure_identity);
+  } else {
+    kube::ReflectorOptions assigned{.type = kube::kAzureAssignedIdentities};
+    if (options.only_this_node) {
+      assigned.label_selector = std::string(core::kNodeNameLabel) + "=" + core::node_label_value(options.node);
+    }
+    assigned_ = make_informer<core::AzureAssignedIdentity>(std::move(assigned), core::read_azure_assigned_identity);
+  }
+  exceptions_ = make_informer<core::AzurePodIdentityException>({.type = kube::kAzurePodIdentityExceptions},
+                                                               core::read_azure_pod_identity_exception);
+}
+
+void ClusterWatch::start() {
+  for (const Watched& watched : watched_) watched.start();
+  tasks_.spawn("contact report", report_contact());
+}
+
+base::Task<> ClusterWatch::stop() {
+  for (const Watched& watched : watched_) {
+    co_await watched.stop();
+  }
+  tasks_.stop();
+  co_await tasks_.join();
+}
+
+std::optional<std::string> ClusterWatch::problem() const {
+  for (const Watched& watched : watched_) {
+    if (const auto& error = watched.reflector->last_error()) return std::string(watched.what) + ": " + error->message;
+    if (!watched.reflector->synced()) return std::string(watched.what) + ": not listed yet";
+  }
+  return std::nullopt;
+}
+
+void ClusterWatch::check_synced() {
+  synced_ = std::ranges::all_of(watched_, [](const Watched& watched) { return watched.reflector->synced(); });
+  if (!synced_) return;
+  builder_.set_complete();
+  source_.heard(client_.clock().steady_now());
+  changed();
+  base::log::info("caches are filled", {{"pods", pods_->size()}});
+}
+
+void ClusterWatch::changed() {
+  if (std::exchange(publish_scheduled_, true)) return;
+  tasks_.spawn("publish snapshot", publish_later());
+}
+
+base::Task<> ClusterWatch::publish_later() {
+  // Behind the handlers of everything that has already arrived.
+  co_await base::asio::post(client_.executor(), base::use_task);
+  publish_scheduled_ = false;
+  SnapshotPtr snapshot = builder_.build();
+  pods_gauge_->set(static_cast<double>(snapshot->pods()));
+  source_.publish(std::move(snapshot));
+  on_published_();
+}
+
+base::Task<> ClusterWatch::report_contact() {
+  for (;;) {
+    base::SteadyTime oldest = base::SteadyTime::max();
+    for (const Watched& watched : watched_) oldest = std::min(oldest, watched.reflector->last_contact());
+    if (synced_) source_.heard(oldest);
+    co_await client_.clock().sleep_for(kContactReport);
+  }
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/control.hpp"
+
+#include <fmt/format.h>
+
+#include "azure/http_options.hpp"
+#include "base/log.hpp"
+#include "base/version.hpp"
+#include "kube/config.hpp"
+#include "nmi/startup_taint.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::chrono::milliseconds kReadyPoll{200};
+constexpr std::chrono::seconds kTaintTimeout{30};
+constexpr std::chrono::seconds kTaintRetry{30};
+constexpr std::chrono::seconds kReportInterval{5};
+
+ClusterWatchOptions watch_options(const NmiOptions& options) {
+  return {.snapshot = {.mode = options.operation_mode(),
+                       .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string()},
+          .node = options.node,
+          .only_this_node = options.scale_features};
+}
+
+kube::EventRecorderOptions recorder_options(const NmiOptions& options) {
+  kube::EventRecorderOptions recorder;
+  recorder.component = "nmi";
+  recorder.host = options.node;
+  recorder.instance = options.node;
+  return recorder;
+}
+
+TokenCacheOptions cache_options(const NmiOptions& options) {
+  TokenCacheOptions cache;
+  cache.max_age = options.token_max_age;
+  cache.fetch_timeout = options.token_timeout;
+  cache.max_entries = static_cast<std::size_t>(options.max_cached_tokens);
+  cache.pod_rate = options.max_new_tokens_per_pod;
+  cache.pod_burst = cache.pod_rate * 4;
+  return cache;
+}
+
+RedirectTarget target_of(const NmiOptions& options) {
+  return {.metadata_ip = options.metadata_ip,
+          .metadata_port = options.metadata_port,
+          .listen_ip = options.listen_address,
+          .listen_port = options.port,
+          .metadata_ip6 = options.metadata_ip6,
+          .listen_ip6 = options.listen_address6};
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, const NmiOptions& options,
+                                                       Context context) {
+  Clients clients;
+  base::Result<kube::ClusterConfig> cluster = kube::load_cluster_config(options.kubeconfig);
+  if (!cluster) return base::fail(std::move(cluster.error()), "API server");
+  const std::string user_agent = base::user_agent("NMI", options.custom_user_agent);
+  base::Result<std::unique_ptr<kube::Client>> kube =
+      kube::Client::make(executor, *cluster, {.user_agent = user_agent}, context.clock, context.random);
+  if (!kube) return base::fail(std::move(kube.error()), "API server");
+  clients.kube = std::move(*kube);
+
+  base::Result<std::unique_ptr<net::HttpClient>> http =
+      net::HttpClient::create(executor, azure::http_client_options(user_agent));
+  if (!http) return std::unexpected(std::move(http.error()));
+  clients.http = std::move(*http);
+  azure::ImdsOptions imds_options;
+  imds_options.endpoint = fmt::format("http://{}:{}", options.metadata_ip, options.metadata_port);
+  base::Result<azure::ImdsClient> imds =
+      azure::ImdsClient::create(imds_options, *clients.http, context.clock, context.random);
+  if (!imds) return std::unexpected(std::move(imds.error()));
+  clients.imds = std::make_unique<azure::ImdsClient>(std::move(*imds));
+
+  base::Result<azure::DirectoryEndpoints> directories = azure::DirectoryEndpoints::create(options.allowed_ad_endpoints);
+  if (!directories) return base::fail(std::move(directories.error()), "--allowed-ad-endpoints");
+  clients.directories = std::move(*directories);
+  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
+  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
+  clients.interfaces = std::move(*interfaces);
+  base::Result<RedirectTarget> target = checked_target(target_of(options));
+  if (!target) return std::unexpected(std::move(target.error()));
+  clients.target = std::move(*target);
+  return std::unique_ptr<Control>(new Control(executor, options, std::move(context), std::move(clients)));
+}
+
+Control::Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients)
+    : options_(options),
+      clock_(context.clock),
+      metrics_(context.metrics),
+      clients_(std::move(clients)),
+      entra_(clients_.directories, *clients_.http, context.clock, context.random),
+      secrets_(*clients_.kube, context.metrics),
+      source_(
+          {.namespaced = options.namespaced, .allow_cross_namespace_secrets = options.allow_cross_namespace_secrets},
+          *clients_.imds, entra_, secrets_, context.clock, context.metrics),
+      cache_(executor, cache_options(options), source_, context.clock, context.metrics),
+      broker_(executor, cache_),
+      recorder_(*clients_.kube, recorder_options(options)),
+      events_(recorder_),
+      watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics, context.on_snapshot),
+      redirect_(executor,
+                {.redirect = {.backend = options.redirect,
+                              .target = clients_.target,
+                              .check_interval = std::chrono::seconds(options.check_interval_seconds)},
+                 .interfaces = clients_.interfaces,
+                 .conntrack_deletion = options.conntrack_deletion},
+                context.clock, context.random, context.metrics, context.on_fatal),
+      probe_handler_([this] { return redirect_.active(); }, [this] { return not_ready(); }),
+      metrics_handler_(context.metrics),
+      probes_(executor, probe_handler_, {}),
+      metrics_server_(executor, metrics_handler_, {}),
+      tasks_(executor) {}
+
+base::Result<> Control::open_ports() {
+  const auto probes = probes_.listen({.address = options_.probe_address, .port = options_.probe_port});
+  if (!probes) return base::fail(probes.error(), "--http-probe-port");
+  probe_port_ = probes->port();
+  const auto metrics = metrics_server_.listen({.address = options_.probe_address, .port = options_.prometheus_port});
+  if (!metrics) return base::fail(metrics.error(), "--prometheus-port");
+  metrics_port_ = metrics->port();
+  return {};
+}
+
+base::Task<base::Result<>> Control::start() {
+  base::Result<> opened = open_ports();
+  if (!opened) co_return opened;
+  base::Result<> redirected = co_await redirect_.start();
+  if (!redirected) co_return redirected;
+  metrics_.gauge(base::metric::kModeInfo).set({options_.mode, options_.namespaced ? "true" : "false"}, 1);
+  if (!options_.namespaced) {
+    base::log::warning("not in namespaced mode: a pod of any namespace gets the identity whose label it carries");
+  }
+  recorder_.start();
+  watch_.start();
+  tasks_.spawn("startup taints", lift_startup_taints());
+  tasks_.spawn("event statistics", report_dropped_events());
+  co_return base::Result<>{};
+}
+
+std::optional<std::string> Control::not_ready() const {
+  if (!redirect_.active()) return redirect_.problem();
+  if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
+  return std::nullopt;
+}
+
+base::Task<> Control::lift_startup_taints() {
+  while (not_ready()) {
+    co_await clock_.sleep_for(kReadyPoll);
+  }
+  base::log::info("ready");
+  if (options_.startup_taint_prefix.empty()) co_return;
+  for (;;) {
+    const base::SteadyTime deadline = clock_.steady_now() + kTaintTimeout;
+    const base::Result<std::size_t> removed =
+        co_await remove_startup_taints(*clients_.kube, options_.node, options_.startup_taint_prefix, deadline);
+    if (removed) {
+      if (*removed > 0) base::log::info("startup taints removed", {{"count", *removed}, {"node", options_.node}});
+      co_return;
+    }
+    base::log::warning("startup taints cannot be removed", {{"error", removed.error()}});
+    const base::ErrorKind kind = removed.error().kind;
+    if (kind == base::ErrorKind::denied || kind == base::ErrorKind::not_found) co_return;
+    co_await clock_.sleep_for(kTaintRetry);
+  }
+}
+
+base::Task<> Control::report_dropped_events() {
+  std::uint64_t reported = 0;
+  for (;;) {
+    const std::uint64_t dropped = recorder_.statistics().dropped;
+    if (dropped > reported) metrics_.counter(base::metric::kEventsDropped).increment({}, dropped - reported);
+    reported = dropped;
+    co_await clock_.sleep_for(kReportInterval);
+  }
+}
+
+base::Task<> Control::stop(net::Deadline deadline) {
+  tasks_.stop();
+  co_await tasks_.join();
+  co_await watch_.stop();
+  const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit);
+  if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
+  co_await cache_.stop();
+  co_await recorder_.stop(deadline);
+  if (const std::size_t left = recorder_.statistics().waiting; left > 0) {
+    base::log::warning("events were not written", {{"count", left}});
+  }
+  co_await probes_.stop(deadline);
+  co_await metrics_server_.stop(deadline);
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control thread owns: the API server's side, the token cache with its sources, the redirect, the probes.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "azure/entra_client.hpp"
+#include "azure/imds_client.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task_group.hpp"
+#include "kube/client.hpp"
+#include "kube/event_recorder.hpp"
+#include "net/http_server.hpp"
+#include "nmi/azure_token_source.hpp"
+#include "nmi/cluster_watch.hpp"
+#include "nmi/issuance_events.hpp"
+#include "nmi/kube_secret_reader.hpp"
+#include "nmi/options.hpp"
+#include "nmi/probes.hpp"
+#include "nmi/redirect_keeper.hpp"
+#include "nmi/snapshot_source.hpp"
+#include "nmi/token_broker.hpp"
+#include "nmi/token_cache.hpp"
+
+namespace podid::nmi {
+
+// Made and used on one executor, which is run by the control thread. References outlive it.
+class Control {
+ public:
+  struct Context {
+    base::Clock& clock;
+    base::Random& random;
+    base::MetricsRegistry& metrics;
+    SnapshotSource& snapshots;
+    std::function<void()> on_snapshot;                 // after each publication
+    std::function<void(const base::Error&)> on_fatal;  // cannot go on
+  };
+  // Everything made, nothing started.
+  static base::Result<std::unique_ptr<Control>> create(base::Executor executor, const NmiOptions& options,
+                                                       Context context);
+
+  // Opens the probe and metrics ports, puts the redirect in place, then begins to fill the caches: whatever fails after
+  // that, no pod reaches the real endpoint (NMI-26).
+  base::Task<base::Result<>> start();
+  // The reverse. Rules stay unless --cleanup-on-exit.
+  base::Task<> stop(net::Deadline deadline);
+
+  TokenBroker& broker() { return broker_; }
+  void record(const std::vector<Issuance>& issuances) { events_.record(issuances); }
+  std::uint16_t probe_port() const { return probe_port_; }
+  std::uint16_t metrics_port() const { return metrics_port_; }
+  // Nothing: ready for pods.
+  std::optional<std::string> not_ready() const;
+
+ private:
+  struct Clients {
+    std::unique_ptr<kube::Client> kube;
+    std::unique_ptr<net::HttpClient> http;
+    std::unique_ptr<azure::ImdsClient> imds;
+    azure::DirectoryEndpoints directories;
+    InterfacePattern interfaces;
+    RedirectTarget target;
+  };
+  Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
+  base::Result<> open_ports();
+  base::Task<> lift_startup_taints();
+  base::Task<> report_dropped_events();
+
+  const NmiOptions options_;
+  base::Clock& clock_;
+  base::MetricsRegistry& metrics_;
+
+  Clients clients_;
+  azure::EntraClient entra_;
+  KubeSecretReader secrets_;
+  AzureTokenSource source_;
+  TokenCache cache_;
+  TokenBroker broker_;
+  kube::EventRecorder recorder_;
+  IssuanceEvents events_;
+  ClusterWatch watch_;
+  RedirectKeeper redirect_;
+  ProbeHandler probe_handler_;
+  MetricsHandler metrics_handler_;
+  net::HttpServer probes_;
+  net::HttpServer metrics_server_;
+  std::uint16_t probe_port_ = 0;
+  std::uint16_t metrics_port_ = 0;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::nmi

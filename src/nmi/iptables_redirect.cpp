@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/iptables_redirect.hpp"
+
+#include <fmt/format.h>
+
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace podid::nmi {
+namespace {
+
+// --wait makes iptables queue behind other users of the lock instead of failing.
+constexpr std::chrono::seconds kIptablesTimeout(30);
+
+base::Error command_error(std::string_view command, const base::ProcessResult& result) {
+  const std::string_view problem = base::trim(result.error_output);
+  const bool denied = problem.contains("Permission denied") || problem.contains("you must be root");
+  return {.kind = denied ? base::ErrorKind::denied : base::ErrorKind::unavailable,
+          .message = fmt::format("{}: {}{}", command, problem.substr(0, problem.find('\n')),
+                                 denied ? " (needs root or the capability NET_ADMIN)" : ""),
+          .http_status = 0,
+          .code = {},
+          .retry_after = {}};
+}
+
+}  // namespace
+
+IptablesRedirect::IptablesRedirect(RedirectTarget target, IptablesVariant variant, std::chrono::seconds check_interval,
+                                   base::Clock& clock)
+    : target_(std::move(target)), variant_(std::move(variant)), check_interval_(check_interval), clock_(clock) {}
+
+base::Task<base::Result<IptablesRedirect::Listing>> IptablesRedirect::list(std::string table, std::string chain) {
+  std::vector<std::string> arguments{variant_.command, "--wait", "-t", std::move(table), "-S", std::move(chain)};
+  base::Result<base::ProcessResult> ran = co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
+  if (!ran) co_return std::unexpected(std::move(ran.error()));
+  if (ran->exit_code == 0) co_return Listing{true, std::move(ran->output)};
+  const std::string& problem = ran->error_output;
+  if (problem.contains("No chain/target/match by that name") || problem.contains("does not exist") ||
+      problem.contains("incompatible, use 'nft' tool")) {
+    co_return Listing{};
+  }
+  co_return std::unexpected(command_error(variant_.command, *ran));
+}
+
+base::Task<base::Result<>> IptablesRedirect::restore(std::string script) {
+  if (script.empty()) co_return base::Result<>{};
+  std::vector<std::string> arguments{variant_.restore, "--wait", "--noflush"};
+  base::Result<base::ProcessResult> ran =
+      co_await base::run_process(std::move(arguments), std::move(script), kIptablesTimeout);
+  if (!ran) co_return std::unexpected(std::move(ran.error()));
+  if (ran->exit_code != 0) co_return std::unexpected(command_error(variant_.restore, *ran));
+  co_return base::Result<>{};
+}
+
+base::Task<base::Result<>> IptablesRedirect::install() {
+  const base::Result<bool> already = co_await intact();
+  if (!already) co_return std::unexpected(already.error());
+  if (*already) co_return base::Result<>{};
+  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
+  if (!prerouting) co_return std::unexpected(prerouting.error());
+  const base::Result<Listing> input = co_await list("filter", "INPUT");
+  if (!input) co_return std::unexpected(input.error());
+  std::string script = iptables_install_script(target_, count_jumps(prerouting->text, "PREROUTING", kIptablesChain),
+                                               count_jumps(input->text, "INPUT", kLoopbackChain));
+  base::Result<> done = co_await restore(std::move(script));
+  co_return done;
+}
+
+base::Task<base::Result<bool>> IptablesRedirect::intact() {
+  const base::Result<Listing> chain = co_await list("nat", std::string(kIptablesChain));
+  if (!chain) co_return std::unexpected(chain.error());
+  if (!has_exact_rules(chain->text, kIptablesChain, iptables_chain_rules(target_)) || !chain->exists) co_return false;
+  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
+  if (!prerouting) co_return std::unexpected(prerouting.error());
+  if (!has_jump_first(prerouting->text, "PREROUTING", kIptablesChain)) co_return false;
+  const base::Result<Listing> loopback = co_await list("filter", std::string(kLoopbackChain));
+  if (!loopback) co_return std::unexpected(loopback.error());
+  if (!has_exact_rules(loopback->text, kLoopbackChain, loopback_chain_rules())) co_return false;
+  const base::Result<Listing> input = co_await list("filter", "INPUT");
+  if (!input) co_return std::unexpected(input.error());
+  co_return has_jump_first(input->text, "INPUT", kLoopbackChain);
+}
+
+base::Task<base::Result<>> IptablesRedirect::wait_for_damage() {
+  for (;;) {
+    co_await clock_.sleep_for(check_interval_);
+    const base::Result<bool> found = co_await intact();
+    if (!found) co_return std::unexpected(found.error());
+    if (!*found) co_return base::Result<>{};
+  }
+}
+
+base::Task<base::Result<>> IptablesRedirect::remove() {
+  const base::Result<Listing> chain = co_await list("nat", std::string(kIptablesChain));
+  if (!chain) co_return std::unexpected(chain.error());
+  const base::Result<Listing> loopback = co_await list("filter", std::string(kLoopbackChain));
+  if (!loopback) co_return std::unexpected(loopback.error());
+  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
+  if (!prerouting) co_return std::unexpected(prerouting.error());
+  const base::Result<Listing> input = co_await list("filter", "INPUT");
+  if (!input) co_return std::unexpected(input.error());
+  std::string script = iptables_remove_script({.nat_chain = chain->exists,
+                                               .loopback_chain = loopback->exists,
+                                               .nat_jumps = count_jumps(prerouting->text, "PREROUTING", kIptablesChain),
+                                               .input_jumps = count_jumps(input->text, "INPUT", kLoopbackChain)});
+  base::Result<> done = co_await restore(std::move(script));
+  co_return done;
+}
+
+base::Task<std::vector<IptablesVariant>> IptablesRedirect::variants() {
+  std::vector<IptablesVariant> found;
+  for (const std::string name : {"iptables-nft", "iptables-legacy", "iptables"}) {
+    // A machine has either the two named ones and a link to one of them, or just one.
+    if (name == "iptables" && !found.empty()) break;
+    std::vector<std::string> arguments{name, "--version"};
+    const base::Result<base::ProcessResult> ran =
+        co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
+    if (ran && ran->exit_code == 0) found.push_back({name, name + "-restore"});
+  }
+  co_return found;
+}
+
+base::Task<base::Result<IptablesVariant>> IptablesRedirect::choose_variant() {
+  const std::vector<IptablesVariant> found = co_await variants();
+  if (found.empty()) {
+    co_return base::fail(base::ErrorKind::not_found,
+                         "neither nft nor iptables can be used: install the package nftables or iptables, or start "
+                         "with --redirect=none and redirect the pods' traffic by other means");
+  }
+  for (const IptablesVariant& variant : found) {
+    std::vector<std::string> arguments{variant.command, "--wait", "-t", "nat", "-S", std::string(kIptablesChain)};
+    const base::Result<base::ProcessResult> ran =
+        co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
+    if (ran && ran->exit_code == 0) co_return variant;
+  }
+  std::vector<std::string> arguments{"iptables", "--version"};
+  const base::Result<base::ProcessResult> standard =
+      co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
+  if (standard && standard->exit_code == 0) co_return IptablesVariant{"iptables", "iptables-restore"};
+  co_return found.front();
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The redirect as aad-pod-identity lays it: chain aad-metadata in table nat, and a chain of ours that closes the loopback.
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "nmi/redirect.hpp"
+
+namespace podid::nmi {
+
+// One of a machine's two iptables: over the old kernel interface or over nftables. Rules of one are invisible to the other
+// and both take effect.
+struct IptablesVariant {
+  std::string command;  // "iptables", "iptables-legacy", "iptables-nft"
+  std::string restore;  // "iptables-restore", …
+};
+
+// Executes iptables and iptables-restore (package iptables).
+class IptablesRedirect final : public Redirect {
+ public:
+  IptablesRedirect(RedirectTarget target, IptablesVariant variant, std::chrono::seconds check_interval,
+                   base::Clock& clock);
+
+  std::string_view name() const override { return "iptables"; }
+  base::Task<base::Result<>> install() override;
+  base::Task<base::Result<>> wait_for_damage() override;
+  base::Task<base::Result<>> remove() override;
+
+  // Whether all rules are exactly as they should be.
+  base::Task<base::Result<bool>> intact();
+
+  // The variant in which aad-pod-identity's chain is already, else the machine's default. Errors say what to install.
+  static base::Task<base::Result<IptablesVariant>> choose_variant();
+  // Every variant that this machine has.
+  static base::Task<std::vector<IptablesVariant>> variants();
+
+ private:
+  // The chain's rules as `-S` prints them; empty with exists = false when there is no such chain.
+  struct Listing {
+    bool exists = false;
+    std::string text;
+  };
+  base::Task<base::Result<Listing>> list(std::string table, std::string chain);
+  base::Task<base::Result<>> restore(std::string script);
+
+  const RedirectTarget target_;
+  const IptablesVariant variant_;
+  const std::chrono::seconds check_interval_;
+  base::Clock& clock_;
+};
+
+}  // namespace podid::nmi

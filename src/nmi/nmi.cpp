@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/nmi.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/version.hpp"
+#include "nmi/control.hpp"
+#include "nmi/worker.hpp"
+
+namespace podid::nmi {
+namespace {
+
+net::Url metadata_endpoint(const NmiOptions& options) {
+  net::Url url;
+  url.host = options.metadata_ip;
+  url.port = options.metadata_port;
+  return url;
+}
+
+std::size_t share(int all, int workers) { return static_cast<std::size_t>((all + workers - 1) / workers); }
+
+WorkerOptions worker_options(const NmiOptions& options) {
+  const int workers = std::max(1, options.workers);
+  WorkerOptions worker;
+  RequestHandlerOptions& handler = worker.handler;
+  handler.routes = {.block_instance = options.block_instance_metadata, .strict_paths = options.strict_paths};
+  handler.authorizer = {.style = {.legacy = options.legacy_refusals, .retry_after_503 = options.retry_after_header},
+                        .mode = options.operation_mode(),
+                        .namespaced = options.namespaced,
+                        .node_name = options.node,
+                        .max_wait = options.max_wait,
+                        .retry = options.retry,
+                        .retry_limits = options.retry_given};
+  handler.metadata_header_required = options.metadata_header_required;
+  handler.host_token = options.host_token;
+  handler.permanent_config_errors_403 = options.permanent_config_errors_403;
+  handler.max_snapshot_age = options.max_snapshot_age;
+  handler.max_waiting = share(options.max_waiting, workers);
+  handler.max_waiting_per_pod = share(options.max_waiting_per_pod, workers);
+  handler.max_requests_per_pod = static_cast<double>(options.max_requests_per_pod) / workers;
+  worker.limits.max_header_bytes = static_cast<std::size_t>(options.max_header_bytes);
+  worker.limits.max_connections = share(options.max_connections, workers);
+  worker.limits.max_connections_per_peer = share(options.max_connections_per_pod, workers);
+  worker.client.user_agent = base::user_agent("NMI", options.custom_user_agent);
+  worker.proxy.endpoint = metadata_endpoint(options);
+  return worker;
+}
+
+// The result of a coroutine, for a thread that runs no event loop.
+template <class T>
+T run_and_wait(base::Executor executor, base::Task<T> task) {
+  std::promise<T> promise;
+  std::future<T> future = promise.get_future();
+  base::asio::co_spawn(executor, std::move(task), [&promise](std::exception_ptr failure, T result) {
+    if (failure) {
+      promise.set_exception(failure);
+    } else {
+      promise.set_value(std::move(result));
+    }
+  });
+  return future.get();
+}
+
+}  // namespace
+
+class Nmi::Impl {
+ public:
+  Impl(NmiOptions options, NmiDependencies dependencies)
+      : options_(std::move(options)), dependencies_(std::move(dependencies)) {}
+  ~Impl() { stop(); }
+
+  base::Result<> start() {
+    base::Result<std::unique_ptr<Control>> control =
+        Control::create(io_.get_executor(), options_,
+                        {.clock = dependencies_.clock,
+                         .random = dependencies_.random,
+                         .metrics = dependencies_.metrics,
+                         .snapshots = snapshots_,
+                         .on_snapshot = [this] { tell_workers(); },
+                         .on_fatal = dependencies_.on_fatal ? dependencies_.on_fatal : [](const base::Error&) {}});
+    if (!control) return std::unexpected(std::move(control.error()));
+    control_ = std::move(*control);
+    // The service listens before the redirect leads there.
+    base::Result<> listening = make_workers();
+    if (!listening) return listening;
+    work_.emplace(io_.get_executor());
+    thread_ = std::thread([this] { io_.run(); });
+    for (const auto& worker : workers_) worker->start();
+    base::Result<> started = run_and_wait(io_.get_executor(), control_->start());
+    if (!started) stop();
+    return started;
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    const net::Deadline deadline = net::deadline_in(options_.shutdown_timeout);
+    for (const auto& worker : workers_) worker->stop(deadline);
+    // What the last workers delivered is in the queue before this.
+    run_and_wait(io_.get_executor(), stop_control(deadline));
+    work_.reset();
+    thread_.join();
+    // Replies that nobody will send refer to the workers' event loops.
+    control_.reset();
+    workers_.clear();
+  }
+
+  std::uint16_t service_port() const { return port_; }
+  const Control& control() const { return *control_; }
+
+ private:
+  base::Result<> make_workers() {
+    const RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics};
+    port_ = options_.port;
+    for (int i = 0; i < std::max(1, options_.workers); ++i) {
+      base::Result<std::unique_ptr<Worker>> worker =
+          Worker::create(worker_options(options_), context, [this](std::vector<Issuance> issuances) {
+            base::asio::post(io_, [this, issuances = std::move(issuances)] { control_->record(issuances); });
+          });
+      if (!worker) return std::unexpected(std::move(worker.error()));
+      workers_.push_back(std::move(*worker));
+      const auto listening = workers_.back()->listen(options_.listen_address, port_);
+      if (!listening) return base::fail(listening.error(), "error creating http server");
+      port_ = listening->port();
+      if (options_.listen_address6.empty()) continue;
+      const auto listening6 = workers_.back()->listen(options_.listen_address6, port_);
+      if (!listening6) return base::fail(listening6.error(), "error creating http server");
+    }
+    return {};
+  }
+
+  void tell_workers() {
+    for (const auto& worker : workers_) worker->snapshot_changed();
+  }
+
+  base::Task<bool> stop_control(net::Deadline deadline) {
+    co_await control_->stop(deadline);
+    co_return true;
+  }
+
+  const NmiOptions options_;
+  const NmiDependencies dependencies_;
+  SnapshotSource snapshots_;
+  std::uint16_t port_ = 0;
+  base::asio::io_context io_{1};
+  std::optional<base::asio::executor_work_guard<base::Executor>> work_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Control> control_;
+  std::thread thread_;
+};
+
+Nmi::Nmi(NmiOptions options, NmiDependencies dependencies)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(dependencies))) {}
+Nmi::~Nmi() = default;
+base::Result<> Nmi::start() { return impl_->start(); }
+void Nmi::stop() { impl_->stop(); }
+std::uint16_t Nmi::service_port() const { return impl_->service_port(); }
+std::uint16_t Nmi::probe_port() const { return impl_->control().probe_port(); }
+std::uint16_t Nmi::metrics_port() const { return impl_->control().metrics_port(); }
+
+namespace {
+
+base::Task<base::Result<>> uninstall_all(NmiOptions options) {
+  base::RealClock clock;
+  base::SystemRandom random;
+  RedirectTarget target;
+  target.metadata_ip = options.metadata_ip;
+  target.listen_ip = options.listen_address;
+  base::Result<> removed = co_await uninstall_redirect(target, clock, random);
+  base::Result<InterfacePattern> pattern = InterfacePattern::parse(options.pod_interfaces);
+  if (!pattern) co_return std::unexpected(std::move(pattern.error()));
+  // Without our rules an open loopback would stay open.
+  PodInterfaces interfaces(co_await base::asio::this_coro::executor, std::move(*pattern));
+  base::Result<> closed = co_await interfaces.close_existing();
+  co_return removed ? closed : removed;
+}
+
+}  // namespace
+
+base::Result<> uninstall(const NmiOptions& options) {
+  base::asio::io_context io(1);
+  base::Result<> result;
+  base::asio::co_spawn(io, uninstall_all(options), [&result](std::exception_ptr failure, base::Result<> outcome) {
+    if (failure) std::rethrow_exception(failure);
+    result = std::move(outcome);
+  });
+  io.run();
+  return result;
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/options.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/file.hpp"
+#include "nmi/pod_interfaces.hpp"
+#include "nmi/redirect_rules.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr unsigned kMostDefaultWorkers = 4;
+
+void add_upstream_flags(base::FlagSet& flags, NmiOptions& o) {
+  flags.add("nmi-listen-address", o.listen_address, "IPv4 address the service listens on");
+  flags.add_port("nmi-port", o.port, "port the service listens on");
+  flags.add("metadata-ip", o.metadata_ip, "address of the instance metadata service");
+  flags.add_port("metadata-port", o.metadata_port, "port of the instance metadata service");
+  flags.add("node", o.node, "name of the node that we run on");
+  flags.add("ipt-update-interval-sec", o.check_interval_seconds,
+            "seconds between looks at the rules of the iptables back end", 1);
+  flags.add("forceNamespaced", o.namespaced,
+            "pod, binding and identity must be in one namespace (also FORCENAMESPACED=true)");
+  flags.add("MICNamespace", o.mic_namespace, "namespace of the controller's pods");
+  flags.add_port("http-probe-port", o.probe_port, "port of /healthz, /livez and /readyz");
+  flags.add("retry-attempts-for-created", o.retry.attempts_for_created,
+            "how many intervals a request waits while no AzureAssignedIdentity exists", 0);
+  flags.add("retry-attempts-for-assigned", o.retry.attempts_for_assigned,
+            "how many intervals more it waits while that is Created", 0);
+  flags.add("find-identity-retry-interval", o.retry.interval_seconds, "seconds of one such interval", 0);
+  flags.add("enableScaleFeatures", o.scale_features, "watch only the AzureAssignedIdentities of this node");
+  flags.add("block-instance-metadata", o.block_instance_metadata, "refuse /metadata/instance to pods");
+  flags.add("metadata-header-required", o.metadata_header_required, "require the header Metadata: true");
+  flags.add_port("prometheus-port", o.prometheus_port, "port of /metrics");
+  flags.add_choice("operation-mode", o.mode, {"standard", "managed"},
+                   "standard: a controller assigns identities; managed: they are on the node already");
+  flags.add("allow-network-plugin-kubenet", o.allow_kubenet, "start on nodes with the kubenet network plugin, too");
+  flags.add("kubelet-config", o.kubelet_config, "file in which the kubenet network plugin is looked for");
+  flags.add("set-retry-after-header", o.retry_after_header,
+            "answer an identity that is not found yet with 503 and Retry-After");
+  flags.add("enable-conntrack-deletion", o.conntrack_deletion,
+            "cut connections to the metadata service that are older than the redirect");
+  flags.add("custom-user-agent", o.custom_user_agent, "text put behind our user agent");
+  flags.add_ignored("enableProfile", "accepted for compatibility; use perf on the process", true);
+}
+
+void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
+  flags.add("kubeconfig", o.kubeconfig, "kubeconfig file; empty: $KUBECONFIG, else the pod's service account");
+  flags.add("workers", o.workers, "threads that answer pods; 0: one per processor, at most 4", 0, 64);
+  flags.add_choice("redirect", o.redirect, {"auto", "nftables", "iptables", "none"},
+                   "what redirects the pods' metadata traffic to us");
+  flags.add("pod-interfaces", o.pod_interfaces,
+            "interfaces of pods that get route_localnet: auto, none, or names with *");
+  flags.add("metadata-ip6", o.metadata_ip6, "IPv6 address of the metadata service, where there is one");
+  flags.add("nmi-listen-address6", o.listen_address6, "IPv6 address of the node to listen on for it");
+  flags.add("probe-address", o.probe_address, "address of the probe and metrics ports");
+  flags.add("cleanup-on-exit", o.cleanup_on_exit,
+            "remove the redirect when stopped (pods then reach the node's own endpoint)");
+  flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");
+  flags.add("mic-short-circuit", o.mic_short_circuit, "give the controller's pods tokens of the node's identities");
+  flags.add("startup-taint-prefix", o.startup_taint_prefix,
+            "taints of our node with this prefix are removed once we are ready; empty: none");
+  flags.add("max-snapshot-age", o.max_snapshot_age,
+            "without contact to the API server for longer only cached tokens are handed out");
+  flags.add("max-wait", o.max_wait, "longest wait of a request for an identity that is being assigned");
+  flags.add("legacy-refusals", o.legacy_refusals, "refuse with aad-pod-identity's statuses, texts and waits");
+  flags.add("strict-paths", o.strict_paths, "refuse token paths in any spelling, also those IMDS does not know");
+  flags.add("enable-host-token", o.host_token, "serve /host/token to processes of the node");
+  flags.add("token-max-age", o.token_max_age, "a cached token older than this is fetched anew; 0s: no limit");
+  flags.add("token-timeout", o.token_timeout, "longest wait for IMDS or Entra ID", std::chrono::seconds(1));
+  flags.add("allow-cross-namespace-secrets", o.allow_cross_namespace_secrets,
+            "let an AzureIdentity use a Secret of another namespace");
+  flags.add("allowed-ad-endpoints", o.allowed_ad_endpoints,
+            "directory endpoints that may get secrets, beside the public clouds'");
+  flags.add_custom("permanent-config-errors", "503", "status for configuration errors that cannot heal: 503 or 403",
+                   [&o](std::string_view text) -> std::optional<std::string> {
+                     if (text != "503" && text != "403") return "must be 503 or 403";
+                     o.permanent_config_errors_403 = text == "403";
+                     return std::nullopt;
+                   });
+  flags.add("max-connections", o.max_connections, "open connections in all", 1);
+  flags.add("max-connections-per-pod", o.max_connections_per_pod, "open connections of one pod", 1);
+  flags.add("max-waiting", o.max_waiting, "requests in all that wait for an identity or a token", 1);
+  flags.add("max-waiting-per-pod", o.max_waiting_per_pod, "waiting requests of one pod", 1);
+  flags.add("max-requests-per-pod", o.max_requests_per_pod, "token requests of one pod a second; 0: no limit", 0);
+  flags.add("max-new-tokens-per-pod", o.max_new_tokens_per_pod,
+            "different tokens that one pod may have fetched a second; 0: no limit", 0);
+  flags.add("max-cached-tokens", o.max_cached_tokens, "tokens in the cache", 1);
+  flags.add("max-header-bytes", o.max_header_bytes, "size of a request's head", 1024);
+  flags.add("shutdown-timeout", o.shutdown_timeout, "longest wait for requests in flight when stopped");
+}
+
+}  // namespace
+
+void add_nmi_flags(base::FlagSet& flags, NmiOptions& options) {
+  add_upstream_flags(flags, options);
+  add_our_flags(flags, options);
+}
+
+base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
+                                std::string_view kubeconfig) {
+  if (forced_namespaced == "true") options.namespaced = true;
+  if (options.kubeconfig.empty()) options.kubeconfig = kubeconfig;
+  options.retry_given = flags.given("retry-attempts-for-created") || flags.given("retry-attempts-for-assigned") ||
+                        flags.given("find-identity-retry-interval");
+  if (options.workers == 0) {
+    options.workers = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, kMostDefaultWorkers));
+  }
+  if (options.mode == "managed" && !options.namespaced) {
+    return base::fail(base::ErrorKind::invalid,
+                      "failed to initialize token client, error: managed mode not intialized in force namespaced mode "
+                      "(--operation-mode=managed needs --forceNamespaced)");
+  }
+  if (options.node.empty() && !options.uninstall) {
+    return base::fail(base::ErrorKind::invalid, "--node: must be the name of the node that we run on");
+  }
+  base::Result<RedirectTarget> target = checked_target({.metadata_ip = options.metadata_ip,
+                                                        .metadata_port = options.metadata_port,
+                                                        .listen_ip = options.listen_address,
+                                                        .listen_port = options.port,
+                                                        .metadata_ip6 = options.metadata_ip6,
+                                                        .listen_ip6 = options.listen_address6});
+  if (!target) return std::unexpected(std::move(target.error()));
+  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
+  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
+  return {};
+}
+
+base::Result<> check_kubenet(const NmiOptions& options) {
+  if (options.allow_kubenet) return {};
+  const base::Result<std::string> content = base::read_file(options.kubelet_config);
+  if (!content) {
+    return base::fail(content.error().kind,
+                      "failed to check if CNI plugin is kubenet, error: " + content.error().message +
+                          " (--kubelet-config names the file, --allow-network-plugin-kubenet "
+                          "skips the check)");
+  }
+  if (content->contains("--network-plugin=kubenet")) {
+    return base::fail(base::ErrorKind::unsupported,
+                      "AAD Pod Identity is not supported for Kubenet. Review "
+                      "https://azure.github.io/aad-pod-identity/docs/configure/aad_pod_identity_on_kubenet/ for more "
+                      "details.");
+  }
+  return {};
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the NMI can be told: the flags of nmi.md §1 and ours, as values.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/cli_flags.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "core/decide.hpp"
+#include "core/refusal_text.hpp"
+
+namespace podid::nmi {
+
+struct NmiOptions {
+  // Where we listen and what we stand in front of.
+  std::string listen_address = "127.0.0.1";
+  std::uint16_t port = 2579;
+  std::string listen_address6;
+  std::string metadata_ip = "169.254.169.254";
+  std::uint16_t metadata_port = 80;
+  std::string metadata_ip6;
+  std::string probe_address = "0.0.0.0";  // of the probe and metrics ports
+  std::uint16_t probe_port = 8080;
+  std::uint16_t prometheus_port = 9090;
+
+  // Redirect.
+  std::string redirect = "auto";
+  std::string pod_interfaces = "auto";
+  int check_interval_seconds = 60;  // --ipt-update-interval-sec
+  bool conntrack_deletion = true;
+  bool cleanup_on_exit = false;
+  bool uninstall = false;
+
+  // Cluster.
+  std::string kubeconfig;  // empty: $KUBECONFIG, else in-cluster
+  std::string node;
+  std::string mode = "standard";  // or "managed"
+  bool namespaced = false;
+  bool scale_features = true;
+  std::string mic_namespace = "default";
+  bool mic_short_circuit = true;
+  std::string startup_taint_prefix = "startup.aadpodidentity.k8s.io/";
+  bool allow_kubenet = false;
+  std::string kubelet_config = "/etc/default/kubelet";
+  base::Duration max_snapshot_age = std::chrono::minutes(10);
+
+  // Answers.
+  bool metadata_header_required = true;
+  bool block_instance_metadata = false;
+  bool strict_paths = false;
+  bool retry_after_header = false;
+  bool legacy_refusals = false;
+  bool host_token = true;
+  bool permanent_config_errors_403 = false;
+  core::LegacyRetry retry;   // K, A, I
+  bool retry_given = false;  // one of the three was given: they replace max_wait
+  base::Duration max_wait = std::chrono::seconds(40);
+
+  // Tokens.
+  base::Duration token_max_age = std::chrono::hours(1);
+  base::Duration token_timeout = std::chrono::seconds(20);
+  bool allow_cross_namespace_secrets = false;
+  std::vector<std::string> allowed_ad_endpoints;
+
+  // Limits. Those per pod and of waiting requests are divided among the workers.
+  int workers = 0;  // 0: as many as the machine has processors, at most 4
+  int max_connections = 16384;
+  int max_connections_per_pod = 4096;
+  int max_waiting = 2048;
+  int max_waiting_per_pod = 64;
+  int max_requests_per_pod = 0;     // a second; 0: no limit
+  int max_new_tokens_per_pod = 10;  // fetches a second, four times as many at once; 0: no limit
+  int max_cached_tokens = 4096;
+  int max_header_bytes = 64 * 1024;
+  base::Duration shutdown_timeout = std::chrono::seconds(10);
+
+  std::string custom_user_agent;
+
+  core::OperationMode operation_mode() const {
+    return mode == "managed" ? core::OperationMode::managed : core::OperationMode::standard;
+  }
+};
+
+// Binds the flags to `options`; the values there are the defaults.
+void add_nmi_flags(base::FlagSet& flags, NmiOptions& options);
+// What follows from flags together and from the environment (FORCENAMESPACED, KUBECONFIG): call after parsing. Errors name
+// the flags. `forced_namespaced`, `kubeconfig`: the variables' values.
+base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
+                                std::string_view kubeconfig);
+// The kubenet check (nmi.md §2): fails on a kubelet file that names it.
+base::Result<> check_kubenet(const NmiOptions& options);
+
+}  // namespace podid::nmi

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Passes requests on to the real endpoint (nmi.md §7, NMI-14).
+#pragma once
+#include <string>
+
+#include "base/async.hpp"
+#include "base/metrics.hpp"
+#include "net/http_client.hpp"
+#include "net/http_server.hpp"
+
+namespace podid::nmi {
+
+struct ProxyOptions {
+  net::Url endpoint;                 // --metadata-ip and --metadata-port
+  std::chrono::seconds timeout{60};  // until the head of the answer is there (scheduled events can take their time)
+  std::chrono::seconds silence{30};  // between pieces of its body
+};
+
+// One worker's. The client outlives it. Headers of the connection alone are not passed on, X-Forwarded-For is: the real
+// endpoint must see and refuse it. No redirect is followed and no proxy is used. Request bodies are held in memory (the
+// server limits them), answers are streamed.
+class Proxy {
+ public:
+  Proxy(ProxyOptions options, net::HttpClient& client, base::MetricsRegistry& metrics);
+
+  // The caller has checked that the path may go there. Answers with the endpoint's answer, or 500 and the error's text.
+  base::Task<> forward(net::ServerRequest& request, net::ServerResponse& response);
+
+ private:
+  base::Task<> pass_on(net::ResponseStream& answer, net::ServerResponse& response);
+
+  const ProxyOptions options_;
+  net::HttpClient& client_;
+  base::Family<base::Counter>& forwarded_;
+};
+
+// The request for the endpoint, without its body. Pure.
+net::Request forwarded_request(const net::ServerRequest& request, const net::Url& endpoint);
+
+}  // namespace podid::nmi

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/redirect.hpp"
+
+#include "base/log.hpp"
+#include "nmi/iptables_redirect.hpp"
+#include "nmi/nftables_redirect.hpp"
+
+namespace podid::nmi {
+namespace {
+
+// The node's traffic is redirected by other means, or the NMI is tried out without root.
+class NoRedirect final : public Redirect {
+ public:
+  explicit NoRedirect(base::Clock& clock) : clock_(clock) {}
+  std::string_view name() const override { return "none"; }
+  base::Task<base::Result<>> install() override { co_return base::Result<>{}; }
+  base::Task<base::Result<>> wait_for_damage() override {
+    for (;;) co_await clock_.sleep_for(std::chrono::hours(24));
+  }
+  base::Task<base::Result<>> remove() override { co_return base::Result<>{}; }
+
+ private:
+  base::Clock& clock_;
+};
+
+// nftables rules that take the place of an earlier installation's chain: the chain goes once our table works, so that
+// there is no moment without a redirect.
+class ReplacingNftables final : public Redirect {
+ public:
+  ReplacingNftables(RedirectTarget target, base::Clock& clock, base::Random& random)
+      : target_(target), clock_(clock), nftables_(target, random) {}
+  std::string_view name() const override { return nftables_.name(); }
+  base::Task<base::Result<>> install() override {
+    base::Result<> done = co_await nftables_.install();
+    if (!done || replaced_) co_return done;
+    replaced_ = true;
+    const std::vector<IptablesVariant> variants = co_await IptablesRedirect::variants();
+    for (const IptablesVariant& variant : variants) {
+      IptablesRedirect old(target_, variant, std::chrono::seconds(0), clock_);
+      const base::Result<> removed = co_await old.remove();
+      // Harmless where it stays: our table decides before it.
+      if (!removed) base::log::debug("cannot look for an earlier iptables chain", {{"error", removed.error()}});
+    }
+    co_return done;
+  }
+  base::Task<base::Result<>> wait_for_damage() override { return nftables_.wait_for_damage(); }
+  base::Task<base::Result<>> remove() override { return nftables_.remove(); }
+
+ private:
+  const RedirectTarget target_;
+  base::Clock& clock_;
+  NftablesRedirect nftables_;
+  bool replaced_ = false;
+};
+
+base::Task<base::Result<std::unique_ptr<Redirect>>> make_iptables(RedirectOptions options, base::Clock& clock) {
+  if (!options.target.metadata_ip6.empty()) {
+    co_return base::fail(base::ErrorKind::unsupported, "--metadata-ip6 needs --redirect=nftables");
+  }
+  const base::Result<IptablesVariant> variant = co_await IptablesRedirect::choose_variant();
+  if (!variant) co_return std::unexpected(variant.error());
+  co_return std::make_unique<IptablesRedirect>(options.target, *variant, options.check_interval, clock);
+}
+
+}  // namespace
+
+base::Task<base::Result<std::unique_ptr<Redirect>>> make_redirect(RedirectOptions options, base::Clock& clock,
+                                                                  base::Random& random) {
+  if (options.backend == "none") co_return std::make_unique<NoRedirect>(clock);
+  if (options.backend == "iptables") {
+    base::Result<std::unique_ptr<Redirect>> made = co_await make_iptables(options, clock);
+    co_return made;
+  }
+  const base::Result<> usable = co_await NftablesRedirect::probe(options.target);
+  if (usable) co_return std::make_unique<ReplacingNftables>(options.target, clock, random);
+  if (options.backend == "nftables") co_return std::unexpected(usable.error());
+  base::log::warning("nftables cannot be used, trying iptables", {{"error", usable.error()}});
+  base::Result<std::unique_ptr<Redirect>> made = co_await make_iptables(options, clock);
+  co_return made;
+}
+
+base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock& clock, base::Random& random) {
+  // Every back end is tried; the first failure is reported after that.
+  base::Result<> result;
+  const base::Result<> usable = co_await NftablesRedirect::probe(target);
+  if (usable) {
+    NftablesRedirect nftables(target, random);
+    const base::Result<> removed = co_await nftables.remove();
+    if (!removed) result = removed;
+  }
+  const std::vector<IptablesVariant> variants = co_await IptablesRedirect::variants();
+  for (const IptablesVariant& variant : variants) {
+    IptablesRedirect iptables(target, variant, std::chrono::seconds(0), clock);
+    const base::Result<> removed = co_await iptables.remove();
+    if (!removed && result) result = removed;
+  }
+  if (!usable && variants.empty()) result = usable;
+  co_return result;
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What sends the pods' metadata traffic to the NMI: one interface, three back ends.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "nmi/redirect_rules.hpp"
+
+namespace podid::nmi {
+
+// One executor. Rules stay when the object or the process ends: only remove() takes them away.
+class Redirect {
+ public:
+  virtual ~Redirect() = default;
+  virtual std::string_view name() const = 0;
+
+  // Puts the rules in place as one transaction, replacing what an earlier process left. Repeating it is harmless.
+  virtual base::Task<base::Result<>> install() = 0;
+  // Completes when the rules may have been altered by somebody else (they are then to be installed again). Call after
+  // install(). An error means that changes cannot be observed at the moment.
+  virtual base::Task<base::Result<>> wait_for_damage() = 0;
+  // Takes away everything that install() makes, and what aad-pod-identity's NMI left; nothing else.
+  virtual base::Task<base::Result<>> remove() = 0;
+};
+
+struct RedirectOptions {
+  std::string backend = "auto";  // auto, nftables, iptables, none
+  RedirectTarget target;
+  // How often the iptables back end looks at its rules; nftables is told of changes by the kernel.
+  std::chrono::seconds check_interval{60};
+};
+
+// nftables where nft works on this kernel, else iptables. Errors say what is missing and what to install. References
+// outlive the redirect.
+base::Task<base::Result<std::unique_ptr<Redirect>>> make_redirect(RedirectOptions options, base::Clock& clock,
+                                                                  base::Random& random);
+
+// Removes what any back end has ever made on this node (nmi --uninstall).
+base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock& clock, base::Random& random);
+
+}  // namespace podid::nmi

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/redirect_keeper.hpp"
+
+#include "base/log.hpp"
+#include "nmi/conntrack.hpp"
+
+namespace podid::nmi {
+namespace {
+
+const net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100), .limit = std::chrono::milliseconds(10'000)};
+// Repairs may follow each other so fast; against somebody who keeps destroying the rules the back-off takes over.
+constexpr std::chrono::seconds kCalm{10};
+
+}  // namespace
+
+RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock,
+                               base::Random& random, base::MetricsRegistry& metrics,
+                               std::function<void(const base::Error&)> on_failed)
+    : options_(std::move(options)),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      on_failed_(std::move(on_failed)),
+      active_gauge_(metrics.gauge(base::metric::kNmiRedirectActive).find_or_add()),
+      repairs_(metrics.counter(base::metric::kNmiRedirectRepairs)),
+      errors_(metrics.counter(base::metric::kNmiRedirectErrors)),
+      interfaces_(executor, options_.interfaces),
+      tasks_(executor) {}
+
+void RedirectKeeper::set_active(bool active, std::string problem) {
+  active_ = active;
+  problem_ = std::move(problem);
+  active_gauge_->set(active ? 1 : 0);
+}
+
+void RedirectKeeper::failed(const base::Error& error) {
+  errors_.increment();
+  set_active(false, error.message);
+  base::log::error("redirect cannot be put in place", {{"error", error}});
+  const base::SteadyTime now = clock_.steady_now();
+  failing_since_ = std::min(failing_since_, now);
+  if (now - failing_since_ > options_.patience) on_failed_(error);
+}
+
+base::Task<base::Result<>> RedirectKeeper::install() {
+  if (!redirect_) {
+    base::Result<std::unique_ptr<Redirect>> made = co_await make_redirect(options_.redirect, clock_, random_);
+    if (!made) co_return std::unexpected(std::move(made.error()));
+    redirect_ = std::move(*made);
+  }
+  base::Result<> installed = co_await redirect_->install();
+  if (!installed) co_return installed;
+  const bool with_rules = redirect_->name() != "none";
+  if (with_rules && options_.conntrack_deletion) {
+    const base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
+    // Not fatal: such a connection is dropped by our own rules as well, or ends when its pod does.
+    if (!cut) base::log::warning("older connections cannot be cut", {{"error", cut.error()}});
+    if (cut && *cut > 0) base::log::info("connections older than the redirect cut", {{"count", *cut}});
+  }
+  failing_since_ = base::SteadyTime::max();
+  if (!active_) base::log::info("redirect is in place", {{"backend", redirect_->name()}});
+  set_active(true, {});
+  co_return base::Result<>{};
+}
+
+base::Task<base::Result<>> RedirectKeeper::start() {
+  base::Result<> installed = co_await install();
+  if (!installed) {
+    const base::ErrorKind kind = installed.error().kind;
+    const bool hopeless =
+        kind == base::ErrorKind::denied || kind == base::ErrorKind::not_found || kind == base::ErrorKind::unsupported;
+    if (hopeless) co_return base::fail(std::move(installed.error()), "redirect");
+    failed(installed.error());
+  }
+  tasks_.spawn("keep redirect", keep());
+  const bool needed = options_.redirect.backend != "none" && uses_loopback(options_.redirect.target);
+  if (needed && !options_.interfaces.none()) tasks_.spawn("keep pod interfaces", keep_interfaces());
+  co_return base::Result<>{};
+}
+
+base::Task<> RedirectKeeper::keep() {
+  net::Backoff backoff(kRetry, random_);
+  base::SteadyTime last_repair{};
+  for (;;) {
+    if (!active_) {
+      co_await clock_.sleep_for(backoff.next());
+      const base::Result<> installed = co_await install();
+      if (!installed) failed(installed.error());
+      continue;
+    }
+    const base::Result<> damaged = co_await redirect_->wait_for_damage();
+    if (!damaged) {
+      failed(damaged.error());
+      continue;
+    }
+    repairs_.increment();
+    base::log::warning("redirect was altered, putting it back", {{"backend", redirect_->name()}});
+    const base::SteadyTime now = clock_.steady_now();
+    if (now - last_repair > kCalm) backoff.reset();
+    last_repair = now;
+    // The first repair at once, later ones at a growing distance.
+    if (backoff.attempts() > 0) {
+      co_await clock_.sleep_for(backoff.next());
+    } else {
+      backoff.next();
+    }
+    const base::Result<> installed = co_await install();
+    if (!installed) failed(installed.error());
+  }
+}
+
+base::Task<> RedirectKeeper::keep_interfaces() {
+  net::Backoff backoff(kRetry, random_);
+  for (;;) {
+    const base::Result<> ended = co_await interfaces_.follow();
+    errors_.increment();
+    base::log::error("route_localnet cannot be set on pod interfaces",
+                     {{"error", ended ? std::string("watching ended") : ended.error().message}});
+    co_await clock_.sleep_for(backoff.next());
+  }
+}
+
+base::Task<base::Result<>> RedirectKeeper::stop(bool remove) {
+  tasks_.stop();
+  co_await tasks_.join();
+  base::Result<> result;
+  if (remove && redirect_) {
+    result = co_await redirect_->remove();
+    if (result) set_active(false, "the redirect was removed");
+  }
+  co_return result;
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request_handler.hpp"
+
+#include "base/log.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::string_view kTokenOperation = "/metadata/identity/oauth2/token";
+constexpr std::string_view kTokenOperationSlash = "/metadata/identity/oauth2/token/";
+constexpr std::string_view kHostOperation = "/host/token";
+constexpr std::string_view kHostOperationSlash = "/host/token/";
+constexpr std::chrono::seconds kLimitRetryAfter{1};
+constexpr std::chrono::milliseconds kAskPause{200};
+
+std::string_view path_of(const net::ServerRequest& request, const Routed& routed) {
+  if (!routed.decoded_path.empty()) return routed.decoded_path;
+  return request.target().substr(0, request.target().find('?'));
+}
+
+// Four values, whatever clients put behind the path (NMI-21).
+std::string_view operation_of(std::string_view path, bool host) {
+  if (path.ends_with('/')) return host ? kHostOperationSlash : kTokenOperationSlash;
+  return host ? kHostOperation : kTokenOperation;
+}
+
+void send(net::ServerResponse& response, const Answer& answer) {
+  if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
+  if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
+  if (!answer.location.empty()) response.header("Location", answer.location);
+  response.send(answer.status, answer.content_type, answer.body);
+}
+
+bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
+
+}  // namespace
+
+RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions options,
+                               const RequestHandlerContext& context, Proxy& proxy, std::function<void()> on_record)
+    : options_(std::move(options)),
+      broker_(context.broker),
+      snapshots_(context.snapshots),
+      clock_(context.clock),
+      proxy_(proxy),
+      on_record_(std::move(on_record)),
+      durations_(context.metrics.histogram(base::metric::kNmiOperationsDuration)),
+      issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
+      refusals_(context.metrics.counter(base::metric::kNmiRefusals)),
+      limit_hits_(context.metrics.counter(base::metric::kNmiLimitHits)),
+      authorizer_(options_.authorizer, context.snapshots, context.clock, context.metrics),
+      changes_(executor, context.clock),
+      room_(options_.max_waiting, options_.max_waiting_per_pod),
+      rate_(options_.max_requests_per_pod) {}
+
+bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse& response) {
+  const Routed routed = route_request(request.target(), options_.routes);
+  switch (routed.route) {
+    case Route::invalid_token_path:
+      send(response, invalid_token_path());
+      return true;
+    case Route::blocked_instance:
+      send(response, instance_blocked());
+      return true;
+    case Route::redirect:
+      send(response, canonical_redirect(routed.location));
+      return true;
+    case Route::malformed:
+      send(response, malformed_target());
+      return true;
+    case Route::proxy:
+      return !begin_proxy(request, response);
+    case Route::token:
+    case Route::host_token:
+      break;
+  }
+  TokenCall call;
+  if (!begin_token(request, response, routed, call, scratch_)) return true;
+  const Verdict verdict = authorizer_.judge(call);
+  if (verdict.kind == Verdict::Kind::granted) return serve_local(response, call, *verdict.credential);
+  return false;  // handle() judges again
+}
+
+base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResponse& response) {
+  const Routed routed = route_request(request.target(), options_.routes);
+  if (routed.route == Route::token || routed.route == Route::host_token) {
+    co_await serve_token(request, response, routed);
+    co_return;
+  }
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
+  if (!place) {
+    limit_hits_.increment({"waiting_requests"});
+    send(response, too_many_requests(options_.authorizer.style, "too many requests at once", kLimitRetryAfter));
+    co_return;
+  }
+  co_await proxy_.forward(request, response);
+}
+
+bool RequestHandler::begin_proxy(net::ServerRequest& request, net::ServerResponse& response) {
+  if (!options_.metadata_header_required || header_is_true(request)) return true;
+  send(response, metadata_header_missing());
+  return false;
+}
+
+bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed,
+                                 TokenCall& call, std::string& scratch) {
+  const AnswerStyle& style = options_.authorizer.style;
+  call.host = routed.route == Route::host_token;
+  call.operation = operation_of(path_of(request, routed), call.host);
+  call.method = request.method();
+  call.peer = request.peer().address();
+  call.start = clock_.steady_now();
+  call.query = parse_token_query(routed.query, scratch);
+  const auto refuse = [this, &response, &call](const Answer& answer, std::string_view reason) {
+    send_refusal(response, call, answer, reason);
+    return false;
+  };
+  if (!style.legacy && call.method != "GET" && call.method != "HEAD") {
+    response.header("Allow", "GET, HEAD");
+    return refuse(method_not_allowed(style), "method");
+  }
+  if (!call.host) {
+    if (options_.metadata_header_required && !header_is_true(request)) {
+      return refuse(metadata_header_missing(), "metadata_header");
+    }
+    // The mark of a request that somebody was tricked into passing on: the real endpoint refuses it, too.
+    if (!style.legacy && request.header("x-forwarded-for")) {
+      return refuse(error_answer(style, 400, "the header X-Forwarded-For is not allowed"), "forwarded");
+    }
+  } else {
+    if (!options_.host_token) return refuse(error_answer(style, 404, "host tokens are switched off"), "host_token_off");
+    call.pod_ns = request.header("podns").value_or("");
+    call.pod_name = request.header("podname").value_or("");
+    if (call.pod_ns.empty() || call.pod_name.empty()) {
+      return refuse(error_answer(style, 400, "missing 'podname' and 'podns' from request header"), "host_headers");
+    }
+    if (!call.peer.is_loopback()) {
+      return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
+    }
+  }
+  if (call.query.resource.empty()) {
+    return refuse(error_answer(style, 400, "parameter resource cannot be empty"), "resource");
+  }
+  if (!rate_.allow(AddressKey::of(call.peer), call.start)) {
+    limit_hits_.increment({"requests_per_pod"});
+    return refuse(too_many_requests(style, "this pod asks for tokens too often", kLimitRetryAfter), "rate");
+  }
+  return true;
+}
+
+bool RequestHandler::serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential) {
+  if (!call.query.extra.empty()) return false;
+  LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
+  if (held == nullptr) return false;
+  const base::WallTime now = clock_.wall_now();
+  if (!held->token->fresh(now)) return false;
+  if (held->token->wants_refresh(now) && call.start >= held->ask_again) {
+    held->ask_again = call.start + kAskPause;
+    return false;  // the control thread serves it as well, and refreshes it
+  }
+  send_token(response, call, *held->token, "worker");
+  return true;
+}
+
+base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::ServerResponse& response,
+                                         const Routed& routed) {
+  std::string scratch;
+  TokenCall call;
+  if (!begin_token(request, response, routed, call, scratch)) co_return;
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(call.peer));
+  if (!place) {
+    limit_hits_.increment({"waiting_requests"});
+    send_refusal(
+        response, call,
+        too_many_requests(options_.authorizer.style, "too many requests of this pod wait already", kLimitRetryAfter),
+        "waiting");
+    co_return;
+  }
+  for (;;) {
+    Verdict verdict = authorizer_.judge(call);
+    switch (verdict.kind) {
+      case Verdict::Kind::granted:
+        co_await serve_from_cache(response, call, std::move(verdict.credential));
+        co_return;
+      case Verdict::Kind::refused:
+        if (verdict.record) {
+          issuances_.refused(call.entry, call.decision);
+          on_record_();
+        }
+        send_refusal(response, call, verdict.answer, verdict.reason);
+        co_return;
+      case Verdict::Kind::wait:
+        co_await changes_.wait_until(verdict.until);
+        break;
+    }
+  }
+}
+
+base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, const TokenCall& call,
+                                              CredentialPtr credential) {
+  TokenWant want;
+  want.request.credential = credential;
+  want.request.resource = call.query.resource;
+  want.request.extra = call.query.extra;
+  want.pod = call.entry->pod->uid;
+  want.new_token = call.query.wants_new_token();
+  want.cached_only = is_stale();
+  const TokenResult result = co_await broker_.get(std::move(want));
+  if (const std::optional<Answer> gone = authorizer_.changed_hands(call)) {
+    send_refusal(response, call, *gone, "pod_gone");
+    co_return;
+  }
+  if (!result.token) {
+    send_refusal(response, call, token_error_answer(call, result.error), "token_error");
+    co_return;
+  }
+  if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
+  send_token(response, call, *result.token, result.origin == TokenOrigin::fetched ? "upstream" : "cache");
+}
+
+void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
+                                std::string_view origin) {
+  body_.clear();
+  if (call.host) {
+    std::string_view client_id;
+    if (call.decision.identity != nullptr) client_id = call.decision.identity->client_id;
+    token.text.append_host_answer(body_, client_id, clock_.wall_now());
+  } else {
+    token.text.append_answer(body_, clock_.wall_now());
+  }
+  response.send(200, "application/json", body_);
+  issued_.increment({origin});
+  issuances_.issued(call.entry, call.decision, call.query.resource);
+  on_record_();
+  record(call, 200);
+}
+
+void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
+                                  std::string_view reason) {
+  send(response, answer);
+  refusals_.increment({reason});
+  record(call, answer.status);
+  base::log::info("token refused", {{"status", answer.status},
+                                    {"reason", reason},
+                                    {"namespace", call.entry ? call.entry->pod->ns : std::string(call.pod_ns)},
+                                    {"pod", call.entry ? call.entry->pod->name : std::string(call.pod_name)},
+                                    {"remote", call.peer.to_string()},
+                                    {"path", call.operation}});
+}
+
+Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
+  const AnswerStyle& style = options_.authorizer.style;
+  if (error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error)) {
+    return too_many_requests(style, error.message, error.retry_after.value_or(kLimitRetryAfter));
+  }
+  if (!call.host && call.decision.identity == nullptr) {
+    return error_answer(style, 403, "failed to get service principal token, error: " + error.message);
+  }
+  if (azure::token_endpoint_answered(error)) return error_answer(style, 403, error.message);
+  const bool permanent = error.kind == base::ErrorKind::invalid || error.kind == base::ErrorKind::denied ||
+                         error.kind == base::ErrorKind::unsupported;
+  if (permanent && options_.permanent_config_errors_403) return error_answer(style, 403, error.message);
+  return unavailable(style, error.message, error.retry_after.value_or(std::chrono::seconds(0)));
+}
+
+bool RequestHandler::is_stale() const {
+  return clock_.steady_now() - snapshots_.last_heard() > options_.max_snapshot_age;
+}
+
+void RequestHandler::record(const TokenCall& call, int status) {
+  char digits[3] = {static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
+                    static_cast<char>('0' + status % 10)};
+  const std::string_view ns = call.entry ? std::string_view(call.entry->pod->ns) : call.pod_ns;
+  const base::Duration took = clock_.steady_now() - call.start;
+  durations_.observe({call.operation, std::string_view(digits, 3), ns, call.query.resource}, base::in_seconds(took));
+  if (!base::log::debug_enabled()) return;
+  base::log::debug("token request", {{"status", status},
+                                     {"took_ns", took.count()},
+                                     {"method", call.method},
+                                     {"path", call.operation},
+                                     {"remote", call.peer.to_string()},
+                                     {"namespace", ns}});
+}
+
+}  // namespace podid::nmi

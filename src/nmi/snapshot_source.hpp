@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The current snapshot, from the control thread to the workers.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "base/clock.hpp"
+#include "nmi/snapshot.hpp"
+
+namespace podid::nmi {
+
+// Thread-safe. Readers keep a copy of their own and look at one number per request; the mutex is taken only after a change.
+class SnapshotSource {
+ public:
+  SnapshotSource() : current_(std::make_shared<const Snapshot>()) {}
+
+  void publish(SnapshotPtr snapshot) {
+    {
+      const std::lock_guard lock(mutex_);
+      current_ = std::move(snapshot);
+    }
+    version_.fetch_add(1, std::memory_order_release);
+  }
+  // When the API server was last heard by all watches.
+  void heard(base::SteadyTime when) { heard_.store(when.time_since_epoch().count(), std::memory_order_relaxed); }
+  base::SteadyTime last_heard() const {
+    return base::SteadyTime(base::SteadyTime::duration(heard_.load(std::memory_order_relaxed)));
+  }
+
+  // One thread's view.
+  class Reader {
+   public:
+    explicit Reader(const SnapshotSource& source) : source_(source) {}
+    // The newest snapshot that was published before the call.
+    const SnapshotPtr& get() {
+      const std::uint64_t version = source_.version_.load(std::memory_order_acquire);
+      if (!mine_ || version != version_) {
+        const std::lock_guard lock(source_.mutex_);
+        mine_ = source_.current_;
+        version_ = version;
+      }
+      return mine_;
+    }
+
+   private:
+    const SnapshotSource& source_;
+    SnapshotPtr mine_;
+    std::uint64_t version_ = 0;
+  };
+
+ private:
+  mutable std::mutex mutex_;
+  SnapshotPtr current_;
+  std::atomic<std::uint64_t> version_ = 1;
+  std::atomic<base::SteadyTime::rep> heard_ = 0;
+};
+
+}  // namespace podid::nmi

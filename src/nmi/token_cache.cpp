@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/token_cache.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::size_t kMaxAllowances = 1024;  // pods with a fetch in the last seconds: far above a node's pods
+
+// Client capabilities are part of the token. bypass_cache is about how a token is got, claims about which ones were not
+// good enough: a token that answers them is as good for everybody.
+std::string cache_key(const TokenRequest& request) {
+  std::string key = request.credential->key + "\n" + request.resource;
+  for (const auto& [name, value] : request.extra) {
+    if (name == "xms_cc") key.append("\n").append(value);
+  }
+  return key;
+}
+
+// A request that a token in the cache cannot answer gets a fetch of its own, shared by those who ask the very same.
+std::string challenge_key(const std::string& key, const TokenRequest& request) {
+  std::string challenge = key + "\nnew token";
+  for (const auto& [name, value] : request.extra) challenge.append("\n").append(name).append("=").append(value);
+  return challenge;
+}
+
+}  // namespace
+
+TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
+                       base::MetricsRegistry& metrics)
+    : options_(options),
+      source_(source),
+      clock_(clock),
+      entries_gauge_(metrics.gauge(base::metric::kNmiTokenCacheEntries).find_or_add()),
+      refreshes_(metrics.counter(base::metric::kNmiTokenRefreshes)),
+      tasks_(executor) {}
+
+base::Task<> TokenCache::stop() {
+  tasks_.stop();
+  co_await tasks_.join();
+}
+
+TokenCache::Entries::iterator TokenCache::find_or_add(const std::string& key) {
+  const auto [entry, added] = entries_.try_emplace(key);
+  if (added) {
+    recently_used_.push_front(key);
+    entry->second.used = recently_used_.begin();
+    evict();
+    entries_gauge_->set(static_cast<double>(entries_.size()));
+  } else {
+    recently_used_.splice(recently_used_.begin(), recently_used_, entry->second.used);
+  }
+  return entry;
+}
+
+void TokenCache::evict() {
+  // The one just added is first and stays; an entry that is being fetched has people waiting.
+  for (auto key = std::prev(recently_used_.end());
+       entries_.size() > options_.max_entries && key != recently_used_.begin();) {
+    const auto victim = entries_.find(*key);
+    const auto before = std::prev(key);
+    if (!victim->second.fetching) {
+      entries_.erase(victim);
+      recently_used_.erase(key);
+    }
+    key = before;
+  }
+}
+
+bool TokenCache::allow_fetch(const std::string& pod) {
+  if (pod.empty() || options_.pod_rate <= 0) return true;
+  const base::SteadyTime now = clock_.steady_now();
+  const auto left_now = [this, now](const Allowance& allowance) {
+    const double seconds = std::chrono::duration<double>(now - allowance.at).count();
+    return std::min(options_.pod_burst, allowance.left + seconds * options_.pod_rate);
+  };
+  if (allowances_.size() >= kMaxAllowances && !allowances_.contains(pod)) {
+    std::erase_if(allowances_, [this, &left_now](const auto& allowance) {
+      return left_now(allowance.second) >= options_.pod_burst;
+    });
+    if (allowances_.size() >= kMaxAllowances) return false;
+  }
+  Allowance& allowance = allowances_.try_emplace(pod, Allowance{options_.pod_burst, now}).first->second;
+  allowance.left = left_now(allowance);
+  allowance.at = now;
+  if (allowance.left < 1) return false;
+  allowance.left -= 1;
+  return true;
+}
+
+void TokenCache::get(TokenWant want, Done done) {
+  const base::WallTime now = clock_.wall_now();
+  const base::SteadyTime steady = clock_.steady_now();
+  const std::string key = cache_key(want.request);
+  const auto fail = [&done](base::ErrorKind kind, std::string message) {
+    TokenResult result;
+    result.error.kind = kind;
+    result.error.message = std::move(message);
+    if (kind == base::ErrorKind::throttled) result.error.retry_after = std::chrono::seconds(1);
+    done(result);
+  };
+
+  const auto known = entries_.find(key);
+  const bool has_valid = known != entries_.end() && known->second.token && known->second.token->valid(now);
+  if (want.cached_only) {
+    if (has_valid) return done({known->second.token, TokenOrigin::cached, {}});
+    return fail(base::ErrorKind::unavailable,
+                "the API server has not been reachable for too long: no new tokens are handed out");
+  }
+  const auto entry = find_or_add(want.new_token ? challenge_key(key, want.request) : key);
+  Entry& state = entry->second;
+
+  if (has_valid && !want.new_token) {
+    const bool fresh = state.token->fresh(now);
+    const bool may_fetch = !state.fetching && steady >= state.next_refresh && fetches_ < options_.max_fetches;
+    if (fresh || (!state.fetching && !may_fetch)) {
+      // Refreshing ahead is ours to decide, not a pod's: it does not count against the pod that happened to ask.
+      if (may_fetch && state.token->wants_refresh(now)) start_fetch(entry, key, std::move(want.request));
+      return done({state.token, TokenOrigin::cached, {}});
+    }
+  }
+  if (!state.fetching) {
+    if (steady < state.refused_until) {
+      const TokenResult refused{nullptr, TokenOrigin::fetched, state.refusal};
+      return done(refused);
+    }
+    if (fetches_ >= options_.max_fetches) {
+      return fail(base::ErrorKind::throttled, "too many token requests are being served at the moment");
+    }
+    if ((!has_valid || want.new_token) && !allow_fetch(want.pod)) {
+      return fail(base::ErrorKind::throttled, "this pod has asked for too many different tokens in a short time");
+    }
+    start_fetch(entry, key, std::move(want.request));
+  }
+  state.waiting.push_back(std::move(done));
+}
+
+void TokenCache::start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request) {
+  entry->second.fetching = true;
+  ++fetches_;
+  tasks_.spawn("token fetch", fetch(entry->first, std::move(store_under), std::move(request)));
+}
+
+base::Task<> TokenCache::fetch(std::string key, std::string store_under, TokenRequest request) {
+  const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
+  const base::Result<std::vector<azure::AccessToken>> result = co_await source_.fetch(std::move(request), deadline);
+  --fetches_;
+  if (key != store_under && result) find_or_add(store_under)->second.token = cached(*result);
+  settle(entries_.find(key), result);  // entries that are being fetched are not evicted
+  if (key != store_under) forget(key);
+}
+
+void TokenCache::forget(const std::string& key) {
+  const auto entry = entries_.find(key);
+  if (entry == entries_.end() || entry->second.fetching || entry->second.refused_until > clock_.steady_now()) return;
+  recently_used_.erase(entry->second.used);
+  entries_.erase(entry);
+}
+
+void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result) {
+  Entry& state = entry->second;
+  const base::WallTime now = clock_.wall_now();
+  const base::SteadyTime steady = clock_.steady_now();
+  const bool had_token = state.token && state.token->valid(now);
+  if (had_token) refreshes_.increment({result ? "success" : "error"});
+
+  state.fetching = false;
+  TokenResult outcome;
+  if (result) {
+    state.token = cached(*result);
+    state.next_refresh = {};
+    state.refused_until = {};
+    outcome = {state.token, TokenOrigin::fetched, {}};
+  } else if (azure::token_endpoint_answered(result.error()) && !base::is_retryable(result.error())) {
+    // The endpoint's own no: whatever was granted before, it is not any more.
+    state.token = nullptr;
+    state.refusal = result.error();
+    state.refused_until = steady + kRefusalMemory;
+    outcome.error = state.refusal;
+  } else {
+    state.next_refresh = steady + kRefreshPause;
+    if (had_token) {
+      outcome = {state.token, TokenOrigin::cached, {}};
+    } else {
+      outcome.error = result.error();
+    }
+  }
+  // The callbacks may call get() again, which may move entries.
+  const std::vector<Done> waiting = std::exchange(state.waiting, {});
+  for (const Done& done : waiting) done(outcome);
+}
+
+CachedTokenPtr TokenCache::cached(const std::vector<azure::AccessToken>& tokens) const {
+  auto token = std::make_shared<CachedToken>(tokens);
+  const base::WallTime received = token->text.received_at();
+  if (token->text.expiry() == base::WallTime::max()) {
+    // Nobody knows how long it lives.
+    token->stale_at = token->refresh_at = received;
+    return token;
+  }
+  const base::WallTime::duration life = token->text.expiry() - received;
+  const base::WallTime half_life = received + life / 2;
+  token->stale_at = token->text.expiry() - std::min<base::WallTime::duration>(kExpiryMargin, life / 2);
+  token->refresh_at = std::min(token->text.refresh_wanted().value_or(half_life), token->stale_at);
+  if (options_.max_age > base::Duration(0)) {
+    const auto max_age = std::chrono::duration_cast<base::WallTime::duration>(options_.max_age);
+    token->stale_at = std::min(token->stale_at, received + max_age);
+    // Early enough that nobody waits for the new one.
+    token->refresh_at = std::min(token->refresh_at, received + max_age * 3 / 4);
+  }
+  return token;
+}
+
+}  // namespace podid::nmi

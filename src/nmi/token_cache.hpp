@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tokens by (credential, resource): fetched once however many ask, refreshed ahead, served while they are valid.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/metrics.hpp"
+#include "base/task_group.hpp"
+#include "nmi/token_source.hpp"
+#include "nmi/token_text.hpp"
+
+namespace podid::nmi {
+
+// A token as the cache holds it, with its times. Immutable, shared by all threads.
+struct CachedToken {
+  explicit CachedToken(const std::vector<azure::AccessToken>& tokens) : text(tokens) {}
+
+  TokenText text;
+  base::WallTime refresh_at;  // from then on somebody should ask for a new one, and this one still serves
+  base::WallTime stale_at;    // from then on it serves only when no new one is to be had
+  bool fresh(base::WallTime now) const { return now < stale_at; }
+  bool wants_refresh(base::WallTime now) const { return now >= refresh_at; }
+  bool valid(base::WallTime now) const { return now < text.expiry(); }
+};
+using CachedTokenPtr = std::shared_ptr<const CachedToken>;
+
+struct TokenCacheOptions {
+  // A token older than this is fetched anew, so that permission changes show; 0: no limit (NMI-7).
+  base::Duration max_age = std::chrono::hours(1);
+  base::Duration fetch_timeout = std::chrono::seconds(20);  // NMI-15
+  std::size_t max_entries = 4096;
+  std::size_t max_fetches = 256;  // in flight, of different keys
+  // New tokens that one pod can cause to be fetched: so many at once, so many a second after that. Keeps a pod that asks
+  // for ever new resources from having the whole node throttled. Rate 0: no limit.
+  double pod_burst = 40;
+  double pod_rate = 10;
+};
+
+// How long less than its life a token must have left to be served without asking for a new one.
+inline constexpr std::chrono::minutes kExpiryMargin{5};
+// A refusal is remembered so long: a client that repeats at once is not passed on.
+inline constexpr std::chrono::seconds kRefusalMemory{1};
+// After a failed refresh the next one is tried after this, while the cached token serves.
+inline constexpr std::chrono::seconds kRefreshPause{10};
+
+struct TokenWant {
+  TokenRequest request;
+  std::string pod;           // uid of the pod that asks, for the limit; empty: none
+  bool new_token = false;    // bypass_cache or a claims challenge: a cached token does not do
+  bool cached_only = false;  // nothing is fetched (the snapshot is too old for new grants)
+};
+
+enum class TokenOrigin { cached, fetched };
+
+struct TokenResult {
+  CachedTokenPtr token;  // null: error
+  TokenOrigin origin = TokenOrigin::cached;
+  base::Error error;
+};
+
+// One executor. References outlive it; await stop() before the destructor.
+class TokenCache {
+ public:
+  using Done = std::function<void(const TokenResult&)>;
+
+  TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
+             base::MetricsRegistry& metrics);
+
+  // Answers through `done`, at once or later, exactly once unless stop() comes first.
+  //
+  // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who wait; when
+  // it fails for any reason but the endpoint's refusal, a cached token that is still valid answers. Errors: the source's;
+  // `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without a token.
+  void get(TokenWant want, Done done);
+
+  base::Task<> stop();
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    CachedTokenPtr token;
+    std::vector<Done> waiting;
+    bool fetching = false;
+    base::SteadyTime next_refresh{};  // not before this
+    base::Error refusal;
+    base::SteadyTime refused_until{};
+    std::list<std::string>::iterator used;  // place in recently_used_
+  };
+  using Entries = std::unordered_map<std::string, Entry>;
+  struct Allowance {
+    double left = 0;
+    base::SteadyTime at;
+  };
+
+  Entries::iterator find_or_add(const std::string& key);
+  void evict();
+  bool allow_fetch(const std::string& pod);
+  // `store_under`: the key of those whom the token serves, other than the entry's own for a challenge.
+  void start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request);
+  base::Task<> fetch(std::string key, std::string store_under, TokenRequest request);
+  void settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result);
+  void forget(const std::string& key);
+  CachedTokenPtr cached(const std::vector<azure::AccessToken>& tokens) const;
+
+  // constant
+  const TokenCacheOptions options_;
+  TokenSource& source_;
+  base::Clock& clock_;
+  base::Gauge* const entries_gauge_;
+  base::Family<base::Counter>& refreshes_;
+  // state
+  Entries entries_;
+  std::list<std::string> recently_used_;         // keys, the latest first
+  std::map<std::string, Allowance> allowances_;  // by pod; one that is full again is dropped
+  std::size_t fetches_ = 0;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::nmi
