@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 35> kVersions{
     "2019-08-15", "2019-11-01", "2020-06-01", "2020-07-15", "2020-09-01", "2020-10-01", "2020-12-01",
     "2021-01-01", "2021-02-01", "2021-03-01", "2021-05-01", "2021-08-01", "2021-10-01", "2021-11-01",
     "2021-11-15", "2021-12-13", "2023-07-01", "2023-11-15", "2024-03-15", "2024-07-17", "2025-04-07"};
+constexpr std::array<std::string_view, 7> kEventsVersions{"2017-03-01", "2017-08-01", "2017-11-01", "2019-01-01",
+                                                          "2019-04-01", "2019-08-01", "2020-07-01"};
 
 }  // namespace
 
@@ -35,6 +37,10 @@ Reply imds_version_error() {
 
 bool imds_supports_version(std::string_view api_version) {
   return std::ranges::find(kVersions, api_version) != kVersions.end();
+}
+
+bool imds_supports_events_version(std::string_view api_version) {
+  return std::ranges::find(kEventsVersions, api_version) != kEventsVersions.end();
 }
 
 Reply imds_versions() {

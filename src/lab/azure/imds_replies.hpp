@@ -14,6 +14,8 @@ Reply imds_error(int status, std::string_view error);
 // 400 with the newest versions.
 Reply imds_version_error();
 bool imds_supports_version(std::string_view api_version);
+// Scheduled events have versions of their own.
+bool imds_supports_events_version(std::string_view api_version);
 // {"apiVersions": [...]}
 Reply imds_versions();
 

@@ -79,7 +79,7 @@ Reply ImdsService::answer(const Call& call, std::string_view node_name) {
       return instance_reply(instance_document(world_, node_name_of(world_, *node), *node), path.subspan(1), call);
     }
     if (path.size() == 1 && path[0] == "scheduledevents") {
-      if (!imds_supports_version(call.parameter("api-version").value_or(""))) return imds_version_error();
+      if (!imds_supports_events_version(call.parameter("api-version").value_or(""))) return imds_version_error();
       return json_reply(200, json::object{{"DocumentIncarnation", 1}, {"Events", json::array()}});
     }
     return imds_error(404, "Not found");

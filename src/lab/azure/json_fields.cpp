@@ -34,10 +34,12 @@ void JsonFields::read(std::string_view name, bool& target) {
 void JsonFields::read(std::string_view name, std::int64_t& target, std::int64_t minimum, std::int64_t maximum) {
   const json::value* value = find(name);
   if (value == nullptr) return;
-  if (!value->is_int64() || value->get_int64() < minimum || value->get_int64() > maximum) {
+  boost::system::error_code error;
+  const auto number = value->to_number<std::int64_t>(error);
+  if (error || number < minimum || number > maximum) {
     return complain(name, fmt::format("expected a number from {} to {}", minimum, maximum));
   }
-  target = value->get_int64();
+  target = number;
 }
 
 void JsonFields::read(std::string_view name, std::chrono::milliseconds& target) {
