@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/event_recorder.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "base/time_text.hpp"
+#include "kube_fixture.hpp"
+
+namespace podid::kube {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::soon;
+
+const std::string kEventsPath = "/api/v1/namespaces/shop/events";
+
+net::Response refusal(int status, std::string_view reason, std::string_view cause = {}) {
+  net::Response response;
+  response.status = status;
+  json::object object{{"kind", "Status"}, {"code", status}, {"reason", reason}, {"message", "no"}};
+  if (!cause.empty()) object["details"] = json::object{{"causes", json::array{json::object{{"reason", cause}}}}};
+  response.body = json::serialize(object);
+  return response;
+}
+
+EventKey key(std::string_view message = "issued") {
+  EventKey key;
+  key.regarding = kAzureIdentityBindings.reference({"shop", "binding"}, "uid-b");
+  key.reason = "TokenIssued";
+  key.message = message;
+  return key;
+}
+
+class EventRecorderTest : public test::KubeFixture<test::FakeClock> {
+ protected:
+  ~EventRecorderTest() override {
+    end_faults();
+    if (recorder) await(recorder->stop(soon()));
+  }
+  void start(EventRecorderOptions options = {}) {
+    options.component = "aadpodidentity.k8s.io";
+    options.host = "node-a";
+    options.instance = "nmi-1";
+    recorder = std::make_unique<EventRecorder>(*client, options);
+    recorder->start();
+  }
+  // Runs until `happened`, moving the clock on whenever somebody sleeps.
+  bool until_sleeping(const std::function<bool()>& happened) {
+    return until([&] {
+      const std::size_t sleepers = clock.sleepers();
+      while (!happened() && sleepers > 0 && clock.sleepers() == sleepers) clock.advance(milliseconds(100));
+      return happened();
+    });
+  }
+  bool all_written() const { return recorder->statistics().waiting == 0; }
+  std::vector<const json::object*> events() const {
+    std::vector<const json::object*> found;
+    std::vector<std::string> names;
+    for (const net::Request& request : server.requests) {
+      if (request.method != "POST") continue;
+      const std::string name(string_at(json::parse(request.body), {"metadata", "name"}));
+      if (std::ranges::find(names, name) != names.end()) continue;
+      names.push_back(name);
+      if (const json::object* event = server.find(kEventsPath + "/" + name)) found.push_back(event);
+    }
+    return found;
+  }
+  std::int64_t total_count() const {
+    std::int64_t total = 0;
+    for (const json::object* event : events()) total += int_at(*event, {"count"});
+    return total;
+  }
+
+  std::unique_ptr<EventRecorder> recorder;
+};
+
+TEST_F(EventRecorderTest, FirstOccurrenceIsCreatedAtOnce) {
+  start();
+  EventKey first = key();
+  first.type = EventType::warning;
+  first.action = "Assign";
+  first.related = kPods.reference({"shop", "web-0"}, "uid-p");
+  recorder->record(first);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  ASSERT_EQ(events().size(), 1u);
+  const json::object& event = *events().front();
+  EXPECT_THAT(std::string(string_at(event, {"metadata", "name"})), ::testing::MatchesRegex("binding\\.[0-9a-f]{16}"));
+  EXPECT_EQ(event.at("involvedObject"),
+            json::parse(R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentityBinding","name":"binding",)"
+                        R"("namespace":"shop","uid":"uid-b"})"));
+  EXPECT_EQ(event.at("related"), json::parse(R"({"apiVersion":"v1","kind":"Pod","name":"web-0","namespace":"shop",)"
+                                             R"("uid":"uid-p"})"));
+  EXPECT_EQ(event.at("source"), json::parse(R"({"component":"aadpodidentity.k8s.io","host":"node-a"})"));
+  EXPECT_EQ(event.at("reportingComponent"), "aadpodidentity.k8s.io");
+  EXPECT_EQ(event.at("reportingInstance"), "nmi-1");
+  EXPECT_EQ(event.at("type"), "Warning");
+  EXPECT_EQ(event.at("reason"), "TokenIssued");
+  EXPECT_EQ(event.at("message"), "issued");
+  EXPECT_EQ(event.at("action"), "Assign");
+  EXPECT_EQ(event.at("count"), 1);
+  EXPECT_EQ(string_at(event, {"firstTimestamp"}), base::format_rfc3339(clock.wall_now()));
+}
+
+TEST_F(EventRecorderTest, LaterOccurrencesRaiseTheCountAtMostOnceAnInterval) {
+  start({.interval = seconds(10)});
+  recorder->record(key(), Delivery::counted);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  const base::WallTime first = clock.wall_now();
+  clock.advance(seconds(1));
+  for (int i = 0; i < 500; ++i) recorder->record(key(), Delivery::counted, 2);
+  ASSERT_TRUE(until([&] { return clock.sleepers() == 1; }));
+  clock.advance(seconds(9) - milliseconds(1));
+  io.poll();
+  EXPECT_EQ(server.requests.size(), 1u);
+  clock.advance(milliseconds(1));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(server.requests.size(), 2u);
+  const json::object& event = *events().front();
+  EXPECT_EQ(event.at("count"), 1001);
+  EXPECT_EQ(string_at(event, {"firstTimestamp"}), base::format_rfc3339(first));
+  EXPECT_EQ(string_at(event, {"lastTimestamp"}), base::format_rfc3339(first + seconds(1)));
+}
+
+TEST_F(EventRecorderTest, DifferentEventsAreDifferentObjects) {
+  start();
+  recorder->record(key("one"));
+  recorder->record(key("two"));
+  recorder->record(key("one"));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(events().size(), 2u);
+  EXPECT_EQ(total_count(), 3);
+}
+
+TEST_F(EventRecorderTest, ExpiredEventIsMadeAnewWithTheWholeCount) {
+  start();
+  recorder->record(key(), Delivery::counted, 5);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  server.remove(kEventsPath + "/" + std::string(string_at(*events().front(), {"metadata", "name"})));
+  recorder->record(key(), Delivery::counted, 2);
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(total_count(), 7);
+}
+
+TEST_F(EventRecorderTest, NothingCountedIsLostWhileTheServerIsAway) {
+  start({.max_events = 2});
+  int failures = 0;
+  server.intercept = [&](const net::Request&) -> std::optional<net::Response> {
+    static constexpr int kStatus[] = {500, 0, 429, 401};
+    net::Response response;
+    response.status = kStatus[failures++ % 4];
+    return response;
+  };
+  for (int i = 0; i < 30; ++i) {
+    for (const std::string_view name : {"one", "two", "three", "four"}) recorder->record(key(name), Delivery::counted);
+    const int before = failures;
+    ASSERT_TRUE(until_sleeping([&] { return failures > before; }));
+  }
+  server.intercept = nullptr;
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(events().size(), 4u);
+  EXPECT_EQ(total_count(), 120);
+  EXPECT_EQ(recorder->statistics().dropped, 0u);
+  EXPECT_EQ(recorder->statistics().recorded, 120u);
+}
+
+TEST_F(EventRecorderTest, LostAnswerDoesNotDoubleTheEvent) {
+  start();
+  bool lost = false;
+  server.intercept = [&](const net::Request& request) -> std::optional<net::Response> {
+    if (std::exchange(lost, true)) return std::nullopt;
+    json::object event = json::parse(request.body).as_object();
+    const std::string name(string_at(event, {"metadata", "name"}));
+    server.put(kEventsPath + "/" + name, std::move(event));
+    return net::Response{};  // done, and the connection breaks before the answer
+  };
+  recorder->record(key(), Delivery::counted, 3);
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(server.count(kEventsPath), 1u);
+  EXPECT_EQ(total_count(), 3);
+}
+
+TEST_F(EventRecorderTest, TooManyDifferentEventsAreDroppedAndCounted) {
+  start({.max_events = 3});
+  server.intercept = [](const net::Request&) { return refusal(503, "ServiceUnavailable"); };
+  for (const std::string_view name : {"one", "two", "three", "four", "five"}) recorder->record(key(name));
+  recorder->record(key("one"));
+  recorder->record(key("counted"), Delivery::counted);
+  EXPECT_EQ(recorder->statistics().dropped, 2u);
+  server.intercept = nullptr;
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(events().size(), 4u);
+  EXPECT_EQ(total_count(), 5);
+  // Written events make room for new ones.
+  recorder->record(key("six"));
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(events().size(), 5u);
+  EXPECT_EQ(recorder->statistics().dropped, 2u);
+}
+
+TEST_F(EventRecorderTest, RefusalForGoodEndsTheEvent) {
+  start();
+  server.intercept = [](const net::Request& request) {
+    return request.body.contains("gone") ? refusal(403, "Forbidden", "NamespaceTerminating") : refusal(422, "Invalid");
+  };
+  recorder->record(key("bad"), Delivery::counted, 2);
+  recorder->record(key("gone"), Delivery::counted, 3);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(recorder->statistics().rejected, 5u);
+  EXPECT_EQ(server.requests.size(), 2u);
+}
+
+TEST_F(EventRecorderTest, MissingPermissionEndsBestEffortAndDelaysCounted) {
+  start();
+  server.intercept = [](const net::Request&) { return refusal(403, "Forbidden"); };
+  recorder->record(key("ordinary"));
+  recorder->record(key("counted"), Delivery::counted);
+  ASSERT_TRUE(until([&] { return server.requests.size() == 2 && clock.sleepers() == 1; }));
+  EXPECT_EQ(recorder->statistics().rejected, 1u);
+  EXPECT_EQ(recorder->statistics().waiting, 1u);
+  server.intercept = nullptr;
+  clock.advance(seconds(60));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(total_count(), 1);
+}
+
+TEST_F(EventRecorderTest, StopWritesWhatWaits) {
+  start({.interval = std::chrono::hours(1)});
+  recorder->record(key("one"), Delivery::counted);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  recorder->record(key("one"), Delivery::counted, 4);
+  recorder->record(key("two"));
+  await(recorder->stop(soon()));
+  EXPECT_EQ(total_count(), 6);
+  EXPECT_TRUE(all_written());
+}
+
+TEST_F(EventRecorderTest, StoppedInTheMiddleOfARequestLosesNothing) {
+  start();
+  bool first = true;
+  server.intercept = [&](const net::Request&) -> std::optional<net::Response> {
+    if (std::exchange(first, false)) return net::Response{};
+    return std::nullopt;
+  };
+  for (int i = 0; i < 8; ++i) recorder->record(key(std::to_string(i)), Delivery::counted);
+  ASSERT_TRUE(until([&] { return !server.requests.empty(); }));
+  await(recorder->stop(soon()));
+  EXPECT_EQ(total_count(), 8);
+  EXPECT_EQ(recorder->statistics().rejected, 0u);
+}
+
+TEST_F(EventRecorderTest, StopEndsAtItsDeadline) {
+  start();
+  server.intercept = [](const net::Request&) { return refusal(503, "ServiceUnavailable"); };
+  recorder->record(key("one"), Delivery::counted, 4);
+  await(recorder->stop(net::deadline_in(seconds(0))));
+  EXPECT_EQ(recorder->statistics().waiting, 1u);
+}
+
+TEST_F(EventRecorderTest, NamesAndTextsStayValid) {
+  start();
+  EventKey odd = key(std::string(1022, 'x') + "äöü");
+  odd.regarding = kNodes.reference({"", std::string(235, 'n') + ".-" + std::string(50, 'm')}, "");
+  recorder->record(odd);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  ASSERT_EQ(server.requests.back().target, "/api/v1/namespaces/default/events");  // of cluster-scoped objects
+  const json::value event = json::parse(server.requests.back().body);
+  const std::string_view name = string_at(event, {"metadata", "name"});
+  EXPECT_TRUE(name.starts_with(std::string(235, 'n') + ".") && name.size() == 235 + 17) << name;
+  EXPECT_EQ(string_at(event, {"message"}), std::string(1022, 'x') + "ä");
+  EXPECT_EQ(find(event, {"involvedObject", "namespace"}), nullptr);
+}
+
+}  // namespace
+}  // namespace podid::kube
