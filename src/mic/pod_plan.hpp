@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "core/immutable_identities.hpp"
+#include "core/naming.hpp"
+#include "core/naming.hpp"
 #include "core/resources.hpp"
 #include "mic/claims.hpp"
 #include "mic/node_directory.hpp"
