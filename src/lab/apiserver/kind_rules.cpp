@@ -149,6 +149,11 @@ void set_kind_defaults(const Resource& resource, json::object& object) {
   if (is_core(resource, "pods")) set_pod_defaults(object);
   if (is_core(resource, "secrets")) fold_string_data(object);
   if (is_crd(resource)) set_crd_defaults(object);
+  if (is_core(resource, "namespaces")) {
+    json::object& metadata = object_at(object, "metadata");
+    const json::value name = metadata["name"];
+    object_at(metadata, "labels")["kubernetes.io/metadata.name"] = name;
+  }
 }
 
 void keep_protected_parts(const Resource& resource, const json::object& before, json::object& after,

@@ -17,6 +17,12 @@ const std::string& StoredObject::text() const {
   return text_;
 }
 
+ObjectPtr at_revision(const ObjectPtr& object, std::uint64_t revision) {
+  json::value value = object->value();
+  value.get_object()["metadata"].get_object()["resourceVersion"] = std::to_string(revision);
+  return std::make_shared<const StoredObject>(object->ns(), object->name(), revision, std::move(value));
+}
+
 std::string Store::key_of(std::string_view ns, std::string_view name) {
   std::string key(ns);
   if (!ns.empty()) key += '/';
@@ -65,10 +71,11 @@ ObjectPtr Store::change(std::uint64_t revision, std::string_view bucket, std::st
   const auto existing = all.find(key);
   if (existing != all.end()) made->before = existing->second;
   if (value) {
-    value->as_object()["metadata"].as_object()["resourceVersion"] = std::to_string(revision);
+    value->get_object()["metadata"].get_object()["resourceVersion"] = std::to_string(revision);
     made->after = std::make_shared<const StoredObject>(std::string(ns), std::string(name), revision, std::move(*value));
     all[std::move(key)] = made->after;
   } else if (existing != all.end()) {
+    made->last = at_revision(made->before, revision);
     all.erase(existing);
   }
   size_ += (made->before ? 0 : 1);
@@ -80,7 +87,7 @@ ObjectPtr Store::change(std::uint64_t revision, std::string_view bucket, std::st
     history_.pop_front();
   }
   for (const auto& observer : observers_) observer(made);
-  return made->after ? made->after : made->before;
+  return made->after ? made->after : made->last;
 }
 
 ObjectPtr Store::put(std::string_view bucket, std::string_view ns, std::string_view name, json::value value) {
@@ -122,6 +129,7 @@ void Store::replay(std::uint64_t revision, std::string_view bucket, std::string_
 void Store::replay_position(std::uint64_t revision, std::uint64_t compacted) {
   revision_ = std::max(revision_, revision);
   compacted_ = std::max(compacted_, compacted);
+  while (!history_.empty() && history_.front()->revision <= compacted_) history_.pop_front();
 }
 
 }  // namespace podid::lab::apiserver

@@ -37,11 +37,15 @@ class StoredObject {
 };
 using ObjectPtr = std::shared_ptr<const StoredObject>;
 
+// The object with another revision: a removed object is shown as it was, under the revision of its removal.
+ObjectPtr at_revision(const ObjectPtr& object, std::uint64_t revision);
+
 struct Change {
   std::uint64_t revision = 0;
   std::string bucket;
   ObjectPtr before;  // null: added
   ObjectPtr after;   // null: removed
+  ObjectPtr last;    // of a removal: `before` at this revision
 };
 using ChangePtr = std::shared_ptr<const Change>;
 
@@ -61,9 +65,9 @@ class Store {
   // The bucket as it was at `revision`; nothing when that has been compacted away or has not happened yet.
   std::optional<Objects> objects_at(std::string_view bucket, std::uint64_t revision) const;
 
-  // Writes an object under the next revision, which it stores in metadata.resourceVersion.
+  // Writes an object (one with a metadata object) under the next revision, stored in its metadata.resourceVersion.
   ObjectPtr put(std::string_view bucket, std::string_view ns, std::string_view name, boost::json::value value);
-  // Removes an existing object; returns it as it was.
+  // Removes an existing object; returns it as it was, under the revision of the removal.
   ObjectPtr remove(std::string_view bucket, std::string_view ns, std::string_view name);
 
   std::uint64_t revision() const { return revision_; }
