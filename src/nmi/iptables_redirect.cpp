@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 
@@ -23,6 +26,16 @@ base::Error command_error(std::string_view command, const base::ProcessResult& r
           .retry_after = {}};
 }
 
+// Asked without iptables-legacy, which would make the table, with its hooks in every packet's way.
+bool legacy_table_exists(std::string_view table) {
+  const base::Result<std::string> names = base::read_file("/proc/net/ip_tables_names");
+  if (!names) return false;
+  for (const std::string_view name : base::split(*names, '\n')) {
+    if (name == table) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 IptablesRedirect::IptablesRedirect(RedirectTarget target, IptablesVariant variant, std::chrono::seconds check_interval,
@@ -30,6 +43,7 @@ IptablesRedirect::IptablesRedirect(RedirectTarget target, IptablesVariant varian
     : target_(std::move(target)), variant_(std::move(variant)), check_interval_(check_interval), clock_(clock) {}
 
 base::Task<base::Result<IptablesRedirect::Listing>> IptablesRedirect::list(std::string table, std::string chain) {
+  if (variant_.legacy && !legacy_table_exists(table)) co_return Listing{};
   std::vector<std::string> arguments{variant_.command, "--wait", "-t", std::move(table), "-S", std::move(chain)};
   base::Result<base::ProcessResult> ran = co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
   if (!ran) co_return std::unexpected(std::move(ran.error()));
@@ -109,18 +123,21 @@ base::Task<base::Result<>> IptablesRedirect::remove() {
 
 base::Task<std::vector<IptablesVariant>> IptablesRedirect::variants() {
   std::vector<IptablesVariant> found;
-  for (const std::string name : {"iptables-nft", "iptables-legacy", "iptables"}) {
-    // A machine has either the two named ones and a link to one of them, or just one.
-    if (name == "iptables" && !found.empty()) break;
+  // The machine's default first. Where all three exist, it is one of the other two.
+  for (const std::string name : {"iptables", "iptables-nft", "iptables-legacy"}) {
     std::vector<std::string> arguments{name, "--version"};
     const base::Result<base::ProcessResult> ran =
         co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
-    if (ran && ran->exit_code == 0) found.push_back({name, name + "-restore"});
+    if (!ran || ran->exit_code != 0) continue;
+    const bool legacy = !ran->output.contains("nf_tables");
+    const bool known =
+        std::ranges::any_of(found, [legacy](const IptablesVariant& variant) { return variant.legacy == legacy; });
+    if (!known) found.push_back({name, name + "-restore", legacy});
   }
   co_return found;
 }
 
-base::Task<base::Result<IptablesVariant>> IptablesRedirect::choose_variant() {
+base::Task<base::Result<IptablesVariant>> IptablesRedirect::choose_variant(RedirectTarget target, base::Clock& clock) {
   const std::vector<IptablesVariant> found = co_await variants();
   if (found.empty()) {
     co_return base::fail(base::ErrorKind::not_found,
@@ -128,15 +145,10 @@ base::Task<base::Result<IptablesVariant>> IptablesRedirect::choose_variant() {
                          "with --redirect=none and redirect the pods' traffic by other means");
   }
   for (const IptablesVariant& variant : found) {
-    std::vector<std::string> arguments{variant.command, "--wait", "-t", "nat", "-S", std::string(kIptablesChain)};
-    const base::Result<base::ProcessResult> ran =
-        co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
-    if (ran && ran->exit_code == 0) co_return variant;
+    IptablesRedirect candidate(target, variant, std::chrono::seconds(0), clock);
+    const base::Result<Listing> chain = co_await candidate.list("nat", std::string(kIptablesChain));
+    if (chain && chain->exists) co_return variant;
   }
-  std::vector<std::string> arguments{"iptables", "--version"};
-  const base::Result<base::ProcessResult> standard =
-      co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
-  if (standard && standard->exit_code == 0) co_return IptablesVariant{"iptables", "iptables-restore"};
   co_return found.front();
 }
 

@@ -15,6 +15,7 @@ namespace podid::nmi {
 struct IptablesVariant {
   std::string command;  // "iptables", "iptables-legacy", "iptables-nft"
   std::string restore;  // "iptables-restore", …
+  bool legacy = false;  // over the old interface: just looking at a table there creates it
 };
 
 // Executes iptables and iptables-restore (package iptables).
@@ -32,8 +33,8 @@ class IptablesRedirect final : public Redirect {
   base::Task<base::Result<bool>> intact();
 
   // The variant in which aad-pod-identity's chain is already, else the machine's default. Errors say what to install.
-  static base::Task<base::Result<IptablesVariant>> choose_variant();
-  // Every variant that this machine has.
+  static base::Task<base::Result<IptablesVariant>> choose_variant(RedirectTarget target, base::Clock& clock);
+  // Every variant that this machine has, its default first.
   static base::Task<std::vector<IptablesVariant>> variants();
 
  private:

@@ -57,7 +57,7 @@ base::Task<base::Result<std::unique_ptr<Redirect>>> make_iptables(RedirectOption
   if (!options.target.metadata_ip6.empty()) {
     co_return base::fail(base::ErrorKind::unsupported, "--metadata-ip6 needs --redirect=nftables");
   }
-  const base::Result<IptablesVariant> variant = co_await IptablesRedirect::choose_variant();
+  const base::Result<IptablesVariant> variant = co_await IptablesRedirect::choose_variant(options.target, clock);
   if (!variant) co_return std::unexpected(variant.error());
   co_return std::make_unique<IptablesRedirect>(options.target, *variant, options.check_interval, clock);
 }

@@ -31,6 +31,11 @@ void send(net::ServerResponse& response, const Answer& answer) {
   response.send(answer.status, answer.content_type, answer.body);
 }
 
+// 127.0.0.1 itself: a pod's packets cannot carry it, as rules of ours drop them.
+bool is_this_host(const boost::asio::ip::address& peer) {
+  return peer == boost::asio::ip::address_v4::loopback() || peer == boost::asio::ip::address_v6::loopback();
+}
+
 bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
 
 }  // namespace
@@ -133,7 +138,7 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
     if (call.pod_ns.empty() || call.pod_name.empty()) {
       return refuse(error_answer(style, 400, "missing 'podname' and 'podns' from request header"), "host_headers");
     }
-    if (!call.peer.is_loopback()) {
+    if (!is_this_host(call.peer)) {
       return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
     }
   }
@@ -231,20 +236,14 @@ void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& 
   issued_.increment({origin});
   issuances_.issued(call.entry, call.decision, call.query.resource);
   on_record_();
-  record(call, 200);
+  record(call, 200, {});
 }
 
 void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
                                   std::string_view reason) {
   send(response, answer);
   refusals_.increment({reason});
-  record(call, answer.status);
-  base::log::info("token refused", {{"status", answer.status},
-                                    {"reason", reason},
-                                    {"namespace", call.entry ? call.entry->pod->ns : std::string(call.pod_ns)},
-                                    {"pod", call.entry ? call.entry->pod->name : std::string(call.pod_name)},
-                                    {"remote", call.peer.to_string()},
-                                    {"path", call.operation}});
+  record(call, answer.status, reason);
 }
 
 Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
@@ -266,19 +265,26 @@ bool RequestHandler::is_stale() const {
   return clock_.steady_now() - snapshots_.last_heard() > options_.max_snapshot_age;
 }
 
-void RequestHandler::record(const TokenCall& call, int status) {
+void RequestHandler::record(const TokenCall& call, int status, std::string_view reason) {
   char digits[3] = {static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
                     static_cast<char>('0' + status % 10)};
   const std::string_view ns = call.entry ? std::string_view(call.entry->pod->ns) : call.pod_ns;
+  const std::string_view pod = call.entry ? std::string_view(call.entry->pod->name) : call.pod_name;
   const base::Duration took = clock_.steady_now() - call.start;
   durations_.observe({call.operation, std::string_view(digits, 3), ns, call.query.resource}, base::in_seconds(took));
-  if (!base::log::debug_enabled()) return;
-  base::log::debug("token request", {{"status", status},
-                                     {"took_ns", took.count()},
-                                     {"method", call.method},
-                                     {"path", call.operation},
-                                     {"remote", call.peer.to_string()},
-                                     {"namespace", ns}});
+  // What happens thousands of times a second, or before anybody knows who asks, is worth a line only to those who look
+  // for it: system calls are most of a cached token's cost.
+  const bool notable = status != 200 && call.entry;
+  if (!notable && !base::log::debug_enabled()) return;
+  const auto log = notable ? base::log::info : base::log::debug;
+  log(status == 200 ? "token issued" : "token refused", {{"status", status},
+                                                         {"reason", reason},
+                                                         {"namespace", ns},
+                                                         {"pod", pod},
+                                                         {"remote", call.peer.to_string()},
+                                                         {"method", call.method},
+                                                         {"path", call.operation},
+                                                         {"took_ns", took.count()}});
 }
 
 }  // namespace podid::nmi

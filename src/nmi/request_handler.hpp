@@ -71,7 +71,8 @@ class RequestHandler final : public net::HttpHandler {
                     std::string_view reason);
   Answer token_error_answer(const TokenCall& call, const base::Error& error) const;
   bool is_stale() const;
-  void record(const TokenCall& call, int status);
+  // Metric and log line. `reason`: of a refusal.
+  void record(const TokenCall& call, int status, std::string_view reason);
 
   const RequestHandlerOptions options_;
   TokenBroker& broker_;
