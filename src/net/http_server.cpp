@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "net/port_holder.hpp"
 #include "net/server_core.hpp"
 
 namespace podid::net {
@@ -16,6 +17,24 @@ namespace podid::net {
 namespace asio = base::asio;
 using asio::ip::tcp;
 using base::ErrorKind;
+
+namespace {
+
+// From errno; closes `fd`.
+std::unexpected<base::Error> listen_failure(const tcp::endpoint& endpoint, int fd) {
+  const int code = errno;
+  if (fd >= 0) ::close(fd);
+  const std::string address = endpoint.address().to_string();
+  std::string message = fmt::format(
+      fmt::runtime(endpoint.address().is_v6() ? "cannot listen on [{}]:{}: {}" : "cannot listen on {}:{}: {}"), address,
+      endpoint.port(), std::generic_category().message(code));
+  if (code != EADDRINUSE) return base::fail(code == EACCES ? ErrorKind::denied : ErrorKind::unavailable, message);
+  const std::string holder = find_port_holder(endpoint.port());
+  if (!holder.empty()) message += " by " + holder;
+  return base::fail(ErrorKind::already_exists, message);
+}
+
+}  // namespace
 
 HttpServer::HttpServer(base::Executor executor, HttpHandler& handler, ServerLimits limits)
     : core_(std::make_shared<ServerCore>(executor, handler, limits)) {}
@@ -32,17 +51,7 @@ base::Result<tcp::endpoint> HttpServer::listen(const ListenOptions& options) {
     return base::fail(ErrorKind::invalid, fmt::format("cannot listen on {}: not an IP address", options.address));
   }
   const tcp::endpoint endpoint(address, options.port);
-  const auto failed = [&endpoint](int fd) {
-    const int code = errno;
-    if (fd >= 0) ::close(fd);
-    const ErrorKind kind = code == EADDRINUSE ? ErrorKind::already_exists
-                           : code == EACCES   ? ErrorKind::denied
-                                              : ErrorKind::unavailable;
-    return base::fail(kind, fmt::format("cannot listen on {}:{}: {}",
-                                        endpoint.address().is_v6() ? "[" + endpoint.address().to_string() + "]"
-                                                                   : endpoint.address().to_string(),
-                                        endpoint.port(), std::generic_category().message(code)));
-  };
+  const auto failed = [&endpoint](int fd) { return listen_failure(endpoint, fd); };
   const int fd = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(fd);
   const int on = 1;

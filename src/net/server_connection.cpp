@@ -211,7 +211,7 @@ bool ServerConnection::answer_one() {
   IncomingRequest& request = exchange_->request;
   OutgoingResponse& response = exchange_->response;
   request.begin(*this, core_->limits().max_body_bytes);
-  response.begin(*this, request, core_->output(), core_->date());
+  response.begin(*this, request, core_->output());
   if (core_->draining()) response.close_after();
   try {
     if (!core_->handler().try_handle(request, response)) return false;
@@ -229,7 +229,7 @@ void ServerConnection::refuse(const HeadError& error) {
   exchange_->request.parsed_head() = MessageHead{};
   exchange_->request.begin(*this, 0);
   OutgoingResponse& response = exchange_->response;
-  response.begin(*this, exchange_->request, core_->output(), core_->date());
+  response.begin(*this, exchange_->request, core_->output());
   response.close_after();
   response.send(error.status, "text/plain; charset=utf-8", fmt::format("bad request: it {}\n", error.problem));
   lingering_ = true;
@@ -310,7 +310,10 @@ base::Task<base::Result<>> ServerConnection::receive(Deadline deadline) {
   }
   expires_ = no_deadline;
   if (!error) co_return base::Result<>{};
-  if (expired_) co_return base::fail(ErrorKind::timeout, "the request's body did not arrive in time");
+  exchange_->response.close_after();  // the handler may still answer, but nothing can follow
+  if (std::exchange(expired_, false)) {
+    co_return base::fail(ErrorKind::timeout, "the request's body did not arrive in time");
+  }
   co_return base::fail(ErrorKind::unavailable, "the peer left before the request's body was complete");
 }
 
@@ -382,10 +385,10 @@ void ServerConnection::watch_ended(IoResult result) {
   received.append(std::string_view(watch_->bytes.data(), result.bytes));
   watch_->ended.cancel();
   if (!handling_ || !exchange_->request.body_complete()) return;
-  if (result.error) {
-    abort();
-  } else {
+  if (!result.error) {
     start_watch();
+  } else if (!expired_) {  // a timed-out write reports itself
+    abort();
   }
 }
 

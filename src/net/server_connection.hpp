@@ -42,6 +42,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   base::Task<base::Result<>> flush() override;
   base::Task<base::Result<>> send_continue() override;
   void body_complete() override;
+  std::string_view date() override { return core_->date(); }
 
  private:
   enum class Next { read, write, handle, discard_body, close };

@@ -93,12 +93,10 @@ base::Task<base::Result<std::string>> IncomingRequest::read_body(Deadline deadli
   }
 }
 
-void OutgoingResponse::begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out,
-                             std::string_view date) {
+void OutgoingResponse::begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out) {
   connection_ = &connection;
   request_ = &request;
   out_ = &out;
-  date_ = date;
   fields_.clear();
   state_ = State::open;
   closing_ = !request.head().keep_alive;
@@ -146,7 +144,7 @@ void OutgoingResponse::render_head(int status, BodyFraming framing, std::string_
   if (!content_type.empty()) append_field(out, "Content-Type", content_type);
   if (framing == BodyFraming::length) append_field(out, "Content-Length", fmt::format_int(length).c_str());
   if (framing == BodyFraming::chunked) append_field(out, "Transfer-Encoding", "chunked");
-  append_field(out, "Date", date_);
+  append_field(out, "Date", connection_->date());
   if (closing_) {
     append_field(out, "Connection", "close");
   } else if (request_->head().http_1_0) {

@@ -27,6 +27,8 @@ class ServerConnectionIo {
   virtual base::Task<base::Result<>> send_continue() = 0;
   // The last byte of the request's body has come.
   virtual void body_complete() = 0;
+  // The value of the Date field; valid until the next call.
+  virtual std::string_view date() = 0;
 };
 
 class IncomingRequest final : public ServerRequest {
@@ -65,8 +67,8 @@ class IncomingRequest final : public ServerRequest {
 
 class OutgoingResponse final : public ServerResponse {
  public:
-  // The answer is appended to `out`. `date` is the value of the Date field.
-  void begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out, std::string_view date);
+  // The answer is appended to `out`.
+  void begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out);
   // From now on into another buffer; before anything was rendered.
   void redirect(std::string& out) { out_ = &out; }
   // Forgets the fields of an answer that was not begun.
@@ -92,7 +94,6 @@ class OutgoingResponse final : public ServerResponse {
   ServerConnectionIo* connection_ = nullptr;
   const IncomingRequest* request_ = nullptr;
   std::string* out_ = nullptr;
-  std::string_view date_;
   std::string fields_;  // rendered
   State state_ = State::open;
   bool closing_ = false;

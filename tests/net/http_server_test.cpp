@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "server_fixture.hpp"
 
@@ -258,6 +259,20 @@ TEST_F(HttpServerTest, serves_the_next_request_after_a_waiting_one) {
   EXPECT_EQ(server->statistics().accepted, 1u);
 }
 
+TEST_F(HttpServerTest, dates_an_answer_when_it_is_given) {
+  const auto date_of = [](const std::string& answer) { return answer.substr(answer.find("Date: "), 35); };
+  test::RawClient client = connect();
+  test::run_task(io, client.write("GET /wait HTTP/1.1\r\n" + kLast + "\r\n"));
+  until([this] { return handler.waiting == 1; });
+  const std::string first = date_of(talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n"));
+  while (date_of(talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n")) == first) {
+  }
+  handler.gate.cancel();
+  const std::string last = date_of(test::run_task(io, client.read_to_end()));
+  EXPECT_THAT(last, EndsWith(" GMT"));
+  EXPECT_NE(last, first);
+}
+
 TEST_F(HttpServerTest, discards_a_body_that_nobody_read) {
   const std::string body(100'000, 'x');
   const std::string request =
@@ -300,6 +315,7 @@ TEST_F(HttpServerTest, names_the_address_it_cannot_have) {
   EXPECT_EQ(taken.error().kind, base::ErrorKind::already_exists);
   EXPECT_THAT(taken.error().message,
               StartsWith("cannot listen on 127.0.0.1:" + std::to_string(endpoint.port()) + ": "));
+  EXPECT_THAT(taken.error().message, EndsWith(" by process " + std::to_string(::getpid()) + " (net_tests)"));
   EXPECT_THAT(other.listen({.address = "localhost"}).error().message, HasSubstr("not an IP address"));
 }
 

@@ -86,6 +86,7 @@ class RoutesHandler final : public net::HttpHandler {
       auto piece = co_await request.read_body_some(net::deadline_in(std::chrono::seconds(1)));
       if (!piece) {
         seen += "<" + std::string(base::to_string(piece.error().kind)) + ">";
+        response.send(408, "text/plain", piece.error().message);
         co_return;
       }
       if (piece->empty()) break;
