@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::string_view kApproval = "api-approved.kubernetes.io";
 
-const json::array& list_at(const json::value& value, std::initializer_list<std::string_view> path) {
+template <class Json>
+const json::array& list_at(const Json& value, std::initializer_list<std::string_view> path) {
   static const json::array none;
   const json::value* found = find_path(value, path);
   return found != nullptr && found->is_array() ? found->get_array() : none;
@@ -32,7 +33,9 @@ bool flag_at(const json::value& value, std::string_view name) {
   return flag != nullptr && *flag == true;
 }
 
-const json::value* storage_version(const json::value& crd) {
+// Of a CRD as a value or as an object.
+template <class Json>
+const json::value* storage_version(const Json& crd) {
   for (const json::value& version : list_at(crd, {"spec", "versions"})) {
     if (flag_at(version, "storage")) return &version;
   }

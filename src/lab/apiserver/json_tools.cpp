@@ -2,30 +2,51 @@
 #include "lab/apiserver/json_tools.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "lab/apiserver/limits.hpp"
 
 namespace podid::lab::apiserver {
 
-const json::value* find_path(const json::value& value, std::initializer_list<std::string_view> path) {
-  const json::value* at = &value;
-  for (const std::string_view step : path) {
+namespace {
+
+const json::value* walk(const json::value* at, const std::string_view* step, const std::string_view* end) {
+  for (; step != end && at != nullptr; ++step) {
     const json::object* object = at->if_object();
-    if (object == nullptr) return nullptr;
-    at = object->if_contains(step);
-    if (at == nullptr) return nullptr;
+    at = object == nullptr ? nullptr : object->if_contains(*step);
   }
   return at;
 }
 
+std::string_view text_of(const json::value* found) {
+  if (found == nullptr || !found->is_string()) return {};
+  return found->get_string();
+}
+
+}  // namespace
+
+const json::value* find_path(const json::value& value, std::initializer_list<std::string_view> path) {
+  return walk(&value, path.begin(), path.end());
+}
+
+const json::value* find_path(const json::object& object, std::initializer_list<std::string_view> path) {
+  return walk(object.if_contains(*path.begin()), path.begin() + 1, path.end());
+}
+
 json::value* find_path(json::value& value, std::initializer_list<std::string_view> path) {
-  return const_cast<json::value*>(find_path(static_cast<const json::value&>(value), path));
+  return const_cast<json::value*>(find_path(std::as_const(value), path));
+}
+
+json::value* find_path(json::object& object, std::initializer_list<std::string_view> path) {
+  return const_cast<json::value*>(find_path(std::as_const(object), path));
 }
 
 std::string_view text_at(const json::value& value, std::initializer_list<std::string_view> path) {
-  const json::value* found = find_path(value, path);
-  if (found == nullptr || !found->is_string()) return {};
-  return found->get_string();
+  return text_of(find_path(value, path));
+}
+
+std::string_view text_at(const json::object& object, std::initializer_list<std::string_view> path) {
+  return text_of(find_path(object, path));
 }
 
 json::object& object_at(json::object& object, std::string_view name) {
