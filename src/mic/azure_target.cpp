@@ -30,9 +30,6 @@ void AzureTarget::forget(Waiting& waiting, const std::string& pod) {
 void AzureTarget::forget_pod(const std::string& pod) {
   forget(attach_, pod);
   forget(detach_, pod);
-  if (in_round_) return;
-  // A refused identity that nobody waits for is not worth remembering.
-  std::erase_if(bad_, [this](const auto& bad) { return !attach_.contains(bad.first); });
 }
 
 bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) const {
@@ -50,6 +47,8 @@ bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) con
 
 std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned) {
   if (in_round_ || now < retry_at_) return std::nullopt;
+  // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
+  std::erase_if(bad_, [&](const auto& bad) { return now > bad.second.until + bad.second.delay; });
   Round round;
   std::set<std::string, std::less<>> add;
   for (const auto& [identity, pods] : attach_) {
