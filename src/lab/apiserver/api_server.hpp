@@ -11,7 +11,7 @@
 // end.
 // - field ownership: managedFields never appear; server-side apply merges what is sent and removes nothing.
 // - authorization (RBAC) and admission: whoever has a token may do everything; access reviews always allow.
-// - protobuf, CBOR, HTTP/2, compression, API priority and fairness, audit, aggregation, webhooks.
+// - protobuf (but for the request bodies that kubectl create sends), CBOR, HTTP/2, compression, API priority and fairness, audit, aggregation, webhooks.
 // - of pods, nodes and the other built-in kinds only the validation and defaulting that kubectl and we can
 // notice; unknown
 //   fields deep inside a built-in object are kept, where the real server drops them.

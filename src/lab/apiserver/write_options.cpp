@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "lab/apiserver/json_tools.hpp"
 #include "lab/apiserver/media_type.hpp"
+#include "lab/apiserver/protobuf.hpp"
 #include "lab/apiserver/yaml.hpp"
 
 namespace podid::lab::apiserver {
@@ -22,12 +23,13 @@ Answer<bool> parse_dry_run(std::string_view text, std::string_view kind) {
   return std::unexpected(invalid_option(kind, unsupported_value("dryRun", base::go_quote(text), {"\"All\""})));
 }
 
-Answer<json::value> parse_text(std::string_view text, bool yaml) {
+using Parser = std::optional<json::value> (*)(std::string_view, std::string&);
+
+Answer<json::value> parse_with(Parser parser, std::string_view format, std::string_view text) {
   std::string problem;
-  auto value = yaml ? parse_yaml(text, problem) : parse_json(text, problem);
+  auto value = parser(text, problem);
   if (value) return std::move(*value);
-  return std::unexpected(
-      bad_request(fmt::format("couldn't get version/kind; {} parse error: {}", yaml ? "yaml" : "json", problem)));
+  return std::unexpected(bad_request(fmt::format("couldn't get version/kind; {} parse error: {}", format, problem)));
 }
 
 }  // namespace
@@ -84,11 +86,11 @@ Answer<DeleteOptions> parse_delete_options(const Call& call) {
 
 Answer<json::value> parse_object_body(const Call& call) {
   const std::string type = parse_media_type(call.content_type).type;
-  const bool yaml = type == "application/yaml";
-  if (!type.empty() && type != "application/json" && !yaml) {
-    return std::unexpected(unsupported_media_type("application/json, application/yaml"));
-  }
-  return parse_text(call.body, yaml);
+  if (type.empty() || type == "application/json") return parse_with(parse_json, "json", call.body);
+  if (type == "application/yaml") return parse_with(parse_yaml, "yaml", call.body);
+  if (type == kProtobufType) return parse_with(parse_protobuf, "protobuf", call.body);
+  return std::unexpected(
+      unsupported_media_type("application/json, application/yaml, application/vnd.kubernetes.protobuf"));
 }
 
 Answer<PatchType> parse_patch_type(const Call& call) {
@@ -103,12 +105,12 @@ Answer<PatchType> parse_patch_type(const Call& call) {
 }
 
 Answer<json::value> parse_patch_body(const Call& call, PatchType type) {
-  if (type != PatchType::apply) return parse_text(call.body, false);
+  if (type != PatchType::apply) return parse_with(parse_json, "json", call.body);
   if (call.url.parameter_or_empty("fieldManager").empty()) {
     return std::unexpected(
         invalid_option("PatchOptions", required_value("fieldManager", "is required for apply patch")));
   }
-  return parse_text(call.body, true);
+  return parse_with(parse_yaml, "yaml", call.body);
 }
 
 }  // namespace podid::lab::apiserver
