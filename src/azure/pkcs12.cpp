@@ -65,10 +65,11 @@ class StoreReader {
 
   // `unsupported`: the store uses retired algorithms, and they are not allowed.
   base::Result<> read(std::string_view bytes) {
-    StorePtr store(PKCS12_init_ex(NID_pkcs7_data, library_, nullptr));
-    const BioPtr bio = memory_bio(bytes);
-    PKCS12* target = store.release();  // d2i frees it when it fails
-    store.reset(d2i_PKCS12_bio(bio.get(), &target));
+    // Decoded into an object that knows the library context; on failure it is freed and the pointer null.
+    PKCS12* decoded = PKCS12_init_ex(NID_pkcs7_data, library_, nullptr);
+    const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+    d2i_PKCS12(&decoded, &at, static_cast<long>(bytes.size()));
+    const StorePtr store(decoded);
     if (store == nullptr) return fail(ErrorKind::invalid, "not a PKCS#12 store");
     if (auto ok = check_mac(store.get()); !ok) return ok;
     const SafesPtr safes(PKCS12_unpack_authsafes(store.get()));

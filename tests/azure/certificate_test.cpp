@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+
 #include "azure/credentials.hpp"
 #include "base/time_text.hpp"
 
@@ -129,6 +131,21 @@ TEST_F(CertificateTest, AStoreCannotHoldUpTheProgram) {
   const auto certificate = load_pkcs12(test::make_pkcs12(key_, leaf_, {}, options), password());
   ASSERT_FALSE(certificate.has_value());
   EXPECT_THAT(certificate.error().message, HasSubstr("more than 2000000 rounds of key derivation"));
+}
+
+// In a process of its own: where OpenSSL looks for providers is a matter of the environment.
+TEST_F(CertificateTest, WithoutTheLegacyProviderTheErrorSaysWhatToDo) {
+  test::StoreOptions options;
+  options.key_algorithm = options.certificate_algorithm = NID_pbe_WithSHA1And40BitRC2_CBC;
+  const std::string store = test::make_pkcs12(key_, leaf_, {}, options);
+  const auto load_without_provider = [&store] {
+    ::setenv("OPENSSL_MODULES", "/does/not/exist", 1);
+    const auto certificate = load_pkcs12(store, password());
+    const bool as_expected = !certificate && certificate.error().kind == base::ErrorKind::unsupported &&
+                             certificate.error().message.contains("(legacy.so)");
+    std::_Exit(as_expected ? 0 : 1);
+  };
+  EXPECT_EXIT(load_without_provider(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(CertificateTest, Pem) {
