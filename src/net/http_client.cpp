@@ -67,8 +67,8 @@ std::string pool_key(const Url& origin) {
 
 class HttpClient::Impl {
  public:
-  Impl(base::Executor executor_, HttpClientOptions options_, TlsContext tls_)
-      : executor(executor_), options(std::move(options_)), tls(std::move(tls_)) {}
+  Impl(base::Executor runs_on, HttpClientOptions settings, TlsContext context)
+      : executor(runs_on), options(std::move(settings)), tls(std::move(context)) {}
 
   // A pooled connection that still stands, or nothing.
   std::unique_ptr<ClientConnection> take_idle(const Url& origin) {
@@ -141,8 +141,8 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
 
 class ResponseStream::Impl {
  public:
-  Impl(std::shared_ptr<HttpClient::Impl> client_, std::unique_ptr<ClientConnection> connection_)
-      : client(std::move(client_)), connection(std::move(connection_)) {
+  Impl(std::shared_ptr<HttpClient::Impl> owner, std::unique_ptr<ClientConnection> answering)
+      : client(std::move(owner)), connection(std::move(answering)) {
     const MessageHead& head = connection->head();
     status = head.status;
     for (const FieldView& field : head.fields) headers.add(field.name, field.value);

@@ -8,7 +8,7 @@
 #include "base/secret.hpp"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): Asio's name
 }
 
 namespace podid::net {
