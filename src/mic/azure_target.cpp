@@ -36,8 +36,8 @@ bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) cons
   return fresh(now) && known_->contains(identity) && !removing_.contains(identity);
 }
 
-bool AzureTarget::absent(std::string_view identity, base::SteadyTime now) const {
-  return fresh(now) && !known_->contains(identity) && !adding_.contains(identity);
+bool AzureTarget::absent(std::string_view identity) const {
+  return known_ && !known_->contains(identity) && !adding_.contains(identity);
 }
 
 bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) const {
@@ -62,7 +62,7 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   }
   std::set<std::string, std::less<>> remove;
   const auto consider = [&](const std::string& identity) {
-    if (!absent(identity, now) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
+    if (!absent(identity) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
   };
   for (const auto& [identity, pods] : detach_) consider(identity);
   for (const std::string& identity : orphans_) consider(identity);
@@ -103,7 +103,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
     }
   }
   for (const std::string& identity : round.change.remove) {
-    if (absent(identity, now)) {
+    if (absent(identity)) {
       orphans_.erase(identity);
     } else {
       all_explained = false;
@@ -119,7 +119,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
     for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second});
   }
   for (const auto& [identity, pods] : detach_) {
-    if (absent(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    if (absent(identity)) outcome.settled_pods.insert(pods.begin(), pods.end());
   }
   return outcome;
 }
@@ -162,7 +162,7 @@ std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kep
     if (attached(identity, now)) pods.insert(waiting.begin(), waiting.end());
   }
   for (const auto& [identity, waiting] : detach_) {
-    if (absent(identity, now) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
+    if (absent(identity) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
   }
   return pods;
 }
@@ -177,6 +177,7 @@ std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, boo
   }
   if (!detach_.empty() || !orphans_.empty()) consider(now);
   if (repairs) consider(repair_at_);
+  if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);
   return next;
 }

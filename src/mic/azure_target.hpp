@@ -57,8 +57,10 @@ class AzureTarget {
   // To be taken off although no assignment is left that waits for it.
   void take_off(const std::string& identity) { orphans_.insert(identity); }
 
+  // As far as is known, and not too long ago.
   bool attached(std::string_view identity, base::SteadyTime now) const;
-  bool absent(std::string_view identity, base::SteadyTime now) const;
+  // Seen to be off at some time, and not attached by us since: how long ago does not matter.
+  bool absent(std::string_view identity) const;
   bool last_change_failed() const { return last_change_failed_; }
 
   // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
@@ -75,7 +77,11 @@ class AzureTarget {
   std::optional<base::SteadyTime> next_time(base::SteadyTime now, bool repairs) const;
 
   bool in_round() const { return in_round_; }
-  bool unused() const { return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty(); }
+  // Nobody waits for anything here, and what is known is too old to be of use: a pod that also waits elsewhere may ask
+  // again.
+  bool unused(base::SteadyTime now) const {
+    return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty() && !fresh(now);
+  }
   std::size_t bad_identities() const { return bad_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
   void set_first_repair(base::SteadyTime when) { repair_at_ = when; }

@@ -79,7 +79,7 @@ bool AzureWorkers::attached(std::string_view target, std::string_view identity) 
 
 bool AzureWorkers::absent(std::string_view target, std::string_view identity) const {
   const auto found = targets_.find(target);
-  return found != targets_.end() && found->second->absent(identity, clock_.steady_now());
+  return found != targets_.end() && found->second->absent(identity);
 }
 
 bool AzureWorkers::last_change_failed(std::string_view target) const {
@@ -145,7 +145,7 @@ void AzureWorkers::pump_target(AzureTarget& target) {
 void AzureWorkers::schedule(AzureTarget& target) {
   const base::SteadyTime now = clock_.steady_now();
   const bool repairs = owner_.any_in_use(target.key());
-  if (target.unused() && !repairs) {
+  if (target.unused(now) && !repairs) {
     targets_.erase(target.key());
     return;
   }

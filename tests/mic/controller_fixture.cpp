@@ -59,11 +59,15 @@ void ControllerFixture::start() {
   controller->start();
 }
 
-void ControllerFixture::stop() {
-  if (!controller) return;
+base::Task<> ControllerFixture::stop_controller() {
   controller->cancel();
   azure.release();
-  run_task(io, controller->drain());
+  co_await controller->drain();
+}
+
+void ControllerFixture::stop() {
+  if (!controller) return;
+  run_task(io, stop_controller());
   controller.reset();
   io.restart();
   io.poll();

@@ -90,6 +90,7 @@ class ControllerFixture : public ::testing::Test {
   void make_controller();
   void tell_everything();
   void stop();
+  base::Task<> stop_controller();
   bool deliver_one();
   std::string next_version() { return std::to_string(++version_); }
 

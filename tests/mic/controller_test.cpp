@@ -498,6 +498,7 @@ TEST_F(ControllerTest, ACollidingNameGetsAHash) {  // API-3
   pod({.name = "a-b", .ns = "c"});
   pod({.name = "a", .ns = "b-c"});
   start();
+  settle();
   advance(std::chrono::seconds(1));
   EXPECT_EQ(api.objects().size(), 2u);
   for (const std::string& state : states()) EXPECT_THAT(state, AllOf(HasSubstr("a-b-c-id"), HasSubstr("Assigned")));
