@@ -197,12 +197,11 @@ ServerConnection::Next ServerConnection::answer_buffered() {
     ++core_->statistics.requests;
     if (!answer_one()) return Next::handle;
     if (!exchange_->response.complete()) return Next::close;  // dropped
-    buffer_.consume(head_size_);
     if (!request.body_complete()) {
-      request.received().append(buffer_.data());
-      buffer_.clear();
+      begin_collecting();
       return Next::discard_body;
     }
+    buffer_.consume(head_size_);
     if (!exchange_->response.keeps_alive()) return Next::close;
   }
 }
@@ -215,8 +214,8 @@ bool ServerConnection::answer_one() {
   if (core_->draining()) response.close_after();
   try {
     if (!core_->handler().try_handle(request, response)) return false;
-  } catch (const std::exception& error) {
-    base::log::error("request handler failed", {{"error", error.what()}});
+  } catch (...) {
+    base::log::error("request handler failed", {{"error", describe(std::current_exception())}});
     response.reset_fields();
   }
   if (!response.answered()) response.send(500, "text/plain; charset=utf-8", "internal error\n");
@@ -238,8 +237,7 @@ void ServerConnection::refuse(const HeadError& error) {
 base::Task<bool> ServerConnection::handle() {
   IncomingRequest& request = exchange_->request;
   OutgoingResponse& response = exchange_->response;
-  request.received().clear();
-  request.received().append(buffer_.data().substr(head_size_));
+  begin_collecting();
   response.redirect(output_);
   handling_ = true;
   if (request.body_complete()) start_watch();
@@ -259,14 +257,11 @@ base::Task<bool> ServerConnection::handle() {
   if (!response.complete()) co_return false;  // cut off, so that the peer does not take it for the whole
   auto flushed = co_await flush();
   if (!flushed) co_return false;
-  buffer_.clear();
   if (!request.body_complete()) {
     const bool discarded = co_await discard_body();
-    if (!discarded) co_return false;
-  } else {
-    buffer_.append(request.received().data());
-    request.received().clear();
+    co_return discarded;
   }
+  end_collecting();
   co_return response.keeps_alive();
 }
 
@@ -286,9 +281,23 @@ base::Task<bool> ServerConnection::discard_body() {
     if (!more) co_return false;
   }
   lingering_ = false;
-  buffer_.append(request.received().data());
-  request.received().clear();
+  end_collecting();
   co_return true;
+}
+
+void ServerConnection::begin_collecting() {
+  ByteBuffer& received = exchange_->request.received();
+  received.clear();
+  received.append(buffer_.data().substr(head_size_));
+  collecting_ = true;
+}
+
+void ServerConnection::end_collecting() {
+  ByteBuffer& received = exchange_->request.received();
+  buffer_.clear();
+  buffer_.append(received.data());
+  received.clear();
+  collecting_ = false;
 }
 
 base::Task<error_code> ServerConnection::read_into(ByteBuffer& buffer) {
@@ -381,7 +390,7 @@ void ServerConnection::start_watch() {
 void ServerConnection::watch_ended(IoResult result) {
   watch_->reading = false;
   watch_->error = result.error;
-  ByteBuffer& received = handling_ ? exchange_->request.received() : buffer_;
+  ByteBuffer& received = collecting_ ? exchange_->request.received() : buffer_;
   received.append(std::string_view(watch_->bytes.data(), result.bytes));
   watch_->ended.cancel();
   if (!handling_ || !exchange_->request.body_complete()) return;

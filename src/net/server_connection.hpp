@@ -18,8 +18,8 @@ namespace podid::net {
 
 // Lives as long as its coroutine. A request that try_handle() answers costs no coroutine and no allocation: all such
 // requests that have arrived are answered into the server's shared buffer and written at once. Otherwise handle() runs
-// inside the connection's coroutine; the head's bytes stay in `buffer_` untouched and everything that arrives meanwhile
-// goes to IncomingRequest::received().
+// inside the connection's coroutine; the head's bytes stay in `buffer_` untouched, and what came after them or arrives
+// meanwhile is collected in IncomingRequest::received() until the request is done with.
 class ServerConnection final : public ServerConnectionIo, public std::enable_shared_from_this<ServerConnection> {
  public:
   static void start(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
@@ -64,6 +64,8 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   void refuse(const HeadError& error);
   base::Task<bool> handle();
   base::Task<bool> discard_body();
+  void begin_collecting();
+  void end_collecting();
   base::Task<bool> write_output();
   base::Task<boost::system::error_code> wait_for_watch();
   base::Task<boost::system::error_code> read_into(ByteBuffer& buffer);
@@ -92,6 +94,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   bool idle_ = false;
   bool in_head_ = false;
   bool handling_ = false;
+  bool collecting_ = false;  // what arrives goes to IncomingRequest::received(), else to buffer_
   bool aborted_ = false;
   bool lingering_ = false;  // the peer may still be sending what we will not read
 };

@@ -259,6 +259,25 @@ TEST_F(HttpServerTest, serves_the_next_request_after_a_waiting_one) {
   EXPECT_EQ(server->statistics().accepted, 1u);
 }
 
+TEST_F(HttpServerTest, reads_a_body_in_pieces_right_after_a_waiting_request) {
+  test::RawClient client = connect();
+  const std::pair<std::string, std::string> next[] = {{"/echo", "\r\n\r\nbody"}, {"/fast", "hello"}, {"/slow", "slow"}};
+  for (const auto& [target, end] : next) {
+    test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+    until([this] { return handler.waiting == 1; });
+    handler.gate.cancel();
+    test::run_task(io, client.read_until("waited"));
+    for (const std::string& part :
+         {"POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"s, "b"s, "od"s, "y"s}) {
+      test::run_task(io, client.write(part));
+      for (int i = 0; i < 50; ++i) io.poll();
+    }
+    test::run_task(io, client.read_until(end));
+  }
+  EXPECT_EQ(server->statistics().accepted, 1u);
+  EXPECT_EQ(server->statistics().requests, 6u);
+}
+
 TEST_F(HttpServerTest, dates_an_answer_when_it_is_given) {
   const auto date_of = [](const std::string& answer) { return answer.substr(answer.find("Date: "), 35); };
   test::RawClient client = connect();
