@@ -18,10 +18,8 @@ AzureAssignedIdentity make_assignment(const Pod& pod, const AzureIdentity& ident
   made.meta.labels.emplace(kNodeNameLabel, node_label_value(pod.node_name));
   if (!pod.uid.empty()) made.meta.annotations.emplace(kPodUidAnnotation, pod.uid);
   made.meta.finalizers.emplace_back(kAssignedIdentityFinalizer);
-  made.identity = identity;
-  made.identity.meta = copied_meta(identity.meta);
-  made.binding = binding;
-  made.binding.meta = copied_meta(binding.meta);
+  made.identity = copied(identity);
+  made.binding = copied(binding);
   made.pod = pod.name;
   made.pod_namespace = pod.ns;
   made.node_name = pod.node_name;

@@ -4,12 +4,7 @@
 #include "core/naming.hpp"
 
 namespace podid::core {
-
-bool AzureIdentity::namespaced() const {
-  return value_or_empty(meta.annotations, kBehaviorAnnotation) == kNamespacedBehavior;
-}
-
-std::string_view AzureIdentity::object_id() const { return value_or_empty(meta.annotations, kObjectIdAnnotation); }
+namespace {
 
 ObjectMeta copied_meta(const ObjectMeta& meta) {
   ObjectMeta copy;
@@ -21,6 +16,28 @@ ObjectMeta copied_meta(const ObjectMeta& meta) {
     if (const auto value = value_or_empty(meta.annotations, key); !value.empty()) copy.annotations.emplace(key, value);
   }
   return copy;
+}
+
+}  // namespace
+
+bool AzureIdentity::namespaced() const {
+  return value_or_empty(meta.annotations, kBehaviorAnnotation) == kNamespacedBehavior;
+}
+
+std::string_view AzureIdentity::object_id() const { return value_or_empty(meta.annotations, kObjectIdAnnotation); }
+
+AzureIdentity copied(AzureIdentity identity) {
+  identity.meta = copied_meta(identity.meta);
+  identity.available_replicas = 0;
+  identity.unknown.status.clear();
+  return identity;
+}
+
+AzureIdentityBinding copied(AzureIdentityBinding binding) {
+  binding.meta = copied_meta(binding.meta);
+  binding.available_replicas = 0;
+  binding.unknown.status.clear();
+  return binding;
 }
 
 }  // namespace podid::core

@@ -92,9 +92,10 @@ struct AzureAssignedIdentity {
   bool operator==(const AzureAssignedIdentity&) const = default;
 };
 
-// The metadata of a copy inside an assignment: name, namespace, uid, resourceVersion and the annotations that decisions
-// read (API-5).
-ObjectMeta copied_meta(const ObjectMeta& meta);
+// The object as it is copied into an assignment: name, namespace, uid, resourceVersion, the annotations that decisions
+// read, and spec (API-5).
+AzureIdentity copied(AzureIdentity identity);
+AzureIdentityBinding copied(AzureIdentityBinding binding);
 
 struct AzurePodIdentityException {
   ObjectMeta meta;

@@ -186,9 +186,9 @@ Read<AzureAssignedIdentity> read_azure_assigned_identity(const json::value& obje
     assigned.meta = read_meta(root.object("metadata"));
     const JsonFields spec = root.object("spec");
     const JsonFields identity = spec.object("azureIdentityRef");
-    assigned.identity = read_identity(identity, copied_meta(read_meta(identity.object("metadata"))));
+    assigned.identity = copied(read_identity(identity, read_meta(identity.object("metadata"))));
     const JsonFields binding = spec.object("azureBindingRef");
-    assigned.binding = read_binding(binding, copied_meta(read_meta(binding.object("metadata"))));
+    assigned.binding = copied(read_binding(binding, read_meta(binding.object("metadata"))));
     assigned.pod = spec.text("pod");
     assigned.pod_namespace = spec.text("podNamespace");
     assigned.node_name = spec.text("nodename");
@@ -250,12 +250,8 @@ json::object write_azure_pod_identity_exception(const AzurePodIdentityException&
   return out;
 }
 
-json::object embed(const AzureIdentity& identity) {
-  return write_object("AzureIdentity", write_meta(copied_meta(identity.meta)), write_spec(identity));
-}
+json::object embed(const AzureIdentity& identity) { return write_azure_identity(copied(identity)); }
 
-json::object embed(const AzureIdentityBinding& binding) {
-  return write_object("AzureIdentityBinding", write_meta(copied_meta(binding.meta)), write_spec(binding));
-}
+json::object embed(const AzureIdentityBinding& binding) { return write_azure_identity_binding(copied(binding)); }
 
 }  // namespace podid::core
