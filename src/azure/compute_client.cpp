@@ -96,7 +96,7 @@ class ComputeClient::Update {
   // Reads and sends what is missing from `part`.
   base::Task<base::Result<>> attempt(const IdentityChange& part) {
     auto state = co_await client_.read(resource_, deadline_);
-    if (!state) co_return fail(state.error(), "failed to get identity resource");
+    if (!state) co_return fail(state.error(), "failed to get identity resource, error");
     const auto plan = plan_patches(*state, part);
     if (!plan) co_return fail(plan.error(), resource_.name);
     if (!plan->empty() && state->provisioning_state == "Deleting") {

@@ -136,7 +136,7 @@ base::Task<base::Result<azure::ClientCredential>> AzureTokenSource::client_crede
   }
   const base::Secret* password = value_of(*data, "password");
   base::Result<azure::Certificate> certificate =
-      azure::load_pkcs12(store->reveal(), password == nullptr ? base::Secret() : *password);
+      azure::load_certificate(store->reveal(), password == nullptr ? base::Secret() : *password);
   if (!certificate) {
     co_return base::fail(std::move(certificate.error()), fmt::format("certificate in Kubernetes secret {}/{}",
                                                                      credential.secret.ns, credential.secret.name));

@@ -123,7 +123,8 @@ TEST_F(ComputeClientTest, AFailedReadEndsIt) {
   arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
   const UpdateResult result = update({identity_id("a")}, {});
   ASSERT_FALSE(result.ok());
-  EXPECT_THAT(result.error->message, StartsWith("failed to get identity resource"));
+  EXPECT_THAT(result.error->message,
+              StartsWith("failed to get identity resource, error: the resource manager answered 403"));
   EXPECT_FALSE(result.after.has_value());
   EXPECT_THAT(operations_, ElementsAre("vm_get failed", "vm_get failed"));
 }
