@@ -38,7 +38,10 @@ net::Request forwarded_request(const net::ServerRequest& request, const net::Url
     target = path == std::string_view::npos ? "/" : target.substr(path);
   }
   forwarded.target = target;
-  const std::string named(request.header("connection").value_or(""));
+  std::string named;
+  request.each_header([&named](std::string_view name, std::string_view value) {
+    if (base::iequals(name, "connection")) named.append(value).append(",");
+  });
   request.each_header([&forwarded, &named](std::string_view name, std::string_view value) {
     if (base::iequals(name, "host") || is_connection_header(name, named)) return;
     forwarded.headers.add(name, value);
@@ -73,7 +76,10 @@ base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& re
 }
 
 base::Task<> Proxy::pass_on(net::ResponseStream& answer, net::ServerResponse& response) {
-  const std::string named(answer.headers().get_or_empty("connection"));
+  std::string named;
+  for (const net::Header& header : answer.headers()) {
+    if (base::iequals(header.name, "connection")) named.append(header.value).append(",");
+  }
   for (const net::Header& header : answer.headers()) {
     if (!is_connection_header(header.name, named)) response.header(header.name, header.value);
   }

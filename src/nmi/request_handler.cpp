@@ -80,6 +80,13 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
   }
   TokenCall call;
   if (!begin_token(request, response, routed, call, scratch_)) return true;
+  if (!rate_.allow(AddressKey::of(call.peer), call.start)) {
+    limit_hits_.increment({"requests_per_pod"});
+    send_refusal(response, call,
+                 too_many_requests(options_.authorizer.style, "this pod asks for tokens too often", kLimitRetryAfter),
+                 "rate");
+    return true;
+  }
   const Verdict verdict = authorizer_.judge(call);
   if (verdict.kind == Verdict::Kind::granted) return serve_local(response, call, *verdict.credential);
   return false;  // handle() judges again
@@ -144,10 +151,6 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
   }
   if (call.query.resource.empty()) {
     return refuse(error_answer(style, 400, "parameter resource cannot be empty"), "resource");
-  }
-  if (!rate_.allow(AddressKey::of(call.peer), call.start)) {
-    limit_hits_.increment({"requests_per_pod"});
-    return refuse(too_many_requests(style, "this pod asks for tokens too often", kLimitRetryAfter), "rate");
   }
   return true;
 }

@@ -158,6 +158,7 @@ void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) {
     const std::optional<AddressKey> address = AddressKey::parse(text);
     if (!address) continue;
     PodAtAddress& at = snapshot.by_address_[*address];
+    if (at.entry == entry) continue;  // listed twice
     if (at.whose == Whose::nobody) {
       at.whose = Whose::pod;
       at.entry = entry;

@@ -109,21 +109,23 @@ void TokenCache::get(TokenWant want, Done done) {
     return fail(base::ErrorKind::unavailable,
                 "the API server has not been reachable for too long: no new tokens are handed out");
   }
-  const auto entry = find_or_add(want.new_token ? challenge_key(key, want.request) : key);
-  Entry& state = entry->second;
-
+  const std::string flight = want.new_token ? challenge_key(key, want.request) : key;
+  auto entry = entries_.find(flight);
+  const bool fetching = entry != entries_.end() && entry->second.fetching;
   if (has_valid && !want.new_token) {
-    const bool fresh = state.token->fresh(now);
-    const bool may_fetch = !state.fetching && steady >= state.next_refresh && fetches_ < options_.max_fetches;
-    if (fresh || (!state.fetching && !may_fetch)) {
+    entry = find_or_add(key);  // the most recently used
+    const CachedTokenPtr token = entry->second.token;
+    const bool refresh = !fetching && token->wants_refresh(now) && steady >= entry->second.next_refresh &&
+                         fetches_ < options_.max_fetches;
+    if (token->fresh(now) || (!fetching && !refresh)) {
       // Refreshing ahead is ours to decide, not a pod's: it does not count against the pod that happened to ask.
-      if (may_fetch && state.token->wants_refresh(now)) start_fetch(entry, key, std::move(want.request));
-      return done({state.token, TokenOrigin::cached, {}});
+      if (refresh) start_fetch(entry, key, std::move(want.request));
+      return done({token, TokenOrigin::cached, {}});
     }
   }
-  if (!state.fetching) {
-    if (steady < state.refused_until) {
-      const TokenResult refused{nullptr, TokenOrigin::fetched, state.refusal};
+  if (!fetching) {
+    if (entry != entries_.end() && steady < entry->second.refused_until) {
+      const TokenResult refused{nullptr, TokenOrigin::fetched, entry->second.refusal};
       return done(refused);
     }
     if (fetches_ >= options_.max_fetches) {
@@ -132,9 +134,10 @@ void TokenCache::get(TokenWant want, Done done) {
     if ((!has_valid || want.new_token) && !allow_fetch(want.pod)) {
       return fail(base::ErrorKind::throttled, "this pod has asked for too many different tokens in a short time");
     }
-    start_fetch(entry, key, std::move(want.request));
+    entry = find_or_add(flight);
   }
-  state.waiting.push_back(std::move(done));
+  entry->second.waiting.push_back(std::move(done));
+  if (!fetching) start_fetch(entry, key, std::move(want.request));  // may be answered within the call
 }
 
 void TokenCache::start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request) {
