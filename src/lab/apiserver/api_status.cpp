@@ -118,14 +118,18 @@ ApiStatus method_not_allowed() {
                    .message = "the server does not allow this method on the requested resource"};
 }
 
+ApiStatus unroutable_media_type(int code) {
+  const std::string_view text = code == 406 ? "Not Acceptable" : "Unsupported Media Type";
+  ApiStatus status =
+      plain(code, code == 406 ? "NotAcceptable" : "UnsupportedMediaType", fmt::format("{}: {}", code, text));
+  status.details = true;
+  return status;
+}
+
 ApiStatus unsupported_media_type(std::string_view accepted) {
   return plain(
       415, "UnsupportedMediaType",
       fmt::format("the body of the request was in an unknown format - accepted media types include: {}", accepted));
-}
-
-ApiStatus not_acceptable(std::string_view accepted) {
-  return plain(406, "NotAcceptable", fmt::format("only the following media types are accepted: {}", accepted));
 }
 
 ApiStatus too_large(std::string message) { return plain(413, "RequestEntityTooLarge", std::move(message)); }
@@ -145,7 +149,7 @@ ApiStatus too_large_resource_version(std::uint64_t asked, std::uint64_t current)
   return ApiStatus{
       .code = 504,
       .reason = "Timeout",
-      .message = fmt::format("Too large resource version: {}, current: {}", asked, current),
+      .message = fmt::format("Timeout: Too large resource version: {}, current: {}", asked, current),
       .causes = {{.reason = "ResourceVersionTooLarge", .message = "Too large resource version", .field = {}}},
       .retry_after_seconds = 1};
 }

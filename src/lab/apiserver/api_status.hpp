@@ -60,8 +60,10 @@ ApiStatus invalid(const Subject& subject, std::string_view name, std::vector<Sta
 ApiStatus unprocessable();
 ApiStatus unauthorized();
 ApiStatus method_not_allowed();
+// A body that the addressed object cannot be read from.
 ApiStatus unsupported_media_type(std::string_view accepted);
-ApiStatus not_acceptable(std::string_view accepted);
+// A Content-Type (415) or Accept (406) for which the path has no method.
+ApiStatus unroutable_media_type(int code);
 ApiStatus too_large(std::string message);
 ApiStatus too_many_requests(std::string message);
 ApiStatus expired(std::string message);

@@ -29,6 +29,7 @@ std::vector<ResourcePtr> make_resources() {
   Resource endpoints = core_resource("endpoints", "endpoints", "Endpoints");
   endpoints.short_names = {"ep"};
   endpoints.create_on_update = true;
+  endpoints.deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 
   Resource events = core_resource("events", "event", "Event");
   events.short_names = {"ev"};

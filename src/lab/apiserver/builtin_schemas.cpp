@@ -17,6 +17,8 @@ using Names = std::initializer_list<std::string_view>;
 json::value of_type(std::string_view type) { return json::object{{"type", type}}; }
 json::value text() { return of_type("string"); }
 json::value integer() { return of_type("integer"); }
+json::value bytes() { return json::object{{"type", "string"}, {"format", "byte"}}; }
+json::value time() { return json::object{{"type", "string"}, {"format", "date-time"}, {"nullable", true}}; }
 json::value boolean() { return of_type("boolean"); }
 json::value any() { return json::object{{kPreserveUnknown, true}}; }
 json::value any_object() { return json::object{{"type", "object"}, {kPreserveUnknown, true}}; }
@@ -146,12 +148,12 @@ json::value event() {
                  {"reason", text()},
                  {"message", text()},
                  {"source", object({{"component", text()}, {"host", text()}})},
-                 {"firstTimestamp", text()},
-                 {"lastTimestamp", text()},
+                 {"firstTimestamp", time()},
+                 {"lastTimestamp", time()},
                  {"count", integer()},
                  {"type", text()},
-                 {"eventTime", text()},
-                 {"series", object({{"count", integer()}, {"lastObservedTime", text()}})},
+                 {"eventTime", time()},
+                 {"series", object({{"count", integer()}, {"lastObservedTime", time()}})},
                  {"action", text()},
                  {"related", object_reference()},
                  {"reportingComponent", text()},
@@ -161,8 +163,8 @@ json::value event() {
 json::value lease_spec() {
   return object({{"holderIdentity", text()},
                  {"leaseDurationSeconds", integer()},
-                 {"acquireTime", text()},
-                 {"renewTime", text()},
+                 {"acquireTime", time()},
+                 {"renewTime", time()},
                  {"leaseTransitions", integer()},
                  {"strategy", text()},
                  {"preferredHolder", text()}});
@@ -207,10 +209,10 @@ json::value builtin_schema(std::string_view kind) {
   }
   if (kind == "Secret") {
     return object(
-        {{"type", text()}, {"data", map_of(text())}, {"stringData", map_of(text())}, {"immutable", boolean()}});
+        {{"type", text()}, {"data", map_of(bytes())}, {"stringData", map_of(text())}, {"immutable", boolean()}});
   }
   if (kind == "ConfigMap") {
-    return object({{"data", map_of(text())}, {"binaryData", map_of(text())}, {"immutable", boolean()}});
+    return object({{"data", map_of(text())}, {"binaryData", map_of(bytes())}, {"immutable", boolean()}});
   }
   if (kind == "Event") return event();
   if (kind == "ServiceAccount") {

@@ -91,19 +91,19 @@ std::vector<PrinterColumn> printer_columns(const json::value& version) {
     auto path = JsonPath::parse(text_at(column, {"jsonPath"}));
     if (!path) continue;
     const json::value* priority = find_path(column, {"priority"});
+    const std::string_view description = text_at(column, {"description"});
     out.push_back({.name = std::string(text_at(column, {"name"})),
                    .type = std::string(text_at(column, {"type"})),
                    .format = std::string(text_at(column, {"format"})),
-                   .description = std::string(text_at(column, {"description"})),
+                   .description = description.empty()
+                                      ? fmt::format("Custom resource definition column (in JSONPath format): {}",
+                                                    text_at(column, {"jsonPath"}))
+                                      : std::string(description),
                    .priority = priority == nullptr ? 0 : static_cast<int>(as_integer(*priority).value_or(0)),
                    .path = std::move(*path)});
   }
   if (out.empty()) {
-    out.push_back(
-        {.name = "Age",
-         .type = "date",
-         .description = "CreationTimestamp is a timestamp representing the server time when this object was created.",
-         .path = *JsonPath::parse(".metadata.creationTimestamp")});
+    out.push_back({.name = "Age", .type = "date", .path = *JsonPath::parse(".metadata.creationTimestamp")});
   }
   return out;
 }
@@ -115,7 +115,7 @@ void prepare_crd(json::object& crd) {
   json::array stored;
   if (const json::value* version = storage_version(crd)) stored.emplace_back(text_at(*version, {"name"}));
   crd["status"] = json::object{{"acceptedNames", json::object{{"kind", ""}, {"plural", ""}}},
-                               {"conditions", json::array{}},
+                               {"conditions", nullptr},
                                {"storedVersions", std::move(stored)}};
 }
 

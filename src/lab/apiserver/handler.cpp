@@ -31,9 +31,10 @@ std::string_view verb_of(const Call& call, const ResourcePath& path) {
 ApiStatus anonymous_refusal(const Call& call) {
   const auto path = parse_resource_path(call.url);
   if (!path) {
-    return forbidden(
-        {.group = "", .plural = "forbidden", .kind = ""}, "",
-        fmt::format("User \"{}\" cannot {} path \"{}\"", call.user.name, base::to_lower(call.method), call.url.path));
+    ApiStatus status = forbidden({}, "", "");
+    status.message = fmt::format("forbidden: User \"{}\" cannot {} path \"{}\"", call.user.name,
+                                 base::to_lower(call.method), call.url.path);
+    return status;
   }
   std::string where = path->ns.empty() ? "at the cluster scope" : fmt::format("in the namespace \"{}\"", path->ns);
   return forbidden({.group = path->group, .plural = path->plural, .kind = ""}, path->name,

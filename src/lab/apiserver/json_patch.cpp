@@ -98,14 +98,17 @@ bool apply_operation(json::value& document, std::string_view op, const Path& pat
   if (op == "add") return add(document, path, *value);
   if (op == "remove") return remove(document, path);
   if (op == "replace") {
-    json::value* target = resolve(document, path);
-    if (target == nullptr) return false;
-    *target = *value;
-    return true;
+    if (json::value* target = resolve(document, path)) {
+      *target = *value;
+      return true;
+    }
+    // As the real server's library has it, a missing member of an object that is there is added.
+    const json::value* parent = path.empty() ? nullptr : resolve(document, path, path.size() - 1);
+    return parent != nullptr && parent->is_object() && add(document, path, *value);
   }
   if (op == "test") {
     const json::value* target = resolve(document, path);
-    // As the real server's library has it, a missing member equals null.
+    // For the same library, a missing member equals null.
     return target == nullptr ? value->is_null() : same_json(*target, *value);
   }
   const json::value* source = resolve(document, from);
@@ -130,9 +133,7 @@ Answer<json::value> apply_json_patch(json::value document, const json::value& pa
     const std::string_view op = text_at(operation, {"op"});
     const bool moves = op == "move" || op == "copy";
     const bool takes_value = op == "add" || op == "replace" || op == "test";
-    if (!moves && !takes_value && op != "remove") {
-      return std::unexpected(bad_request(fmt::format("Unexpected kind: {}", op.empty() ? "unknown" : op)));
-    }
+    if (!moves && !takes_value && op != "remove") return std::unexpected(unprocessable());
     const json::value* path_text = find_path(operation, {"path"});
     if (path_text == nullptr || !path_text->is_string()) return std::unexpected(unprocessable());
     const auto path = parse_pointer(text_at(operation, {"path"}));

@@ -91,7 +91,9 @@ class Parser {
     }
     const Token key = lexer_.take();
     if (key.kind != Token::Kind::word) {
-      return std::unexpected(fmt::format("found '{}', expected: identifier", key.text));
+      return std::unexpected(
+          fmt::format("found '{}', expected: {}", key.text,
+                      out.op == Operator::not_exists ? "identifier" : "!, identifier, or 'end of string'"));
     }
     if (const auto problem = qualified_name_problem(key.text)) {
       return std::unexpected(fmt::format("<nil>: Invalid value: {}: {}", base::go_quote(key.text), *problem));

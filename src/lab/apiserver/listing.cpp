@@ -20,7 +20,9 @@ std::shared_ptr<const Store::Objects> present(const Store& store, const Resource
 
 Answer<Position> continued(const Store& store, const Resource& resource, const ListOptions& options) {
   const auto token = ContinueToken::decode(options.continue_token);
-  if (!token) return std::unexpected(bad_request("continue key is not valid: invalid encoded continue option"));
+  if (!token)
+    return std::unexpected(
+        bad_request("invalid continue token: continue key is not valid: it is none of this server's"));
   if (options.resource_version.value_or(0) != 0) {
     return std::unexpected(bad_request("specifying resource version is not allowed when using continue"));
   }

@@ -22,7 +22,7 @@ bool accepts_json(std::string_view accept) {
 
 std::optional<Reply> answer_openapi(const Registry& registry, const Call& call) {
   const auto& path = call.url.segments;
-  if (!accepts_json(call.accept)) return refusal(not_acceptable("application/json"));
+  if (!accepts_json(call.accept)) return refusal(unroutable_media_type(406));
   if (path.size() == 2 && path[1] == "v2") {
     return json_reply(200, json::object{{"swagger", "2.0"},
                                         {"info", {{"title", "Kubernetes"}, {"version", "v1.35.0"}}},

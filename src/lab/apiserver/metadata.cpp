@@ -138,7 +138,7 @@ std::optional<std::string> qualified_name_problem(std::string_view text) {
     if (prefix.empty()) return "prefix part must be non-empty";
     if (const auto problem = dns_subdomain_problem(prefix)) return "prefix part " + *problem;
     if (name.find('/') != std::string_view::npos) {
-      return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
+      return "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
              "an "
              "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
              "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. "
@@ -175,6 +175,7 @@ std::optional<std::string> dns_subdomain_problem(std::string_view text) {
 }
 
 std::optional<std::string> dns_label_problem(std::string_view text) {
+  if (text.find('.') != std::string_view::npos) return "must not contain dots";
   if (text.size() > kMaxNamePart) return too_long_text(kMaxNamePart);
   if (!is_dns_label(text)) {
     return "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "

@@ -190,14 +190,14 @@ Answer<> ObjectService::check_preconditions(const Target& target, const ObjectPt
   const std::string_view revision = text_of(metadata, "resourceVersion");
   if (revision.empty() || revision == "0") {
     if (!resource.unconditional_update) {
-      return std::unexpected(
-          invalid(resource.subject(), target.name,
-                  {invalid_value("metadata.resourceVersion", "0x0", "must be specified for an update")}));
+      Subject subject = resource.subject();
+      subject.kind = resource.plural;  // the real server names the resource here, not the kind
+      return std::unexpected(invalid(
+          subject, target.name, {invalid_value("metadata.resourceVersion", "0", "must be specified for an update")}));
     }
   } else if (!base::parse_number<std::uint64_t>(revision)) {
     return std::unexpected(
-        invalid(resource.subject(), target.name,
-                {invalid_value("metadata.resourceVersion", base::go_quote(revision), "must be a decimal number")}));
+        internal_error(fmt::format("strconv.ParseUint: parsing {}: invalid syntax", base::go_quote(revision))));
   } else if (revision != std::to_string(existing->revision())) {
     return std::unexpected(modified_conflict(resource.subject(), target.name));
   }
@@ -231,6 +231,7 @@ Answer<Written> ObjectService::update(const Target& target, json::value body, co
     }
     Target made = target;
     made.name.clear();
+    erase_member(shaped->object["metadata"].get_object(), "resourceVersion");
     return create(made, std::move(shaped->object), options);
   }
   auto wanted = check_preconditions(target, existing, metadata);
@@ -289,8 +290,10 @@ Answer<Written> ObjectService::change(const Target& target, const ObjectPtr& exi
     Written out{
         .object = std::make_shared<const StoredObject>(target.ns, target.name, existing->revision(), std::move(after)),
         .warnings = std::move(shaped.warnings)};
-    static_cast<void>(remove_now(target, options.dry_run));
-    if (!options.dry_run) settle();
+    if (!options.dry_run) {
+      store_.remove(resource.bucket(), target.ns, target.name);
+      settle();
+    }
     return out;
   }
   Written out{.object = put(target, std::move(after), options.dry_run), .warnings = std::move(shaped.warnings)};
@@ -352,36 +355,48 @@ Answer<Removed> ObjectService::remove(const Target& target, const DeleteOptions&
   if (is_namespace && std::ranges::find(kPermanentNamespaces, target.name) != std::end(kPermanentNamespaces)) {
     return std::unexpected(forbidden(resource.subject(), target.name, "this namespace may not be deleted"));
   }
+  Subject recorded = resource.subject();
+  recorded.plural = resource.kind;  // the real server names the kind here, not the resource
   if (options.uid && *options.uid != existing->uid()) {
-    return std::unexpected(conflict(resource.subject(), target.name,
-                                    fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                                                *options.uid, existing->uid())));
+    return std::unexpected(
+        conflict(recorded, target.name,
+                 fmt::format("the UID in the precondition ({}) does not match the UID in record ({}). The "
+                             "object might have been deleted and then recreated",
+                             *options.uid, existing->uid())));
   }
   if (options.resource_version && *options.resource_version != std::to_string(existing->revision())) {
-    return std::unexpected(conflict(
-        resource.subject(), target.name,
-        fmt::format("Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object meta: {}",
-                    *options.resource_version, existing->revision())));
+    return std::unexpected(conflict(recorded, target.name,
+                                    fmt::format("the ResourceVersion in the precondition ({}) does not match the "
+                                                "ResourceVersion in record ({}). The object might have been modified",
+                                                *options.resource_version, existing->revision())));
   }
   const bool is_crd = resource.bucket() == kCrds;
-  if (!has_finalizers(existing->value()) && !is_namespace && !is_crd) {
-    Removed out{.object = remove_now(target, options.dry_run), .gone = true};
-    if (!options.dry_run) settle();
-    return out;
-  }
-  if (is_ending(existing->value())) return Removed{.object = existing};
-  json::value ending = existing->value();
-  json::object& metadata = metadata_of(ending);
-  metadata["deletionTimestamp"] = now();
-  if (!is_namespace && !is_crd) metadata["deletionGracePeriodSeconds"] = 0;
-  add_generation(metadata);
-  if (is_namespace) object_at(ending.get_object(), "status")["phase"] = "Terminating";
-  Removed out{.object = put(target, std::move(ending), options.dry_run)};
-  if (options.dry_run) return out;
+  const bool is_container = is_namespace || is_crd;
+  const bool goes_now = !has_finalizers(existing->value()) && !is_container;
+  ObjectPtr ending = existing;
+  // A pod is marked before it goes, even when nothing holds it.
+  const bool is_marked = !goes_now || (resource.group.empty() && resource.plural == "pods");
+  if (is_marked && !is_ending(existing->value())) ending = mark_ending(target, existing, options.dry_run);
+  if (options.dry_run) return Removed{.object = ending, .gone = goes_now};
+  Removed out{.object = goes_now ? store_.remove(resource.bucket(), target.ns, target.name) : ending, .gone = goes_now};
   if (is_namespace) ending_namespaces_.insert(target.name);
   if (is_crd) ending_crds_.insert(target.name);
   settle();
   return out;
+}
+
+// Writes deletionTimestamp: the object now waits for its finalizers or its contents.
+ObjectPtr ObjectService::mark_ending(const Target& target, const ObjectPtr& existing, bool dry_run) {
+  const bool is_container = target.resource->bucket() == kNamespaces || target.resource->bucket() == kCrds;
+  json::value ending = existing->value();
+  json::object& metadata = metadata_of(ending);
+  metadata["deletionTimestamp"] = now();
+  if (!is_container) {
+    metadata["deletionGracePeriodSeconds"] = 0;
+    add_generation(metadata);
+  }
+  if (target.resource->bucket() == kNamespaces) object_at(ending.get_object(), "status")["phase"] = "Terminating";
+  return put(target, std::move(ending), dry_run);
 }
 
 Answer<> ObjectService::bind_pod(const Target& target, std::string_view node) {
@@ -407,12 +422,6 @@ Answer<> ObjectService::bind_pod(const Target& target, std::string_view node) {
 ObjectPtr ObjectService::put(const Target& target, json::value object, bool dry_run) {
   if (dry_run) return std::make_shared<const StoredObject>(target.ns, target.name, 0, std::move(object));
   return store_.put(target.resource->bucket(), target.ns, target.name, std::move(object));
-}
-
-ObjectPtr ObjectService::remove_now(const Target& target, bool dry_run) {
-  const std::string bucket = target.resource->bucket();
-  if (dry_run) return store_.find(bucket, target.ns, target.name);
-  return store_.remove(bucket, target.ns, target.name);
 }
 
 // A stored CRD takes effect: its resource is served, and its status says so in a write of its own.

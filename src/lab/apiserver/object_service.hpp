@@ -83,7 +83,7 @@ class ObjectService {
   Answer<boost::json::value> patched(const Target& target, PatchType type, boost::json::value document,
                                      const boost::json::value& patch) const;
   ObjectPtr put(const Target& target, boost::json::value object, bool dry_run);
-  ObjectPtr remove_now(const Target& target, bool dry_run);
+  ObjectPtr mark_ending(const Target& target, const ObjectPtr& existing, bool dry_run);
   void after_write(const Target& target, const ObjectPtr& object);
   void settle();
   bool empty_namespace(const std::string& name);

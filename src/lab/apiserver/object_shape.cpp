@@ -48,6 +48,12 @@ Answer<> check_type(const Resource& resource, const json::value& body) {
         bad_request(fmt::format("the API version in the data ({}) does not match the expected API version ({})",
                                 api_version, resource.api_version())));
   }
+  if (!kind.empty() && kind != resource.kind && resource.custom) {
+    return std::unexpected(
+        invalid({.group = resource.group, .plural = resource.plural, .kind = std::string(kind)},
+                text_at(body, {"metadata", "name"}),
+                {invalid_value("kind", base::go_quote(kind), fmt::format("must be {}", resource.kind))}));
+  }
   if (!kind.empty() && kind != resource.kind) {
     return std::unexpected(
         bad_request(fmt::format("{} in version \"{}\" cannot be handled as a {}: the kind does not match", kind,
@@ -116,7 +122,8 @@ Answer<ShapedObject> shape_object(const Resource& resource, std::string_view ns,
 
   if (resource.schema.is_object()) {
     const auto pruned = prune(body, resource.schema);
-    unknown.insert(unknown.end(), pruned.begin(), pruned.end());
+    if (!pruned) return std::unexpected(cannot_handle(resource, pruned.error().message));
+    unknown.insert(unknown.end(), pruned->begin(), pruned->end());
   }
   std::vector<std::string> texts;
   for (const std::string& path : unknown) texts.push_back(fmt::format("unknown field {}", base::go_quote(path)));

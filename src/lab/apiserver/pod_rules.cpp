@@ -104,7 +104,20 @@ void prepare_pod(json::object& pod) {
   pod["status"] = json::object{{"phase", "Pending"}, {"qosClass", qos_class_of(pod)}};
 }
 
+void set_condition_times(json::object& status, std::string_view probe_name) {
+  json::value* conditions = status.if_contains("conditions");
+  if (conditions == nullptr || !conditions->is_array()) return;
+  for (json::value& condition : conditions->get_array()) {
+    if (!condition.is_object()) continue;
+    set_default(condition.get_object(), probe_name, nullptr);
+    set_default(condition.get_object(), "lastTransitionTime", nullptr);
+  }
+}
+
 void set_pod_defaults(json::object& pod) {
+  if (json::value* status = pod.if_contains("status"); status != nullptr && status->is_object()) {
+    set_condition_times(status->get_object(), "lastProbeTime");
+  }
   json::value* found = pod.if_contains("spec");
   if (found == nullptr || !found->is_object()) return;
   json::object& spec = found->get_object();

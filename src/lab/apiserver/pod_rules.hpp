@@ -2,11 +2,15 @@
 // Defaults and checks of pods. Pure.
 #pragma once
 #include <boost/json.hpp>
+#include <string_view>
 #include <vector>
 
 #include "lab/apiserver/api_status.hpp"
 
 namespace podid::lab::apiserver {
+
+// The times of conditions, which Go writes as null where they are not set. `probe_name`: the one beside lastTransitionTime.
+void set_condition_times(boost::json::object& status, std::string_view probe_name);
 
 void prepare_pod(boost::json::object& pod);
 void set_pod_defaults(boost::json::object& pod);

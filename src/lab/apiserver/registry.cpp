@@ -42,6 +42,12 @@ ResourcePtr Registry::find_bucket(std::string_view bucket) const {
   return nullptr;
 }
 
+bool Registry::has_built_in(std::string_view group, std::string_view version) const {
+  return std::ranges::any_of(resources_, [&](const ResourcePtr& resource) {
+    return resource->group == group && resource->version == version && !resource->custom;
+  });
+}
+
 bool Registry::has_group_version(std::string_view group, std::string_view version) const {
   return std::ranges::any_of(resources_, [&](const ResourcePtr& resource) {
     return resource->group == group && resource->version == version;

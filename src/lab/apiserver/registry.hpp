@@ -21,6 +21,8 @@ class Registry {
   ResourcePtr find(std::string_view group, std::string_view version, std::string_view plural) const;
   ResourcePtr find_bucket(std::string_view bucket) const;
 
+  // Whether resources without a CRD are in it: unknown ones beside them are refused differently.
+  bool has_built_in(std::string_view group, std::string_view version) const;
   bool has_group_version(std::string_view group, std::string_view version) const;
   // Names of the groups but core, built-in ones first.
   std::vector<std::string> groups() const;

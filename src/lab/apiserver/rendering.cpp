@@ -25,9 +25,9 @@ std::string_view word(WatchItem::Type type) {
   return "ERROR";
 }
 
-json::object list_metadata(const Page& page) {
+json::object list_metadata(const Page& page, bool always_continue) {
   json::object metadata{{"resourceVersion", std::to_string(page.revision)}};
-  if (!page.continue_token.empty()) metadata["continue"] = page.continue_token;
+  if (!page.continue_token.empty() || always_continue) metadata["continue"] = page.continue_token;
   if (page.remaining) metadata["remainingItemCount"] = *page.remaining;
   return metadata;
 }
@@ -54,16 +54,16 @@ std::string Renderer::object(const StoredObject& object, base::WallTime now) con
 
 std::string Renderer::list(const Page& page, base::WallTime now) const {
   if (form_ == Form::table) {
-    json::object table = make_table(*resource_, list_metadata(page));
+    json::object table = make_table(*resource_, list_metadata(page, false));
     json::array& rows = table["rows"].get_array();
     for (const ObjectPtr& object : page.items) rows.push_back(make_row(*resource_, object->value(), include_, now));
     return json::serialize(table);
   }
   const bool metadata_only = form_ == Form::metadata;
-  std::string out =
-      fmt::format(R"({{"kind":"{}","apiVersion":"{}","metadata":{},"items":[)",
-                  metadata_only ? "PartialObjectMetadataList" : resource_->list_kind,
-                  metadata_only ? "meta.k8s.io/v1" : resource_->api_version(), json::serialize(list_metadata(page)));
+  std::string out = fmt::format(R"({{"kind":"{}","apiVersion":"{}","metadata":{},"items":[)",
+                                metadata_only ? "PartialObjectMetadataList" : resource_->list_kind,
+                                metadata_only ? "meta.k8s.io/v1" : resource_->api_version(),
+                                json::serialize(list_metadata(page, resource_->custom)));
   const std::size_t prefix = resource_->custom ? 0 : type_prefix_length(*resource_);
   bool first = true;
   for (const ObjectPtr& object : page.items) {
@@ -87,7 +87,6 @@ json::object Renderer::bookmark(const WatchItem& item) {
   if (item.type == WatchItem::Type::initial_end) {
     metadata["annotations"] = json::object{{"k8s.io/initial-events-end", "true"}};
   }
-  metadata["creationTimestamp"] = nullptr;
   if (form_ == Form::table) {
     json::object table = make_table(*resource_, json::object{{"resourceVersion", std::to_string(item.revision)}});
     json::object carrier{{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", metadata}};

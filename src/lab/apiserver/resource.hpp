@@ -40,6 +40,7 @@ struct Resource {
   bool create_on_update = false;     // PUT of an object that is not there
   bool counts_generation = false;
   std::vector<std::string> selectable_fields = {};  // beside metadata.name and metadata.namespace
+  std::string deprecation = {};                     // text of a Warning on every answer
   boost::json::value schema = {};                   // structural; null: anything goes
   std::vector<PrinterColumn> columns = {};          // of custom resources
 

@@ -9,8 +9,6 @@
 namespace podid::lab::apiserver {
 namespace {
 
-constexpr std::string_view kObjectTypes = "application/json, application/yaml";
-
 bool is_pods(const Resource& resource) { return resource.group.empty() && resource.plural == "pods"; }
 // Kinds whose delete is answered with the object instead of a Status.
 bool returns_deleted_object(const Resource& resource) {
@@ -21,10 +19,9 @@ bool returns_deleted_object(const Resource& resource) {
 
 Answer<Target> ResourceApi::target_of(const Call& call, const ResourcePath& path) const {
   Target out{.resource = registry_.find(path.group, path.version, path.plural), .ns = path.ns, .name = path.name};
-  if (out.resource == nullptr) return std::unexpected(unknown_resource());
+  if (out.resource == nullptr) return std::unexpected(unknown_resource());  // of a group that exists
   const Resource& resource = *out.resource;
-  const bool collection_of_all =
-      path.ns.empty() && path.name.empty() && (call.method == "GET" || call.method == "DELETE");
+  const bool collection_of_all = path.ns.empty() && path.name.empty() && call.method == "GET";
   const bool scope_fits = resource.namespaced ? !path.ns.empty() || collection_of_all : path.ns.empty();
   if (!scope_fits) {
     // A namespaced resource without a namespace: the path exists for lists, but has no other methods.
@@ -34,14 +31,14 @@ Answer<Target> ResourceApi::target_of(const Call& call, const ResourcePath& path
   if (path.subresource == "status" && resource.status_subresource) {
     out.subresource = Subresource::status;
   } else if (!path.subresource.empty() && !is_pods(resource)) {
-    return std::unexpected(unknown_resource());
+    return std::unexpected(resource.custom ? not_found(resource.subject(), path.name) : unknown_resource());
   }
   return out;
 }
 
 Answer<Renderer> ResourceApi::renderer_for(const Call& call, const ResourcePtr& resource) const {
   const auto form = negotiate(call.accept);
-  if (!form) return std::unexpected(not_acceptable(kObjectTypes));
+  if (!form) return std::unexpected(unroutable_media_type(406));
   const auto include = parse_include_object(call.url.parameter_or_empty("includeObject"));
   if (!include) {
     return std::unexpected(bad_request(
@@ -65,20 +62,28 @@ std::optional<Answer<ResourceApi::WatchRequest>> ResourceApi::watch_request(cons
 }
 
 Reply ResourceApi::answer(const Call& call, const ResourcePath& path) {
-  if (!registry_.has_group_version(path.group, path.version)) return page_not_found();
+  if (!registry_.has_built_in(path.group, path.version) && !registry_.find(path.group, path.version, path.plural)) {
+    return page_not_found();
+  }
   const auto target = target_of(call, path);
   if (!target) return refusal(target.error());
-  if (!target->resource->stored) return review(call, *target->resource);
+  Reply reply = dispatch(call, path, *target);
+  if (!target->resource->deprecation.empty()) reply.warnings.push_back(target->resource->deprecation);
+  return reply;
+}
+
+Reply ResourceApi::dispatch(const Call& call, const ResourcePath& path, const Target& target) {
+  if (!target.resource->stored) return review(call, *target.resource);
   const bool named = !path.name.empty();
-  if (!path.subresource.empty() && target->subresource == Subresource::none) {
-    return pod_action(call, *target, path.subresource);
+  if (!path.subresource.empty() && target.subresource == Subresource::none) {
+    return pod_action(call, target, path.subresource);
   }
-  if (call.method == "GET") return named ? get(call, *target) : list(call, *target);
-  if (call.method == "POST" && !named) return create(call, *target);
-  if (call.method == "PUT" && named) return update(call, *target);
-  if (call.method == "PATCH" && named) return patch(call, *target);
-  if (call.method == "DELETE" && target->subresource == Subresource::none) {
-    return named ? remove(call, *target) : remove_collection(call, *target);
+  if (call.method == "GET") return named ? get(call, target) : list(call, target);
+  if (call.method == "POST" && !named) return create(call, target);
+  if (call.method == "PUT" && named) return update(call, target);
+  if (call.method == "PATCH" && named) return patch(call, target);
+  if (call.method == "DELETE" && target.subresource == Subresource::none) {
+    return named ? remove(call, target) : remove_collection(call, target);
   }
   return refusal(method_not_allowed());
 }

@@ -27,6 +27,7 @@ class ResourceApi {
  private:
   Answer<Target> target_of(const Call& call, const ResourcePath& path) const;
   Answer<Renderer> renderer_for(const Call& call, const ResourcePtr& resource) const;
+  Reply dispatch(const Call& call, const ResourcePath& path, const Target& target);
   Reply get(const Call& call, const Target& target) const;
   Reply list(const Call& call, const Target& target) const;
   Reply create(const Call& call, const Target& target);

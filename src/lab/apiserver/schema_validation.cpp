@@ -92,8 +92,11 @@ class Validator {
       refuse(value, path, fmt::format("should match '{}'", pattern));
     }
     if (text_at(schema, {"format"}) == "date-time" && !base::parse_rfc3339(text)) {
-      causes_.push_back(invalid_value(
+      causes_.push_back(type_invalid(
           path, shown_value(value), fmt::format("{} in body must be of type date-time: {}", path, shown_value(value))));
+    }
+    if (text_at(schema, {"format"}) == "byte" && !base::base64_decode(text)) {
+      causes_.push_back(type_invalid(path, shown_value(value), "illegal base64 data"));
     }
   }
 
@@ -193,7 +196,7 @@ class Validator {
       const json::value* member = object.if_contains(name);
       const std::string at = fmt::format("{}.{}", path, name);
       if (member == nullptr) {
-        causes_.push_back(required_value(at, "must not be empty"));
+        causes_.push_back(required_value(at));
       } else if (!member->is_string()) {
         causes_.push_back(invalid_value(at, shown_value(*member), "must be a string"));
       } else if (member->get_string().empty()) {
@@ -207,13 +210,7 @@ class Validator {
       causes_.push_back(type_invalid(at, shown_value(*metadata), "must be an object"));
       return;
     }
-    json::object shaped = metadata->get_object();
-    std::vector<std::string> unknown;
-    const auto fits = shape_metadata(shaped, at, unknown);
-    if (!fits) {
-      causes_.push_back(invalid_value(at, shown_value(*metadata), fits.error().message));
-      return;
-    }
+    json::object shaped = metadata->get_object();              // of a right shape: prune() has seen it
     if (!shaped.contains("name")) shaped["name"] = "unnamed";  // an embedded object needs none
     validate_metadata(shaped, path_segment_problem, at, causes_);
   }

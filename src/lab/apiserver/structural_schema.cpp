@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "lab/apiserver/json_tools.hpp"
 #include "lab/apiserver/metadata.hpp"
 #include "lab/apiserver/schema_words.hpp"
@@ -39,7 +41,10 @@ class Pruner {
         continue;
       }
       const json::value* property = properties == nullptr ? nullptr : find_path(*properties, {name});
-      if (property != nullptr) {
+      if (property != nullptr && member.value().is_null() && !schema_flag(*property, "nullable") &&
+          find_path(*property, {"default"}) == nullptr) {
+        drop.emplace_back(name);  // known, so not reported
+      } else if (property != nullptr) {
         visit(member.value(), *property, at, false);
       } else if (additional != nullptr && additional->is_object()) {
         visit(member.value(), *additional, at, false);
@@ -52,16 +57,14 @@ class Pruner {
   }
 
   std::vector<std::string> removed;
+  std::optional<ApiStatus> refusal;
 
  private:
-  // Metadata of a wrong shape is left as it is: validate() names the problem.
   void shape_embedded(json::value& metadata, const std::string& path) {
-    if (!metadata.is_object()) return;
-    json::object shaped = metadata.get_object();
-    std::vector<std::string> unknown;
-    if (!shape_metadata(shaped, path, unknown)) return;
-    metadata = std::move(shaped);
-    removed.insert(removed.end(), unknown.begin(), unknown.end());
+    if (!metadata.is_object() || refusal) return;
+    const std::string shown = json::serialize(metadata);
+    auto shaped = shape_metadata(metadata.get_object(), path, removed);
+    if (!shaped) refusal = bad_request(fmt::format("{}: Invalid value: {}: {}", path, shown, shaped.error().message));
   }
 };
 
@@ -72,9 +75,10 @@ bool schema_flag(const json::value& schema, std::string_view name) {
   return flag != nullptr && *flag == true;
 }
 
-std::vector<std::string> prune(json::value& object, const json::value& schema) {
+Answer<std::vector<std::string>> prune(json::value& object, const json::value& schema) {
   Pruner pruner;
   pruner.visit(object, schema, "", true);
+  if (pruner.refusal) return std::unexpected(std::move(*pruner.refusal));
   return std::move(pruner.removed);
 }
 

@@ -10,10 +10,10 @@
 
 namespace podid::lab::apiserver {
 
-// Removes members that the schema does not specify and returns their paths ("spec.foo"). Members under
-// x-kubernetes-preserve-unknown-fields stay; apiVersion, kind and metadata of the root and of embedded resources are not
-// touched (shape_metadata() does embedded metadata here, too).
-std::vector<std::string> prune(boost::json::value& object, const boost::json::value& schema);
+// Removes members that the schema does not specify and returns their paths ("spec.foo"), and nulls where the schema has
+// neither null nor a default for them. Members under x-kubernetes-preserve-unknown-fields stay; apiVersion, kind and metadata
+// of the root and of embedded resources are not touched, but for embedded metadata being shaped: 400 where it cannot be.
+Answer<std::vector<std::string>> prune(boost::json::value& object, const boost::json::value& schema);
 
 // Sets defaults where a member is absent, or null where null is not allowed.
 void apply_defaults(boost::json::value& object, const boost::json::value& schema);

@@ -10,13 +10,6 @@
 namespace podid::lab::apiserver {
 namespace {
 
-constexpr std::string_view kNameDescription =
-    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
-    "client "
-    "to request the generation of an appropriate name automatically. Name is primarily intended for creation "
-    "idempotence and "
-    "configuration definition. Cannot be updated.";
-
 json::value custom_cell(const PrinterColumn& column, const json::value& object, base::WallTime now) {
   const auto found = column.path.find(object);
   if (found.empty() || found.front()->is_null()) return nullptr;
@@ -45,8 +38,7 @@ std::optional<IncludeObject> parse_include_object(std::string_view text) {
 
 std::vector<TableColumn> table_columns(const Resource& resource) {
   if (!resource.custom) return builtin_columns(resource);
-  std::vector<TableColumn> out{
-      {.name = "Name", .type = "string", .format = "name", .description = std::string(kNameDescription)}};
+  std::vector<TableColumn> out{{.name = "Name", .type = "string", .format = "name"}};
   for (const PrinterColumn& column : resource.columns) {
     out.push_back({.name = column.name,
                    .type = column.type,

@@ -23,7 +23,7 @@ Watcher::Watcher(WatchHub& hub, ResourcePtr resource, std::string ns, std::strin
       options_(std::move(options)),
       ends_at_(hub.clock_.steady_now() + options_.timeout.value_or(hub.limits_.default_watch_timeout)),
       max_queue_(hub.limits_.max_watch_queue),
-      next_bookmark_(hub.clock_.steady_now() + hub.limits_.bookmark_interval),
+      next_bookmark_(next_bookmark(hub.clock_.steady_now())),
       wake_(hub.executor_, base::SteadyTime::max()) {
   hub_.by_bucket_[resource_->bucket()].insert(this);
   ++hub_.count_;
@@ -35,6 +35,13 @@ Watcher::~Watcher() {
   found->second.erase(this);
   if (found->second.empty()) hub_.by_bucket_.erase(found);
   --hub_.count_;
+}
+
+base::SteadyTime Watcher::next_bookmark(base::SteadyTime now) const {
+  const base::SteadyTime regular = now + hub_.limits_.bookmark_interval;
+  const base::SteadyTime last = ends_at_ - kLastBookmarkBeforeEnd;
+  if (regular <= last) return regular;
+  return last > now ? last : base::SteadyTime::max();
 }
 
 void Watcher::wake() {
@@ -146,10 +153,9 @@ base::Task<> WatchHub::run() {
     for (const auto& [bucket, watchers] : by_bucket_) {
       for (Watcher* watcher : watchers) {
         if (watcher->ended_) continue;
-        const bool ends_soon = watcher->ends_at_ - now <= kLastBookmarkBeforeEnd;
-        if (watcher->options_.allow_bookmarks && (now >= watcher->next_bookmark_ || ends_soon)) {
+        if (watcher->options_.allow_bookmarks && now >= watcher->next_bookmark_) {
           watcher->push({.type = WatchItem::Type::bookmark, .revision = store_.revision()});
-          watcher->next_bookmark_ = ends_soon ? base::SteadyTime::max() : now + limits_.bookmark_interval;
+          watcher->next_bookmark_ = watcher->next_bookmark(now);
         }
         if (now >= watcher->ends_at_) watcher->end();
       }

@@ -43,6 +43,8 @@ class Watcher {
  private:
   friend class WatchHub;
   void push(WatchItem item);
+  // When the bookmark after `now` is due: at the interval, but once 2 s before the end.
+  base::SteadyTime next_bookmark(base::SteadyTime now) const;
   // What the change is for this watch, where it is anything.
   std::optional<WatchItem> item_of(const Change& change) const;
   void end();

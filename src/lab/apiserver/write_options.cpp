@@ -20,16 +20,18 @@ ApiStatus invalid_option(std::string_view kind, StatusCause cause) {
 Answer<bool> parse_dry_run(std::string_view text, std::string_view kind) {
   if (text.empty()) return false;
   if (text == "All") return true;
-  return std::unexpected(invalid_option(kind, unsupported_value("dryRun", base::go_quote(text), {"\"All\""})));
+  return std::unexpected(
+      invalid_option(kind, unsupported_value("dryRun", fmt::format("[{}]", base::go_quote(text)), {"\"All\""})));
 }
 
 using Parser = std::optional<json::value> (*)(std::string_view, std::string&);
 
-Answer<json::value> parse_with(Parser parser, std::string_view format, std::string_view text) {
+// `what` begins the refusal of a text that the parser cannot read.
+Answer<json::value> parse_with(Parser parser, std::string_view what, std::string_view text) {
   std::string problem;
   auto value = parser(text, problem);
   if (value) return std::move(*value);
-  return std::unexpected(bad_request(fmt::format("couldn't get version/kind; {} parse error: {}", format, problem)));
+  return std::unexpected(bad_request(fmt::format("{}: {}", what, problem)));
 }
 
 }  // namespace
@@ -79,16 +81,23 @@ Answer<DeleteOptions> parse_delete_options(const Call& call) {
   if (!policy.empty() && policy != "Background" && policy != "Foreground" && policy != "Orphan") {
     return std::unexpected(
         invalid_option(kKind, unsupported_value("propagationPolicy", base::go_quote(policy),
-                                                {"\"Foreground\"", "\"Background\"", "\"Orphan\"", "nil"})));
+                                                {"\"Foreground\"", "\"Background\"", "\"Orphan\"", "\"nil\""})));
   }
   return out;
 }
 
 Answer<json::value> parse_object_body(const Call& call) {
   const std::string type = parse_media_type(call.content_type).type;
-  if (type.empty() || type == "application/json") return parse_with(parse_json, "json", call.body);
-  if (type == "application/yaml") return parse_with(parse_yaml, "yaml", call.body);
-  if (type == kProtobufType) return parse_with(parse_protobuf, "protobuf", call.body);
+  if (type.empty() || type == "application/json")
+    return parse_with(parse_json, "the object provided is unrecognized: couldn't get version/kind; json parse error",
+                      call.body);
+  if (type == "application/yaml")
+    return parse_with(parse_yaml, "the object provided is unrecognized: couldn't get version/kind; yaml parse error",
+                      call.body);
+  if (type == kProtobufType)
+    return parse_with(parse_protobuf,
+                      "the object provided is unrecognized: couldn't get version/kind; protobuf parse error",
+                      call.body);
   return std::unexpected(
       unsupported_media_type("application/json, application/yaml, application/vnd.kubernetes.protobuf"));
 }
@@ -99,18 +108,16 @@ Answer<PatchType> parse_patch_type(const Call& call) {
   if (type == "application/merge-patch+json") return PatchType::merge;
   if (type == "application/strategic-merge-patch+json") return PatchType::strategic;
   if (type == "application/apply-patch+yaml") return PatchType::apply;
-  return std::unexpected(
-      unsupported_media_type("application/json-patch+json, application/merge-patch+json, "
-                             "application/strategic-merge-patch+json, application/apply-patch+yaml"));
+  return std::unexpected(unroutable_media_type(415));
 }
 
 Answer<json::value> parse_patch_body(const Call& call, PatchType type) {
-  if (type != PatchType::apply) return parse_with(parse_json, "json", call.body);
+  if (type != PatchType::apply) return parse_with(parse_json, "error decoding patch", call.body);
   if (call.url.parameter_or_empty("fieldManager").empty()) {
     return std::unexpected(
         invalid_option("PatchOptions", required_value("fieldManager", "is required for apply patch")));
   }
-  return parse_with(parse_yaml, "yaml", call.body);
+  return parse_with(parse_yaml, "error decoding YAML", call.body);
 }
 
 }  // namespace podid::lab::apiserver
