@@ -72,14 +72,20 @@ std::expected<std::string, EntraError> requested_audience(const std::vector<Para
   }
   const auto scope = find_parameter(form, "scope");
   if (!scope) return missing("scope");
+  // MSAL for Go adds the scopes of OpenID Connect, which mean nothing here.
+  constexpr std::array<std::string_view, 4> kOpenIdScopes{"openid", "offline_access", "profile", "email"};
+  std::vector<std::string_view> scopes = base::split(*scope, ' ');
+  std::erase_if(scopes, [&](std::string_view one) {
+    return one.empty() || std::ranges::find(kOpenIdScopes, one) != kOpenIdScopes.end();
+  });
   constexpr std::string_view kSuffix = "/.default";
-  if (!scope->ends_with(kSuffix) || scope->size() == kSuffix.size() || scope->contains(' ')) {
+  if (scopes.size() != 1 || !scopes[0].ends_with(kSuffix) || scopes[0].size() == kSuffix.size()) {
     return bad_request("invalid_scope", 70011,
                        fmt::format("The provided request must include a 'scope' input parameter. The provided value "
                                    "for the input parameter 'scope' is not valid. The scope {} is not valid.",
                                    *scope));
   }
-  return scope->substr(0, scope->size() - kSuffix.size());
+  return std::string(scopes[0].substr(0, scopes[0].size() - kSuffix.size()));
 }
 
 struct BasicCredentials {

@@ -47,17 +47,18 @@ base::Task<> send_half(net::ServerResponse& response, const Reply& reply) {
 
 class AzureSimulator::Impl {
  public:
-  Impl(AzureSimulator& owner, base::Executor executor, World initial, base::Clock& clock, base::Random& random)
-      : owner_(owner), executor_(executor), clock_(clock), random_(random), world_(std::move(initial)) {}
+  Impl(AzureSimulator& simulator, base::Executor its_executor, World initial, base::Clock& its_clock,
+       base::Random& its_random)
+      : owner(simulator), executor(its_executor), clock(its_clock), random(its_random), world(std::move(initial)) {}
 
   base::Result<> prepare() {
-    auto issuer = TokenIssuer::create(clock_, random_, statistics_);
-    if (!issuer) return std::unexpected(issuer.error());
-    issuer_.emplace(std::move(*issuer));
-    imds_.emplace(world_, served_, *issuer_, clock_);
-    entra_.emplace(world_, *issuer_, clock_, random_);
-    arm_.emplace(world_, served_, *issuer_, clock_, random_);
-    vault_.emplace(world_, *issuer_, statistics_);
+    auto made = TokenIssuer::create(clock, random, statistics);
+    if (!made) return std::unexpected(made.error());
+    issuer.emplace(std::move(*made));
+    imds.emplace(world, served, *issuer, clock);
+    entra.emplace(world, *issuer, clock, random);
+    arm.emplace(world, served, *issuer, clock, random);
+    vault.emplace(world, *issuer, statistics);
     return {};
   }
 
@@ -68,44 +69,43 @@ class AzureSimulator::Impl {
     listen_options.address = options.address;
     listen_options.port = options.port;
     if (!plain) listen_options.tls = tls;
-    auto bound = door->server.listen(listen_options);
-    if (!bound) return base::fail(std::move(bound.error()), fmt::format("{} listener", to_string(options.role)));
-    bound_.push_back({.role = options.role, .node = options.node, .endpoint = *bound});
-    doors_.push_back(std::move(door));
+    auto endpoint = door->server.listen(listen_options);
+    if (!endpoint) return base::fail(std::move(endpoint.error()), fmt::format("{} listener", to_string(options.role)));
+    bound.push_back({.role = options.role, .node = options.node, .endpoint = *endpoint});
+    doors.push_back(std::move(door));
     return {};
   }
 
   base::Task<> stop() {
-    for (const auto& door : doors_) co_await door->server.stop(net::deadline_in(std::chrono::nanoseconds(0)));
-    doors_.clear();
-    bound_.clear();
+    for (const auto& door : doors) co_await door->server.stop(net::deadline_in(std::chrono::nanoseconds(0)));
+    doors.clear();
+    bound.clear();
   }
 
   base::Task<> handle(Role role, std::string_view node, net::ServerRequest& request, net::ServerResponse& response);
 
-  AzureSimulator& owner_;
-  base::Executor executor_;
-  base::Clock& clock_;
-  base::Random& random_;
-  World world_;
-  ServedIdentities served_;
-  FaultList faults_;
-  Statistics statistics_;
-  std::optional<TokenIssuer> issuer_;
-  std::optional<ImdsService> imds_;
-  std::optional<EntraService> entra_;
-  std::optional<ArmService> arm_;
-  std::optional<VaultService> vault_;
-  std::vector<BoundListener> bound_;
+  AzureSimulator& owner;
+  base::Executor executor;
+  base::Clock& clock;
+  base::Random& random;
+  World world;
+  ServedIdentities served;
+  FaultList faults;
+  Statistics statistics;
+  std::optional<TokenIssuer> issuer;
+  std::optional<ImdsService> imds;
+  std::optional<EntraService> entra;
+  std::optional<ArmService> arm;
+  std::optional<VaultService> vault;
+  std::vector<BoundListener> bound;
 
- private:
   // One listener: what it plays, and for which node.
   struct Door final : net::HttpHandler {
     Door(Impl& owner, Role role_played, std::string node_served)
         : impl(owner),
           role(role_played),
           node(std::move(node_served)),
-          server(owner.executor_, *this, server_limits()) {}
+          server(owner.executor, *this, server_limits()) {}
     base::Task<> handle(net::ServerRequest& request, net::ServerResponse& response) override {
       return impl.handle(role, node, request, response);
     }
@@ -116,18 +116,18 @@ class AzureSimulator::Impl {
   };
 
   Reply answer(Role role, std::string_view node, const Call& call) {
-    arm_->operations().settle();
+    arm->operations().settle();
     switch (role) {
       case Role::imds:
-        return imds_->answer(call, node);
+        return imds->answer(call, node);
       case Role::entra:
-        return entra_->answer(call);
+        return entra->answer(call);
       case Role::arm:
-        return arm_->answer(call);
+        return arm->answer(call);
       case Role::vault:
-        return vault_->answer(call);
+        return vault->answer(call);
       case Role::control:
-        return answer_control(owner_, call);
+        return answer_control(owner, call);
       case Role::azure:
         break;
     }
@@ -136,7 +136,7 @@ class AzureSimulator::Impl {
             .body = fmt::format("the simulator does not play the host '{}'\n", call.host())};
   }
 
-  std::vector<std::unique_ptr<Door>> doors_;
+  std::vector<std::unique_ptr<Door>> doors;
 };
 
 base::Task<> AzureSimulator::Impl::handle(Role role, std::string_view node, net::ServerRequest& request,
@@ -154,8 +154,8 @@ base::Task<> AzureSimulator::Impl::handle(Role role, std::string_view node, net:
   if (role == Role::azure) role = role_of_host(call.host()).value_or(Role::azure);
   const std::string endpoint(endpoint_of(role, call));
   // The way to remove a fault is never at fault itself.
-  const std::optional<Fault> fault = role == Role::control ? std::nullopt : faults_.take(endpoint, call.target);
-  if (fault && fault->delay.count() > 0) co_await clock_.sleep_for(fault->delay);
+  const std::optional<Fault> fault = role == Role::control ? std::nullopt : faults.take(endpoint, call.target);
+  if (fault && fault->delay.count() > 0) co_await clock.sleep_for(fault->delay);
   const FaultKind kind = fault ? fault->kind : FaultKind::pass;
 
   Reply reply;
@@ -169,14 +169,14 @@ base::Task<> AzureSimulator::Impl::handle(Role role, std::string_view node, net:
   }
   const bool dropped = kind == FaultKind::reset || kind == FaultKind::hang;
   if (role != Role::control) {
-    statistics_.record({.endpoint = endpoint,
-                        .method = call.method,
-                        .target = call.target,
-                        .peer = call.peer,
-                        .status = dropped ? 0 : reply.status,
-                        .body = role == Role::arm ? call.body : std::string()});
+    statistics.record({.endpoint = endpoint,
+                       .method = call.method,
+                       .target = call.target,
+                       .peer = call.peer,
+                       .status = dropped ? 0 : reply.status,
+                       .body = role == Role::arm ? call.body : std::string()});
   }
-  if (kind == FaultKind::hang) co_await clock_.sleep_until(base::SteadyTime::max());
+  if (kind == FaultKind::hang) co_await clock.sleep_until(base::SteadyTime::max());
   if (dropped) {
     response.drop();
     co_return;
@@ -207,7 +207,7 @@ base::Result<std::vector<BoundListener>> AzureSimulator::listen(const SimulatorO
     if (!context) return std::unexpected(context.error());
     tls = std::move(*context);
   }
-  const std::size_t before = impl_->bound_.size();
+  const std::size_t before = impl_->bound.size();
   for (const ListenerOptions& listener : options.listeners) {
     const bool plain = listener.role == Role::imds || listener.role == Role::control;
     if (!plain && tls == nullptr) {
@@ -216,13 +216,13 @@ base::Result<std::vector<BoundListener>> AzureSimulator::listen(const SimulatorO
     }
     if (auto bound = impl_->listen(listener, tls); !bound) return std::unexpected(bound.error());
   }
-  return std::vector<BoundListener>(impl_->bound_.begin() + static_cast<std::ptrdiff_t>(before), impl_->bound_.end());
+  return std::vector<BoundListener>(impl_->bound.begin() + static_cast<std::ptrdiff_t>(before), impl_->bound.end());
 }
 
-const std::vector<BoundListener>& AzureSimulator::listeners() const { return impl_->bound_; }
+const std::vector<BoundListener>& AzureSimulator::listeners() const { return impl_->bound; }
 
 std::string AzureSimulator::address_of(Role role, std::string_view node) const {
-  for (const BoundListener& bound : impl_->bound_) {
+  for (const BoundListener& bound : impl_->bound) {
     if (bound.role != role || bound.node != node) continue;
     const bool v6 = bound.endpoint.address().is_v6();
     return fmt::format("{}{}{}:{}", v6 ? "[" : "", bound.endpoint.address().to_string(), v6 ? "]" : "",
@@ -234,25 +234,25 @@ std::string AzureSimulator::address_of(Role role, std::string_view node) const {
 base::Task<> AzureSimulator::stop() { return impl_->stop(); }
 
 World& AzureSimulator::world() {
-  impl_->arm_->operations().settle();
-  return impl_->world_;
+  impl_->arm->operations().settle();
+  return impl_->world;
 }
 
 void AzureSimulator::replace_world(World world) {
   const World& before = this->world();
   for (const auto& [id, machine] : world.machines) {
     const auto known = before.machines.find(id);
-    if (known == before.machines.end() || known->second.identity != machine.identity) impl_->served_.cancel(id);
+    if (known == before.machines.end() || known->second.identity != machine.identity) impl_->served.cancel(id);
   }
-  impl_->world_ = std::move(world);
+  impl_->world = std::move(world);
 }
 
-FaultList& AzureSimulator::faults() { return impl_->faults_; }
-Statistics& AzureSimulator::statistics() { return impl_->statistics_; }
-base::Result<> AzureSimulator::rotate_keys() { return impl_->issuer_->rotate_keys(); }
+FaultList& AzureSimulator::faults() { return impl_->faults; }
+Statistics& AzureSimulator::statistics() { return impl_->statistics; }
+base::Result<> AzureSimulator::rotate_keys() { return impl_->issuer->rotate_keys(); }
 
 void AzureSimulator::fail_operations(std::int64_t count, std::string code, std::string message) {
-  impl_->arm_->operations().fail_next(count, {.code = std::move(code), .message = std::move(message)});
+  impl_->arm->operations().fail_next(count, {.code = std::move(code), .message = std::move(message)});
 }
 
 }  // namespace podid::lab::azure

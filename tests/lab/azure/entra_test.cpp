@@ -111,6 +111,14 @@ TEST_F(EntraTest, TheAudienceIsEverythingBeforeTheScopesLastSlash) {
   EXPECT_EQ(text_at(claims, {"aud"}), "https://management.azure.com/");
 }
 
+TEST_F(EntraTest, OpenIdScopesAreIgnoredAndTwoResourcesRefused) {
+  const std::string scope(kScope);
+  EXPECT_EQ(entra_token(secret_fields() + scope + "+openid+offline_access+profile").status, 200);
+  EXPECT_EQ(refusal(entra_token(secret_fields() + scope + "+https%3A%2F%2Fgraph.microsoft.com%2F.default"), 400,
+                    "invalid_scope"),
+            70011);
+}
+
 TEST_F(EntraTest, TheResourceDecidesTheVersionOfTheToken) {
   const auto response = entra_token(secret_fields() + "&scope=api%3A%2F%2Flab-version-2%2F.default");
   const auto claims = claims_of(text_at(parse_body(response), {"access_token"}));
