@@ -206,6 +206,9 @@ void LabVerbs::add_exec(CLI::App& lab) {
       return;
     }
     std::vector<std::string> command = settings_->exec_words;
+    // CLI11 leaves the separator between POD and COMMAND among the words.
+    const auto separator = std::ranges::find(command, "--");
+    if (separator - command.begin() <= 1 && separator != command.end()) command.erase(separator);
     std::string target = state->layout.control_plane_namespace();
     if (!settings_->exec_node.empty()) {
       target = state->layout.node_namespace(settings_->exec_node);

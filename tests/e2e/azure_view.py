@@ -12,4 +12,4 @@ def machine(lab: Any, names: dict, node: str) -> dict:
 
 def attached(lab: Any, names: dict, node: str) -> list[str]:
     """Names of the user-assigned identities on the node's VM or scale set, as ARM has them."""
-    return sorted(item.rsplit("/", 1)[1] for item in machine(lab, names, node)["identity"]["user_assigned"])
+    return sorted(item.rsplit("/", 1)[1] for item in machine(lab, names, node)["user_assigned_identities"])

@@ -99,7 +99,7 @@ base::Task<base::Result<>> fill_cluster(const LabState& state, const UpOptions& 
   }
   json::array nodes;
   for (const NodeLayout& node : layout.nodes) nodes.push_back(node_object(node));
-  std::vector<std::string> apply{"apply", "-f", "-"};
+  std::vector<std::string> apply{"apply", "--validate=false", "-f", "-"};
   auto joined =
       co_await kubectl(layout, std::move(apply),
                        json::serialize(json::object{{"apiVersion", "v1"}, {"kind", "List"}, {"items", nodes}}));

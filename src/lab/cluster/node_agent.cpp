@@ -25,6 +25,11 @@ base::Result<AgentPod> read_agent_pod(const json::value& object) {
   pod.node = kube::string_at(object, {"spec", "nodeName"});
   pod.address = kube::string_at(object, {"status", "podIP"});
   pod.phase = kube::string_at(object, {"status", "phase"});
+  const json::value* containers = kube::find(object, {"spec", "containers"});
+  if (containers && containers->is_array()) {
+    for (const json::value& container : containers->get_array())
+      pod.containers.emplace_back(kube::string_at(container, {"name"}));
+  }
   const json::value* host_network = kube::find(object, {"spec", "hostNetwork"});
   pod.host_network = host_network && host_network->is_bool() && host_network->get_bool();
   pod.deleting = !kube::string_at(object, {"metadata", "deletionTimestamp"}).empty();
@@ -140,6 +145,16 @@ base::Task<base::Result<>> NodeAgent::take_down(const kube::ObjectKey& key) {
 
 base::Task<base::Result<>> NodeAgent::report_running(const AgentPod& pod, const NodeLayout& node, std::string address) {
   const std::string now = base::format_rfc3339(clock_.wall_now());
+  json::array containers;
+  for (const std::string& name : pod.containers) {
+    containers.push_back({{"name", name},
+                          {"image", ""},
+                          {"imageID", ""},
+                          {"ready", true},
+                          {"started", true},
+                          {"restartCount", 0},
+                          {"state", {{"running", {{"startedAt", now}}}}}});
+  }
   kube::Patch patch;
   patch.type = kube::PatchType::merge;
   patch.subresource = "status";
@@ -150,6 +165,7 @@ base::Task<base::Result<>> NodeAgent::report_running(const AgentPod& pod, const 
                   {"podIPs", json::array{json::object{{"ip", address}}}},
                   {"hostIP", node.address},
                   {"startTime", now},
+                  {"containerStatuses", std::move(containers)},
                   {"conditions",
                    json::array{json::object{{"type", "Ready"}, {"status", "True"}, {"lastTransitionTime", now}}}}}}};
   auto patched = co_await client_.patch(kube::kPods, pod.key, std::move(patch), net::deadline_in(kApiTimeout));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
@@ -25,6 +26,7 @@ struct AgentPod {
   std::string node;
   std::string address;  // status.podIP
   std::string phase;
+  std::vector<std::string> containers;  // names
   bool host_network = false;
   bool deleting = false;
 };

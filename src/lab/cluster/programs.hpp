@@ -17,8 +17,8 @@ struct Binaries {
 
 struct LabOptions {
   std::size_t mics = 1;
-  std::string control_plane = "embedded";  // or "real"
-  std::vector<std::string> nmi_flags = {};      // added to every NMI's command line
+  std::string control_plane = "embedded";   // or "real"
+  std::vector<std::string> nmi_flags = {};  // added to every NMI's command line
   std::vector<std::string> mic_flags = {};
 };
 
