@@ -4,7 +4,6 @@
 
 #include "lab/azure/control_service.hpp"
 #include "lab/azure/fixture.hpp"
-#include "lab/azure/program.hpp"
 #include "lab/azure/world_json.hpp"
 
 namespace podid::lab::azure {
@@ -175,22 +174,6 @@ TEST(WorldJson, BrokenReferencesAreNamed) {
   EXPECT_EQ(problem(R"({"vaults":{"v":{"tenant_id":"t"}}})"), "vaults.v.tenant_id: no such tenant");
   EXPECT_EQ(problem("[]"), "the document: expected an object");
   EXPECT_EQ(problem(R"({"tenants":{"t":{"domain":1}}})"), "tenants.t.domain: expected a text");
-}
-
-TEST(ProgramOptions, SurviveARoundTripAndNameWhatIsWrong) {
-  ProgramOptions options;
-  options.world = default_world("", "10.0.0.4", "");
-  options.simulator.listeners = {{.role = Role::imds, .address = "127.0.0.2", .port = 80, .node = "node-a"}};
-  options.simulator.tls = {.certificate_chain_pem = "c", .key_pem = base::Secret("k")};
-  const json::object written = write_program_options(options);
-  const auto read = read_program_options(written);
-  ASSERT_TRUE(read.has_value()) << read.error().message;
-  EXPECT_EQ(write_program_options(*read), written);
-  const auto problem = [](const char* text) { return read_program_options(json::parse(text)).error().message; };
-  EXPECT_EQ(problem("{}"), "world: missing");
-  EXPECT_EQ(problem(R"({"world":{}})"), "listeners: at least one is needed");
-  EXPECT_EQ(problem(R"({"world":{},"listeners":[{"role":"x"}]})"),
-            "listeners[0].role: expected imds, azure, entra, arm, vault or control");
 }
 
 }  // namespace
