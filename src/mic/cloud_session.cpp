@@ -17,7 +17,9 @@ base::Result<std::shared_ptr<CloudSession>> CloudSession::create(base::Executor 
   // The controller's own secret may go to its own cloud's directory, also where that is one of Azure Stack's.
   auto directories = azure::DirectoryEndpoints::create({cloud->active_directory_endpoint});
   if (!directories) return std::unexpected(directories.error());
-  auto http = net::HttpClient::create(executor, azure::http_client_options(options.user_agent));
+  net::HttpClientOptions client = azure::http_client_options(options.user_agent);
+  client.tls.ca_pem = options.ca_pem;
+  auto http = net::HttpClient::create(executor, std::move(client));
   if (!http) return std::unexpected(http.error());
 
   std::shared_ptr<CloudSession> session(new CloudSession(std::move(config), clock));

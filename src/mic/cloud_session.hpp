@@ -23,6 +23,7 @@ struct CloudOptions {
   std::string user_agent;
   std::string environment_file;  // AZURE_ENVIRONMENT_FILEPATH
   std::string imds_endpoint = azure::ImdsOptions{}.endpoint;
+  std::string ca_pem;  // empty: the system's trust store
   azure::ArmOptions arm;
   azure::ComputeOptions compute;
 };

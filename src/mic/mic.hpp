@@ -33,8 +33,9 @@ struct MicDependencies {
   kube::ClusterConfig cluster;
   Environment environment;
   std::string host_name;  // identity in the lock where the flags give none
-  // In place of Azure's own, for tests: the controller of a pod has but one instance metadata service.
+  // In place of Azure's own, for tests: the instance metadata service, and the authority that signs Azure's certificates.
   std::optional<std::string> imds_endpoint = {};
+  std::string azure_ca_pem = {};  // empty: the system's trust store
   // Called once, when the process cannot go on: the lock is lost, or the type upgrade failed. All writes have been
   // broken off. The process should stop() and exit.
   std::function<void(const base::Error& error)> on_fatal;

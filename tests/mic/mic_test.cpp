@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole controller against an API server and an Azure that speak the real protocols.
+#include "mic/mic.hpp"
+
+#include "base/file.hpp"
+#include "mic/mic_fixture.hpp"
+
+namespace podid::test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using States = std::vector<std::string>;
+
+class MicTest : public MicFixture {
+ public:
+  void two_nodes() {
+    node("node-a", names.node_a_machine);
+    node("node-b", names.node_b_machine, "0");
+    identity("one", names.app_one);
+    binding("b-one", "one");
+  }
+  bool become(const States& states) {
+    return until([&] { return assigned() == states; });
+  }
+};
+
+TEST_F(MicTest, AssignsOnAVmAndOnAScaleSet) {
+  two_nodes();
+  mic::Mic& mic = start();
+  pod("web");
+  pod("api", "node-b");
+  ASSERT_TRUE(become({"api-default-one: Assigned", "web-default-one: Assigned"}));
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("app-one", "node-identity"));
+  EXPECT_THAT(attached(names.node_b_machine), ElementsAre("app-one", "node-identity"));
+  remove(kube::kPods, "web");
+  remove(kube::kPods, "api");
+  ASSERT_TRUE(become({}));
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
+  EXPECT_THAT(attached(names.node_b_machine), ElementsAre("node-identity"));
+  ASSERT_TRUE(until([&] { return mic.idle(); }));
+  ASSERT_TRUE(until([&] { return event_messages("binding applied").size() == 2; }));
+  EXPECT_THAT(event_messages("binding applied"),
+              Contains("Binding b-one applied on node node-a for pod web-default-one"));
+}
+
+TEST_F(MicTest, ASystemAssignedIdentityStays) {  // MIC-1
+  two_nodes();
+  machine(names.node_a_machine).identity.user_assigned.clear();
+  machine(names.node_a_machine).identity.system = {.client_id = "system-client", .principal_id = "system-principal"};
+  const auto before = machine(names.node_a_machine).identity.system;
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  EXPECT_EQ(machine(names.node_a_machine).identity.system, before);
+  remove(kube::kPods, "web");
+  ASSERT_TRUE(become({}));
+  EXPECT_THAT(attached(names.node_a_machine), IsEmpty());
+  EXPECT_EQ(machine(names.node_a_machine).identity.system, before);
+}
+
+TEST_F(MicTest, AnIdentityThatDoesNotExistBlocksNoOther) {
+  two_nodes();
+  identity("missing", names.app_one + "-missing");
+  binding("b-missing", "missing");
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-missing: Created", "web-default-one: Assigned"}));
+  ASSERT_TRUE(until([&] { return !event_messages("binding apply error").empty(); }));
+  EXPECT_THAT(event_messages("binding apply error").front(),
+              HasSubstr("failed to apply binding default/b-missing node node-a for pod default/web, error: "));
+}
+
+TEST_F(MicTest, AnOperationThatFailsLaterIsTriedAgain) {
+  two_nodes();
+  azure->fail_operations(1, "InternalExecutionError", "something broke");
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+}
+
+TEST_F(MicTest, ThrottlingIsWaitedOut) {
+  two_nodes();
+  ASSERT_TRUE(azure->faults().add(lab::azure::arm_throttled(1, std::chrono::seconds(120))).has_value());
+  start();
+  const base::SteadyTime began = clock.steady_now();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  EXPECT_GE(clock.steady_now() - began, std::chrono::seconds(120));
+  EXPECT_EQ(azure->statistics().requests("arm.get", 429), 1u);
+}
+
+TEST_F(MicTest, AnApiServerThatForgetsItsHistoryIsListedAnew) {
+  two_nodes();
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  api->close_watches();
+  api->compact();
+  remove(kube::kPods, "web");
+  pod("next");
+  ASSERT_TRUE(become({"next-default-one: Assigned"}));
+}
+
+TEST_F(MicTest, ConflictsWithOthersAreSettled) {
+  two_nodes();
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  for (int i = 0; i < 20; ++i) {
+    patch(kube::kAzureAssignedIdentities, "web-default-one",
+          {{"metadata", {{"annotations", {{"example/touched", std::to_string(i)}}}}}});
+    if (i == 10) patch(kube::kAzureIdentities, "one", {{"spec", {{"resourceID", names.app_two}}}});
+  }
+  ASSERT_TRUE(until([&] { return attached(names.node_a_machine) == States{"app-two", "node-identity"}; }));
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  const json::value object = list(kube::kAzureAssignedIdentities).front();
+  EXPECT_EQ(kube::string_at(object, {"metadata", "annotations", "example/touched"}), "19") << "others' data stays";
+}
+
+TEST_F(MicTest, TheSuccessorOfAFrozenLeaderFinishesTheJob) {
+  two_nodes();
+  mic::Mic& first = start();
+  ASSERT_TRUE(until([&] { return first.active(); }));
+  mic::Mic& second = start();
+  pod("web");
+  pod("api", "node-b");
+  ASSERT_TRUE(until([&] { return !assigned().empty(); }));
+  freeze(first);
+  ASSERT_TRUE(become({"api-default-one: Assigned", "web-default-one: Assigned"}));
+  EXPECT_TRUE(second.active());
+}
+
+TEST_F(MicTest, StoppingReleasesTheLock) {  // MIC-24
+  two_nodes();
+  mic::Mic& first = start();
+  ASSERT_TRUE(until([&] { return first.active(); }));
+  mic::Mic& second = start();
+  EXPECT_EQ(http_get(first.probe_port(), "/healthz"), "200 Active");
+  EXPECT_EQ(http_get(second.probe_port(), "/healthz"), "200 Not Active");
+  EXPECT_EQ(http_get(second.probe_port(), "/livez"), "200 ok");
+  const base::SteadyTime began = clock.steady_now();
+  stop(first);
+  ASSERT_TRUE(until([&] { return second.active(); }));
+  EXPECT_LT(clock.steady_now() - began, std::chrono::seconds(15)) << "the lease need not run out";
+  EXPECT_THAT(fatal, IsEmpty());
+}
+
+TEST_F(MicTest, ALostLeaseStopsTheWritesAndIsFatal) {
+  two_nodes();
+  mic::Mic& first = start();
+  ASSERT_TRUE(until([&] { return first.active(); }));
+  patch(kube::kLeases, "aad-pod-identity-mic", {{"spec", {{"holderIdentity", "somebody-else"}}}});
+  ASSERT_TRUE(until([&] { return !fatal.empty(); }));
+  EXPECT_THAT(fatal, ElementsAre("lost leader lease"));
+  pod("web");
+  for (int i = 0; i < 50; ++i) clock.advance(std::chrono::seconds(1));
+  EXPECT_THAT(assigned(), IsEmpty());
+  EXPECT_EQ(http_get(first.probe_port(), "/livez"), "503 not ok");
+}
+
+TEST_F(MicTest, AnObjectThatCannotBeReadHindersNoOther) {
+  two_nodes();
+  put(kube::kAzureIdentities,
+      {{"metadata", {{"name", "broken"}, {"namespace", "default"}}}, {"spec", {{"type", "zero"}}}});
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  ASSERT_TRUE(until([&] { return !event_messages("invalid object").empty(); }));
+}
+
+TEST_F(MicTest, MetricsKeepTheirNames) {
+  two_nodes();
+  mic::Mic& mic = start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  ASSERT_TRUE(until([&] { return mic.idle(); }));
+  const std::string text = http_get(mic.metrics_port(), "/metrics");
+  for (const char* line :
+       {"aadpodidentity_assigned_identity_addition_count 1", "aadpodidentity_mic_cycle_count",
+        "aadpodidentity_mic_new_leader_election_count 1", "aadpodidentity_mic_leader 1",
+        "aadpodidentity_cloud_provider_operations_duration_seconds_count{operation_type=\"vm_update\"} 1",
+        "aadpodidentity_assigned_identity_addition_duration_seconds_count 1"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST_F(MicTest, ACloudConfigurationIsReadAgainAndABadOneIsNot) {  // MIC-19
+  two_nodes();
+  const auto write = [&](const std::string& secret) {
+    const json::object config{{"cloud", "AzureStackCloud"},
+                              {"tenantId", lab::azure::kLabTenantId},
+                              {"aadClientId", names.mic_client_id},
+                              {"aadClientSecret", secret},
+                              {"subscriptionId", lab::azure::kLabSubscriptionId},
+                              {"resourceGroup", lab::azure::kLabResourceGroup}};
+    ASSERT_TRUE(base::write_file(folder.file("azure.json"), json::serialize(config)).has_value());
+  };
+  write("wrong");
+  mic::MicOptions with_file = options();
+  with_file.cloud_config = folder.file("azure.json");
+  mic::Mic& mic = start(with_file);
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Created"}));
+  ASSERT_TRUE(base::write_file(folder.file("azure.json"), "{\"cloud\": 5}").has_value());
+  ASSERT_TRUE(until([&] {
+    return http_get(mic.metrics_port(), "/metrics").find("config_reloads_total{result=\"error\"} 1") !=
+           std::string::npos;
+  }));
+  write(names.mic_secret);
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+}
+
+}  // namespace
+}  // namespace podid::test
