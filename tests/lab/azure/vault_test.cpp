@@ -10,8 +10,9 @@ class VaultTest : public SimulatorTest {
  protected:
   net::Response read(const std::string& secret, const std::string& token,
                      std::string_view host = "store.vault.azure.net") {
-    net::Request request{
-        .target = fmt::format("/secrets/{}?api-version=7.4", secret), .headers = {{"Host", std::string(host)}}, .body = {}};
+    net::Request request{.target = fmt::format("/secrets/{}?api-version=7.4", secret),
+                         .headers = {{"Host", std::string(host)}},
+                         .body = {}};
     if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
     return send(Role::azure, std::move(request));
   }
