@@ -174,6 +174,7 @@ ControllerOptions Mic::controller_options() const {
 }
 
 void Mic::on_started_leading() {
+  if (failed_ || stopping_) return;  // the process is on its way out, which releases the lock again
   metrics_.leading(true);
   leadership_ =
       std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(), out_.random);
