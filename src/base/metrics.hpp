@@ -2,7 +2,7 @@
 // Counters, gauges and histograms in the Prometheus text format, cheap enough for the path of every request.
 //
 //   Families are made once from the definitions in base/metric_names.hpp:
-//     auto& requests = registry.counter(metric::kImdsErrors);
+//     auto& requests = registry.counter(metric::kImdsOperationsErrors);
 //     requests.increment({"adal_token_msi"});
 //
 // A series appears in the text only after its first observation. Everything here is thread-safe; families and

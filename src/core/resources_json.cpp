@@ -166,10 +166,6 @@ json::object write_status(std::int32_t available_replicas, const UnknownMembers&
 
 }  // namespace
 
-Read<ObjectMeta> read_object_meta(const json::value& object) {
-  return read_root<ObjectMeta>(object, [](const JsonFields& root) { return read_meta(root.object("metadata")); });
-}
-
 Read<AzureIdentity> read_azure_identity(const json::value& object) {
   return read_root<AzureIdentity>(
       object, [](const JsonFields& root) { return read_identity(root, read_meta(root.object("metadata"))); });

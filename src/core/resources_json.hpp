@@ -15,7 +15,6 @@
 
 namespace podid::core {
 
-Read<ObjectMeta> read_object_meta(const boost::json::value& object);
 Read<AzureIdentity> read_azure_identity(const boost::json::value& object);
 Read<AzureIdentityBinding> read_azure_identity_binding(const boost::json::value& object);
 Read<AzureAssignedIdentity> read_azure_assigned_identity(const boost::json::value& object);

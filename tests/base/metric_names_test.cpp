@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "base/file.hpp"
+
 namespace podid::base {
 namespace {
 
@@ -69,6 +71,33 @@ TEST(MetricNamesTest, OldNamesStay) {
     std::string labels;
     for (const MetricLabel& label : all[i]->labels) labels += std::string(label.name) + ",";
     EXPECT_EQ(labels, expected[i].labels) << all[i]->name;
+  }
+}
+
+// The row of docs/metrics.md for a metric.
+std::string documentation_row(const MetricDefinition& metric) {
+  const char* type = metric.type == MetricType::counter ? "counter"
+                     : metric.type == MetricType::gauge ? "gauge"
+                                                        : "histogram";
+  std::string labels;
+  for (const MetricLabel& label : metric.labels) {
+    labels += (labels.empty() ? "`" : ", `") + std::string(label.name) + "`";
+  }
+  return "| `" + std::string(metric.name) + "` | " + type + " | " + labels + " | " + std::string(metric.help) + " |\n";
+}
+
+TEST(MetricNamesTest, DocumentationListsExactlyTheseMetrics) {
+  const auto text = read_file(PODID_DOCS "/metrics.md");
+  ASSERT_TRUE(text) << text.error().message;
+  std::size_t rows = 0;
+  for (std::size_t at = text->find("\n| `aadpodidentity_"); at != std::string::npos;
+       at = text->find("\n| `aadpodidentity_", at + 1)) {
+    ++rows;
+  }
+  EXPECT_EQ(rows, metric::all().size()) << "docs/metrics.md lists other metrics than base/metric_names.hpp";
+  for (const MetricDefinition* metric : metric::all()) {
+    EXPECT_NE(text->find("\n" + documentation_row(*metric)), std::string::npos) << "docs/metrics.md lacks this row:\n"
+                                                                                << documentation_row(*metric);
   }
 }
 
