@@ -23,3 +23,11 @@ build() {
     NINJA_STATUS='[%f/%t %es] ' cmake --build --preset "$preset" || fail "the build of preset $preset failed: the first error above is the one to read"
   fi
 }
+
+# Builds kube-apiserver and etcd where they are missing, and exports where they are, for `podid lab up --control-plane real`.
+use_real_control_plane() {
+  local lines
+  lines=$(scripts/build-control-plane) || fail "the real control plane could not be built: see above"
+  export PODID_KUBE_APISERVER=${lines#*kube-apiserver=} PODID_ETCD=${lines##*etcd=}
+  PODID_KUBE_APISERVER=${PODID_KUBE_APISERVER%%$'\n'*} PODID_ETCD=${PODID_ETCD%%$'\n'*}
+}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 
 import pytest
 
@@ -31,10 +33,19 @@ def lab(request: pytest.FixtureRequest):
     """A lab with two nodes (a VM, a scale-set instance) and two MICs, on each control plane."""
     made = Lab(f"e2e{request.param}")
     made.down()  # what a killed run left
+    if request.param == "real":
+        find_control_plane()
     made.up("--control-plane", request.param, "--mics", "2")
     yield made
     keep_logs(made)
     made.down()
+
+
+def find_control_plane() -> None:
+    """Tells `podid lab up` where kube-apiserver and etcd are; builds them when they are missing."""
+    built = subprocess.run([ROOT / "scripts/build-control-plane"], capture_output=True, text=True, check=True).stdout
+    paths = dict(line.split("=", 1) for line in built.splitlines())
+    os.environ.update(PODID_KUBE_APISERVER=paths["kube-apiserver"], PODID_ETCD=paths["etcd"])
 
 
 def keep_logs(lab: Lab) -> None:
