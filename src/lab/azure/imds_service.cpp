@@ -37,56 +37,69 @@ std::string_view node_name_of(const World& world, const Node& node) {
   return "";
 }
 
+// The rules that hold for every path.
+std::optional<Reply> refuse_request(const Call& call, bool is_identity) {
+  const auto bad_request = [&](std::string_view text) {
+    return is_identity ? imds_token_error(400, "invalid_request", text)
+                       : imds_error(400, fmt::format("Bad request. {}", text));
+  };
+  if (!base::iequals(call.headers.get_or_empty("Metadata"), "true")) {
+    return bad_request("Required metadata header not specified");
+  }
+  if (call.headers.find("X-Forwarded-For")) return bad_request("Requests with X-Forwarded-For are not allowed");
+  if (call.method != "GET") {
+    return is_identity ? imds_token_error(405, "method_not_allowed", "Only GET is allowed")
+                       : imds_error(405, "Method not allowed");
+  }
+  if (call.repeats_a_parameter()) return bad_request("A query parameter is given more than once");
+  return std::nullopt;
+}
+
 }  // namespace
 
 Reply ImdsService::answer(const Call& call, std::string_view node_name) {
-  const auto reply = [&]() -> Reply {
-    if (call.segments.empty() || !base::iequals(call.segments[0], "metadata")) return imds_error(404, "Not found");
-    const std::span<const std::string> path = std::span(call.segments).subspan(1);
-    const bool is_identity = !path.empty() && path[0] == "identity";
-    const auto bad_request = [&](std::string_view text) {
-      return is_identity ? imds_token_error(400, "invalid_request", text)
-                         : imds_error(400, fmt::format("Bad request. {}", text));
-    };
-    if (!base::iequals(call.headers.get_or_empty("Metadata"), "true")) {
-      return bad_request("Required metadata header not specified");
-    }
-    if (call.headers.find("X-Forwarded-For")) return bad_request("Requests with X-Forwarded-For are not allowed");
-    if (call.method != "GET") {
-      return is_identity ? imds_token_error(405, "method_not_allowed", "Only GET is allowed")
-                         : imds_error(405, "Method not allowed");
-    }
-    if (call.repeats_a_parameter()) return bad_request("A query parameter is given more than once");
-    const Node* node = nullptr;
-    if (node_name.empty()) {
-      node = find_node_by_address(world_, call.peer);
-    } else if (const auto found = world_.nodes.find(node_name); found != world_.nodes.end()) {
-      node = &found->second;
-    }
+  Reply reply = route(call, node_name);
+  reply.headers.set("Server", kServer);
+  return reply;
+}
+
+Reply ImdsService::route(const Call& call, std::string_view node_name) {
+  if (call.segments.empty() || !base::iequals(call.segments[0], "metadata")) return imds_error(404, "Not found");
+  const std::span<const std::string> path = std::span(call.segments).subspan(1);
+  const bool is_identity = !path.empty() && path[0] == "identity";
+  if (auto refusal = refuse_request(call, is_identity)) return std::move(*refusal);
+  const Node* node = find_node(call, node_name);
+  if (node == nullptr) {
     // Cannot happen in Azure, where the address is only reachable from a machine.
-    if (node == nullptr) {
-      return imds_token_error(403, "forbidden",
-                              fmt::format("The simulator knows no node with the address {}", call.peer));
-    }
-    if (path.size() == 1 && path[0] == "versions") return imds_versions();
-    if (is_identity && path.size() == 3 && path[1] == "oauth2" && path[2] == "token") {
-      return answer_token(call, *node);
-    }
-    if (is_identity && path.size() == 2 && path[1] == "info") return answer_identity_info(call, *node);
-    if (is_identity) return imds_token_error(404, "not_found", "Not found");
-    if (!path.empty() && path[0] == "instance") {
-      if (!imds_supports_version(call.parameter("api-version").value_or(""))) return imds_version_error();
-      return instance_reply(instance_document(world_, node_name_of(world_, *node), *node), path.subspan(1), call);
-    }
-    if (path.size() == 1 && path[0] == "scheduledevents") {
-      if (!imds_supports_events_version(call.parameter("api-version").value_or(""))) return imds_version_error();
-      return json_reply(200, json::object{{"DocumentIncarnation", 1}, {"Events", json::array()}});
-    }
-    return imds_error(404, "Not found");
-  };
-  Reply out = reply();
-  out.headers.set("Server", kServer);
-  return out;
+    return imds_token_error(403, "forbidden",
+                            fmt::format("The simulator knows no node with the address {}", call.peer));
+  }
+  if (is_identity) {
+    if (path.size() == 3 && path[1] == "oauth2" && path[2] == "token") return answer_token(call, *node);
+    if (path.size() == 2 && path[1] == "info") return answer_identity_info(call, *node);
+    return imds_token_error(404, "not_found", "Not found");
+  }
+  if (path.size() == 1 && path[0] == "versions") return imds_versions();
+  const std::string version = call.parameter("api-version").value_or("");
+  if (!path.empty() && path[0] == "instance") {
+    if (!imds_supports_version(version)) return imds_version_error();
+    return instance_reply(instance_document(world_, node_name_of(world_, *node), *node), path.subspan(1), call);
+  }
+  if (path.size() == 1 && path[0] == "scheduledevents") {
+    if (!imds_supports_events_version(version)) return imds_version_error();
+    return json_reply(200, json::object{{"DocumentIncarnation", 1}, {"Events", json::array()}});
+  }
+  return imds_error(404, "Not found");
+}
+
+const Node* ImdsService::find_node(const Call& call, std::string_view node_name) const {
+  const Node* node = nullptr;
+  if (node_name.empty()) {
+    node = find_node_by_address(world_, call.peer);
+  } else if (const auto found = world_.nodes.find(node_name); found != world_.nodes.end()) {
+    node = &found->second;
+  }
+  return node != nullptr && world_.machines.contains(node->machine_id) ? node : nullptr;
 }
 
 Reply ImdsService::answer_token(const Call& call, const Node& node) {

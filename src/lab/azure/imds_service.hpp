@@ -25,6 +25,9 @@ class ImdsService {
  private:
   static constexpr std::size_t kMaxTokens = 10'000;
 
+  Reply route(const Call& call, std::string_view node_name);
+  // Null when the caller is no node, or its machine is gone.
+  const Node* find_node(const Call& call, std::string_view node_name) const;
   Reply answer_token(const Call& call, const Node& node);
   Reply answer_identity_info(const Call& call, const Node& node) const;
   std::expected<TokenSubject, Reply> choose(const Call& call, const Node& node);

@@ -5,20 +5,15 @@
 // that each checks the other.
 //
 // What it does not imitate:
-//  - IMDS: rate limits (inject a 429), load balancer, attested document (404), scheduled events other than
-//  none, user
-//    data, IMDSv2 and certificate-bound tokens (404), and the 400 that two identities under one name would
-//    give.
-//  - Entra ID: users and delegated flows, consent, conditional access, claims challenges, federated
-//  credentials, refusal
-//    of a replayed assertion, sovereign clouds, regional endpoints, cookies; opaque claims (aio, rh, uti) are
+//  - IMDS: rate limits (inject a 429), load balancer and attested document (404), scheduled events other than none, user
+//    data, IMDSv2 and certificate-bound tokens (404).
+//  - Entra ID: users and delegated flows, consent, conditional access, claims challenges, federated credentials,
+//    refusal of a replayed assertion, sovereign clouds, regional endpoints, cookies; opaque claims (aio, rh, uti) are
 //    random.
-//  - ARM: creation and deletion of anything, instance views, ETags, per-instance upgrade of scale sets (every
-//  instance
-//    takes the set's identities at once), its throttling buckets (inject a 429; the remaining counts only
-//    count down), preemption of a running operation (a second update is refused with 409), roles with "not
-//    actions". An update that removes the last identity under type UserAssigned succeeds; what Azure does
-//    there is unknown.
+//  - ARM: creation and deletion of anything, instance views, ETags, per-instance upgrade of scale sets (every instance
+//    takes the set's identities at once), throttling buckets (inject a 429; the remaining counts only count down),
+//    preemption of a running operation (a second update is refused with 409), roles with "not actions".
+//    An update that removes the last identity under type UserAssigned succeeds; what Azure does there is unknown.
 //  - Vault: everything but reading a secret's current version; access is a list of object IDs.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
