@@ -39,7 +39,8 @@ base::Task<base::Result<std::optional<kube::WatchEvent>>> EventStream::next() {
 
 Contract::Contract() {
   kube::ClusterConfig config;
-  if (const char* kubeconfig = std::getenv("PODID_CONTRACT_KUBECONFIG")) {
+  const char* kubeconfig = std::getenv("PODID_CONTRACT_KUBECONFIG");
+  if (kubeconfig != nullptr) {
     auto loaded = kube::load_kubeconfig(kubeconfig);
     if (!loaded) throw std::runtime_error(loaded.error().message);
     config = std::move(*loaded);
@@ -53,6 +54,7 @@ Contract::Contract() {
   auto made = kube::Client::make(io_.get_executor(), config, {.user_agent = "podid-contract"}, clock_, random_);
   if (!made) throw std::runtime_error(made.error().message);
   client_ = std::move(*made);
+  RecordProperty("server", kubeconfig != nullptr ? kubeconfig : "embedded");
 }
 
 void Contract::SetUp() {
@@ -158,7 +160,7 @@ std::string Contract::next(EventStream& stream) {
 }
 
 std::string Contract::forgotten_version() {
-  if (embedded_ == nullptr) return "1";  // before the server's own start-up
+  if (embedded_ == nullptr) return "1";
   const json::value made = create(kube::kConfigMaps, config_map("forgotten"));
   patch(kube::kConfigMaps, "forgotten", kube::PatchType::merge, {{"data", {{"a", "b"}}}});
   embedded_->compact();

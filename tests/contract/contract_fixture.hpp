@@ -91,7 +91,7 @@ class Contract : public ::testing::Test {
   EventStream watch(ResourceType type, std::string_view version, kube::WatchOptions options = {});
   // "ADDED name", "MODIFIED name" ...; bookmarks are skipped. "END" at the regular end.
   std::string next(EventStream& stream);
-  // A version of this server's past that it has forgotten.
+  // A version from before the definition of any custom resource, which the server has forgotten for those.
   std::string forgotten_version();
   // Any GET: path with query, and the media types that are accepted.
   json::value get_path(std::string target, std::string_view accept = "application/json");

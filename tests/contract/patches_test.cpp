@@ -65,7 +65,7 @@ TEST_F(PatchesContract, StrategicPatchMergesListsByKey) {
   patch(kPods, "a", PatchType::strategic, json::parse(R"({"metadata":{"finalizers":["podid.example/b"]}})"));
   const json::value patched = get(kPods, "a");
   EXPECT_EQ(patched.at("metadata").at("labels"), json::parse(R"({"color":"red","size":"big"})"));
-  EXPECT_EQ(patched.at("metadata").at("finalizers"), json::parse(R"(["podid.example/a","podid.example/b"])"));
+  EXPECT_EQ(patched.at("metadata").at("finalizers"), json::parse(R"(["podid.example/b","podid.example/a"])"));
   ASSERT_EQ(patched.at("spec").at("containers").as_array().size(), 1u);
   EXPECT_EQ(string_at(patched.at("spec").at("containers").at(0), {"image"}), "example/image:2");
   patch(kPods, "a", PatchType::strategic,

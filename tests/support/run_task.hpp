@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coroutines from the body of a test: the test's thread runs the io_context until something has happened.
 #pragma once
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -32,11 +34,17 @@ inline bool run_until(base::asio::io_context& io, const std::function<bool()>& h
 inline void run_task(base::asio::io_context& io, base::Task<> task) {
   bool done = false;
   std::exception_ptr failure;
-  base::asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown) {
-    failure = thrown;
-    done = true;
-  });
-  if (!run_until(io, [&] { return done; })) throw std::runtime_error("the task did not end");
+  base::asio::cancellation_signal cancel;
+  base::asio::co_spawn(io.get_executor(), std::move(task),
+                       base::asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr thrown) {
+                         failure = thrown;
+                         done = true;
+                       }));
+  if (!run_until(io, [&] { return done; })) {
+    cancel.emit(base::asio::cancellation_type::terminal);  // it refers to what the test is about to destroy
+    run_until(io, [&] { return done; });
+    throw std::runtime_error("the task did not end");
+  }
   if (failure) std::rethrow_exception(failure);
 }
 
