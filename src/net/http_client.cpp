@@ -59,6 +59,13 @@ base::Result<std::string> render(const Url& origin, const Request& request, cons
   return bytes;
 }
 
+// The system's trust store is large, so it is read when the first https request needs it. What the caller gives is
+// checked at once.
+base::Result<TlsContext> early_context(const TlsClientOptions& tls) {
+  if (tls.ca_pem.empty() && tls.client_certificate_pem.empty() && tls.client_key_pem.empty()) return TlsContext{};
+  return make_client_context(tls);
+}
+
 std::string pool_key(const Url& origin) {
   return fmt::format("{}|{}|{}", origin.tls ? "https" : "http", origin.host, origin.port);
 }
@@ -114,6 +121,11 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
                                                                                        Deadline deadline) {
   const auto bytes = render(origin, request, options.user_agent);
   if (!bytes) co_return std::unexpected(bytes.error());
+  if (origin.tls && !tls) {
+    auto context = make_client_context(options.tls);
+    if (!context) co_return std::unexpected(std::move(context.error()));
+    tls = std::move(*context);
+  }
   const bool to_head_request = request.method == "HEAD";
   auto connection = take_idle(origin);
   while (true) {
@@ -200,7 +212,7 @@ base::Task<base::Result<std::string>> ResponseStream::read_all(std::size_t max_b
 }
 
 base::Result<std::unique_ptr<HttpClient>> HttpClient::create(base::Executor executor, HttpClientOptions options) {
-  auto tls = make_client_context(options.tls);
+  auto tls = early_context(options.tls);
   if (!tls) return std::unexpected(std::move(tls.error()));
   auto impl = std::make_shared<Impl>(executor, std::move(options), std::move(*tls));
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(impl)));
@@ -226,7 +238,7 @@ base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request re
 }
 
 base::Result<> HttpClient::replace_tls(const TlsClientOptions& tls) {
-  auto context = make_client_context(tls);
+  auto context = early_context(tls);
   if (!context) return std::unexpected(std::move(context.error()));
   impl_->options.tls = tls;
   impl_->tls = std::move(*context);

@@ -175,6 +175,18 @@ TEST_F(HttpClientTest, keeps_no_connection_that_either_side_wants_closed_or_that
   EXPECT_EQ(server.connections(), 4u);
 }
 
+TEST_F(HttpClientTest, drops_pooled_connections_by_age_and_number) {
+  const test::ScriptedPeer::Script once = {peer::read_head(), peer::write(kHello)};
+  for (const HttpClientOptions& options :
+       {HttpClientOptions{.idle_timeout = std::chrono::milliseconds(0)}, HttpClientOptions{.max_idle_per_origin = 0}}) {
+    test::ScriptedPeer server({once, once});
+    use(options);
+    EXPECT_TRUE(send(url_of(server)));
+    EXPECT_TRUE(send(url_of(server)));
+    EXPECT_EQ(server.connections(), 2u);
+  }
+}
+
 TEST_F(HttpClientTest, sends_an_idempotent_request_again_when_the_pooled_connection_had_died) {
   // The first connection is reset only after the second request was sent on it.
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello), peer::read_head(), peer::reset()},
@@ -277,6 +289,26 @@ TEST_F(HttpClientTest, says_whom_it_cannot_reach) {
   auto unknown = send({.host = "no-such-host.invalid", .port = 1}, {}, deadline_in(std::chrono::seconds(5)));
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("cannot resolve no-such-host.invalid"));
+}
+
+TEST_F(HttpClientTest, waits_for_a_connection_no_longer_than_the_connect_timeout) {
+  // A full queue of a server that never accepts: Linux drops further connection requests.
+  boost::asio::ip::tcp::acceptor deaf(io);
+  deaf.open(boost::asio::ip::tcp::v4());
+  deaf.bind({boost::asio::ip::address_v4::loopback(), 0});
+  deaf.listen(0);
+  std::vector<boost::asio::ip::tcp::socket> queue;
+  for (int i = 0; i < 4; ++i) {
+    auto& socket = queue.emplace_back(io, boost::asio::ip::tcp::v4());
+    socket.native_non_blocking(true);
+    const auto endpoint = deaf.local_endpoint();
+    ::connect(socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));  // may stay under way
+  }
+  use({.connect_timeout = std::chrono::milliseconds(50)});
+  auto response = send({.host = "127.0.0.1", .port = deaf.local_endpoint().port()});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::timeout);
+  EXPECT_THAT(response.error().message, HasSubstr("cannot connect to 127.0.0.1:"));
 }
 
 TEST_F(HttpClientTest, tries_every_address_of_a_name) {

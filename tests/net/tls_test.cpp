@@ -93,6 +93,24 @@ TEST_F(TlsTest, an_ip_address_must_be_in_the_certificate_too) {
   EXPECT_THAT(failure().message, HasSubstr("is not for 127.0.0.1: IP address mismatch"));
 }
 
+TEST_F(TlsTest, names_the_host_it_wants_unless_it_is_an_address) {
+  const auto context = server_context(ca.issue({"127.0.0.1", "localhost"}));
+  std::string named;
+  SSL_CTX_set_tlsext_servername_arg(context->native_handle(), &named);
+  SSL_CTX_set_tlsext_servername_callback(
+      context->native_handle(), +[](SSL* ssl, int*, void* out) {
+        const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+        *static_cast<std::string*>(out) = name != nullptr ? name : "none";
+        return SSL_TLSEXT_ERR_OK;
+      });
+  restart({}, context);
+  use({.ca_pem = ca.certificate_pem()});
+  EXPECT_TRUE(get("/fast", "localhost"));
+  EXPECT_EQ(named, "localhost");
+  EXPECT_TRUE(get("/fast", "127.0.0.1"));
+  EXPECT_EQ(named, "none");
+}
+
 TEST_F(TlsTest, verifies_nothing_when_told_so) {
   use({.server_name = "elsewhere.test", .insecure_skip_verify = true});
   EXPECT_TRUE(get("/fast"));
