@@ -161,8 +161,9 @@ base::Task<> Control::lift_startup_taints() {
       if (*removed > 0) base::log::info("startup taints removed", {{"count", *removed}, {"node", options_.node}});
       co_return;
     }
-    base::log::warning("startup taints cannot be removed", {{"error", removed.error()}});
     const base::ErrorKind kind = removed.error().kind;
+    if (kind == base::ErrorKind::cancelled) co_return;
+    base::log::warning("startup taints cannot be removed", {{"error", removed.error()}});
     if (kind == base::ErrorKind::denied || kind == base::ErrorKind::not_found) co_return;
     co_await clock_.sleep_for(kTaintRetry);
   }

@@ -103,7 +103,7 @@ class Nmi::Impl {
     for (const auto& worker : workers_) worker->stop(deadline);
     // What the last workers delivered is in the queue before this.
     run_and_wait(io_.get_executor(), stop_control(deadline));
-    work_.reset();
+    io_.stop();  // idle timers of the servers are left; nothing waits for them
     thread_.join();
     // Replies that nobody will send refer to the workers' event loops.
     control_.reset();

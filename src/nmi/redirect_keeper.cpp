@@ -8,7 +8,9 @@ namespace podid::nmi {
 namespace {
 
 const net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100), .limit = std::chrono::milliseconds(10'000)};
-// Repairs may follow each other so fast; against somebody who keeps destroying the rules the back-off takes over.
+// Repairs are made at once, but against somebody who keeps destroying the rules the back-off takes over: after so many
+// without a calm of this length in between.
+constexpr int kRepairsAtOnce = 5;
 constexpr std::chrono::seconds kCalm{10};
 
 }  // namespace
@@ -82,30 +84,27 @@ base::Task<> RedirectKeeper::keep() {
   net::Backoff backoff(kRetry, random_);
   base::SteadyTime last_repair{};
   for (;;) {
-    if (!active_) {
-      co_await clock_.sleep_for(backoff.next());
-      const base::Result<> installed = co_await install();
-      if (!installed) failed(installed.error());
-      continue;
+    base::Result<> done;
+    if (active_) {
+      done = co_await redirect_->wait_for_damage();
+      if (done) {
+        repairs_.increment();
+        base::log::warning("redirect was altered, putting it back", {{"backend", redirect_->name()}});
+        set_active(false, "the redirect was altered and is being put back");
+      }
     }
-    const base::Result<> damaged = co_await redirect_->wait_for_damage();
-    if (!damaged) {
-      failed(damaged.error());
-      continue;
+    if (done) {
+      const base::SteadyTime now = clock_.steady_now();
+      if (now - last_repair > kCalm) backoff.reset();
+      last_repair = now;
+      const bool at_once = backoff.attempts() < kRepairsAtOnce;
+      const std::chrono::milliseconds pause = backoff.next();
+      if (!at_once) co_await clock_.sleep_for(pause);
+      done = co_await install();
     }
-    repairs_.increment();
-    base::log::warning("redirect was altered, putting it back", {{"backend", redirect_->name()}});
-    const base::SteadyTime now = clock_.steady_now();
-    if (now - last_repair > kCalm) backoff.reset();
-    last_repair = now;
-    // The first repair at once, later ones at a growing distance.
-    if (backoff.attempts() > 0) {
-      co_await clock_.sleep_for(backoff.next());
-    } else {
-      backoff.next();
-    }
-    const base::Result<> installed = co_await install();
-    if (!installed) failed(installed.error());
+    if (done) continue;
+    if (done.error().kind == base::ErrorKind::cancelled) co_return;
+    failed(done.error());
   }
 }
 

@@ -87,7 +87,7 @@ base::Task<> Worker::shut_down(net::Deadline deadline) {
   tasks_.stop();
   co_await tasks_.join();
   if (!handler_.issuances().empty()) deliver_(handler_.issuances().take());
-  work_.reset();
+  io_->stop();  // idle timers of the server are left; nothing waits for them
 }
 
 void Worker::stop(net::Deadline deadline) {

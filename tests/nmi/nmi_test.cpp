@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole daemon, without a redirect: real threads, a model API server, a model of the node's endpoint.
+#include "nmi/nmi.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "base/file.hpp"
+#include "builders.hpp"
+#include "core/resources_json.hpp"
+#include "kube/json.hpp"
+#include "kube/model_server.hpp"
+#include "net/http_client.hpp"
+#include "request_fixture.hpp"
+#include "support/run_task.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace podid::nmi {
+namespace {
+
+using test::Got;
+using test::kTokenPath;
+
+constexpr std::string_view kToken =
+    R"({"access_token":"real","expires_in":"86399","expires_on":"4102444800","not_before":"1",)"
+    R"("resource":"https://vault.azure.net","token_type":"Bearer","client_id":"x"})";
+
+// API server and endpoint on a thread of their own.
+class Outside {
+ public:
+  Outside() {
+    imds.reply_body = kToken;
+    api = std::make_unique<test::ModelServer>(io.get_executor());
+    imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
+    imds_port = imds_server->listen({})->port();
+    thread = std::thread([this] { io.run(); });
+  }
+  ~Outside() {
+    base::asio::post(io, [this] { base::asio::co_spawn(io, stop_all(), base::asio::detached); });
+    thread.join();
+  }
+  // On the thread of the servers.
+  template <class F>
+  auto run(F function) {
+    std::promise<decltype(function())> promise;
+    auto future = promise.get_future();
+    base::asio::post(io, [&] {
+      if constexpr (std::is_void_v<decltype(function())>) {
+        function();
+        promise.set_value();
+      } else {
+        promise.set_value(function());
+      }
+    });
+    return future.get();
+  }
+  void put(const std::string& path, boost::json::object object) {
+    run([&] { api->put(path, std::move(object)); });
+  }
+
+  base::asio::io_context io{1};
+  base::asio::executor_work_guard<base::Executor> work{io.get_executor()};
+  std::unique_ptr<test::ModelServer> api;
+  test::FakeImds imds;
+  std::unique_ptr<net::HttpServer> imds_server;
+  std::uint16_t imds_port = 0;
+  std::thread thread;
+
+ private:
+  base::Task<> stop_all() {
+    co_await api->stop();
+    co_await imds_server->stop(net::deadline_in(std::chrono::seconds(0)));
+    work.reset();
+  }
+};
+
+boost::json::object pod_json(const core::Pod& pod) {
+  boost::json::object labels;
+  for (const auto& [key, value] : pod.labels) labels[key] = value;
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", {{"namespace", pod.ns}, {"name", pod.name}, {"uid", pod.uid}, {"labels", labels}}},
+          {"spec", {{"nodeName", "node-a"}}},
+          {"status", {{"phase", "Running"}, {"podIP", pod.pod_ips.at(0)}}}};
+}
+
+class NmiTest : public ::testing::Test {
+ protected:
+  NmiTest() {
+    const std::string kubeconfig = folder.file("kubeconfig");
+    const std::string text =
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \"" +
+        outside.api->url() +
+        "\"}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+    EXPECT_TRUE(base::write_file(kubeconfig, text));
+    options.kubeconfig = kubeconfig;
+    options.node = "node-a";
+    options.redirect = "none";
+    options.workers = 2;
+    options.port = options.probe_port = options.prometheus_port = 0;
+    options.probe_address = "127.0.0.1";
+    options.metadata_ip = "127.0.0.1";
+    options.metadata_port = outside.imds_port;
+    outside.put("/api/v1/nodes/node-a", {{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
+  }
+  void start() {
+    nmi = std::make_unique<Nmi>(options, NmiDependencies{clock, random, metrics, {}});
+    const base::Result<> started = nmi->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  void start_ready() {
+    start();
+    ASSERT_TRUE(test::run_until(io, [this] { return get(nmi->probe_port(), "/readyz").status == 200; }));
+  }
+  void put_pod(const core::Pod& pod) {
+    outside.put("/api/v1/namespaces/" + pod.ns + "/pods/" + pod.name, pod_json(pod));
+  }
+  void put_assigned(const core::Pod& pod, const std::string& identity, std::string_view status = core::kAssigned) {
+    core::AzureIdentityBinding binding = test::make_binding("shop", identity + "-binding", identity);
+    binding.meta.uid = "uid-binding";
+    const core::AzureAssignedIdentity assigned =
+        test::make_assigned(pod, test::make_identity("shop", identity), binding, status);
+    outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities/" + assigned.meta.name,
+                core::write_azure_assigned_identity(assigned));
+  }
+  static core::Pod pod(const std::string& name, const std::string& address) {
+    core::Pod pod = test::make_pod("shop", name);
+    pod.pod_ips = {address};
+    return pod;
+  }
+  static Got ask(base::asio::io_context& loop, std::uint16_t port, const std::string& target,
+                 const std::string& from = "127.0.0.1") {
+    test::RawClient raw(loop.get_executor());
+    raw.socket().open(boost::asio::ip::tcp::v4());
+    raw.socket().bind({boost::asio::ip::make_address(from), 0});
+    test::run_task(loop, raw.connect({boost::asio::ip::address_v4::loopback(), port}));
+    test::run_task(loop,
+                   raw.write("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nMetadata: true\r\n\r\n"));
+    return test::parse_answer(test::run_task(loop, raw.read_to_end()));
+  }
+  Got get(std::uint16_t port, const std::string& target) { return ask(io, port, target); }
+  Got token(const std::string& from) { return ask(io, nmi->service_port(), kTokenPath, from); }
+
+  // How often events with this reason were recorded on objects of this kind.
+  std::int64_t recorded(const std::string& reason, const std::string& kind) {
+    return outside.run([&] {
+      std::int64_t count = 0;
+      for (const net::Request& request : outside.api->requests) {
+        if (request.method != "POST" || !request.target.contains("/events")) continue;
+        const std::string name(kube::string_at(boost::json::parse(request.body), {"metadata", "name"}));
+        const boost::json::object* event = outside.api->find("/api/v1/namespaces/shop/events/" + name);
+        if (event == nullptr || kube::string_at(*event, {"reason"}) != reason) continue;
+        if (kube::string_at(*event, {"involvedObject", "kind"}) == kind) count += kube::int_at(*event, {"count"});
+      }
+      return count;
+    });
+  }
+
+  test::TemporaryFolder folder;
+  Outside outside;
+  base::RealClock clock;
+  base::SystemRandom random;
+  base::MetricsRegistry metrics;
+  base::asio::io_context io{1};
+  NmiOptions options;
+  std::unique_ptr<Nmi> nmi;
+};
+
+TEST_F(NmiTest, APodGetsATokenAndTheBindingAnEvent) {
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  for (int i = 0; i < 3; ++i) {
+    const Got got = token("127.0.0.5");
+    ASSERT_EQ(got.status, 200) << got.body;
+    EXPECT_TRUE(got.body.starts_with("{\"access_token\":\"real\"")) << got.body;
+  }
+  EXPECT_EQ(outside.run([this] { return outside.imds.requests.size(); }), 1u) << "one call upstream";
+  nmi->stop();
+  EXPECT_EQ(recorded("TokenIssued", "AzureIdentityBinding"), 3);
+}
+
+TEST_F(NmiTest, ARefusalIsAnEventOnThePod) {
+  core::Pod bare = pod("bare", "127.0.0.6");
+  bare.labels.clear();
+  put_pod(bare);
+  start_ready();
+  EXPECT_EQ(token("127.0.0.6").status, 400);
+  nmi->stop();
+  EXPECT_EQ(recorded("TokenDenied", "Pod"), 1);
+}
+
+TEST_F(NmiTest, AnAssignmentAnswersTheRequestThatWaitsForIt) {
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader", core::kCreated);
+  start_ready();
+  auto waiting = std::async(std::launch::async, [this] {
+    base::asio::io_context own(1);
+    return ask(own, nmi->service_port(), kTokenPath, "127.0.0.5");
+  });
+  put_assigned(web, "reader");  // before or after the request came: either way it is answered
+  EXPECT_EQ(waiting.get().status, 200);
+}
+
+TEST_F(NmiTest, ProbesSayWhatIsMissing) {
+  outside.run([this] {
+    outside.api->intercept = [](const net::Request& request) -> std::optional<net::Response> {
+      if (!request.target.contains("azureassignedidentities")) return std::nullopt;
+      net::Response response;
+      response.status = 503;
+      response.body = "away";
+      return response;
+    };
+  });
+  start();
+  EXPECT_EQ(get(nmi->probe_port(), "/healthz").body, "Active");
+  EXPECT_EQ(get(nmi->probe_port(), "/livez").status, 200);
+  const Got not_ready = get(nmi->probe_port(), "/readyz");
+  EXPECT_EQ(not_ready.status, 503);
+  EXPECT_TRUE(not_ready.body.contains("caches are not filled")) << not_ready.body;
+  EXPECT_EQ(get(nmi->probe_port(), "/debug/pprof/").status, 404);
+  outside.run([this] { outside.api->intercept = nullptr; });
+  EXPECT_TRUE(test::run_until(io, [this] { return get(nmi->probe_port(), "/readyz").status == 200; }));
+  EXPECT_TRUE(get(nmi->metrics_port(), "/metrics").body.contains("aadpodidentity_nmi_redirect_active 1"));
+}
+
+TEST_F(NmiTest, StartupTaintsGoWhenTheNodeIsReady) {
+  outside.put("/api/v1/nodes/node-a", {{"apiVersion", "v1"},
+                                       {"kind", "Node"},
+                                       {"metadata", {{"name", "node-a"}}},
+                                       {"spec",
+                                        {{"taints",
+                                          {{{"key", "startup.aadpodidentity.k8s.io/nmi"}, {"effect", "NoSchedule"}},
+                                           {{"key", "mine"}, {"effect", "NoSchedule"}}}}}}});
+  start_ready();
+  EXPECT_TRUE(test::run_until(io, [this] {
+    return outside.run([this] {
+      const boost::json::value node = *outside.api->find("/api/v1/nodes/node-a");
+      const boost::json::value* taints = kube::find(node, {"spec", "taints"});
+      return taints->as_array().size() == 1 && kube::string_at(taints->as_array()[0], {"key"}) == "mine";
+    });
+  }));
+}
+
+TEST_F(NmiTest, CachedTokensAreServedWhileTheApiServerIsAway) {
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  EXPECT_EQ(token("127.0.0.5").status, 200);
+  outside.run([this] {
+    outside.api->intercept = [](const net::Request&) { return net::Response{}; };
+    outside.api->end_watches(false);
+  });
+  EXPECT_EQ(token("127.0.0.5").status, 200);
+  outside.run([this] { outside.api->intercept = nullptr; });
+}
+
+TEST_F(NmiTest, APortInUseIsNamed) {
+  start();
+  NmiOptions same = options;
+  same.probe_port = nmi->probe_port();
+  Nmi second(same, NmiDependencies{clock, random, metrics, {}});
+  const base::Result<> started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(started.error().message.contains(std::to_string(same.probe_port))) << started.error().message;
+}
+
+// For the thread sanitizer: several workers, clients on several threads, pods that come and go meanwhile.
+TEST_F(NmiTest, ManyClientsWhilePodsComeAndGo) {
+  std::vector<core::Pod> pods;
+  for (int i = 5; i < 9; ++i) {
+    pods.push_back(pod("web-" + std::to_string(i), "127.0.0." + std::to_string(i)));
+    put_pod(pods.back());
+    put_assigned(pods.back(), "reader-" + std::to_string(i));
+  }
+  start_ready();
+  std::vector<std::future<int>> clients;
+  for (const core::Pod& client : pods) {
+    clients.push_back(std::async(std::launch::async, [this, from = client.pod_ips[0]] {
+      base::asio::io_context own(1);
+      int served = 0;
+      for (int i = 0; i < 50; ++i) served += ask(own, nmi->service_port(), kTokenPath, from).status == 200;
+      return served;
+    }));
+  }
+  for (int i = 0; i < 50; ++i) put_pod(pod("other-" + std::to_string(i % 5), "127.0.1." + std::to_string(i % 7)));
+  int served = 0;
+  for (std::future<int>& client : clients) served += client.get();
+  EXPECT_EQ(served, 200);
+  nmi->stop();
+  EXPECT_EQ(recorded("TokenIssued", "AzureIdentityBinding"), 200);
+}
+
+}  // namespace
+}  // namespace podid::nmi

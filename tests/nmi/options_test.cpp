@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "base/file.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace podid::nmi {
+namespace {
+
+struct Parsed {
+  NmiOptions options;
+  std::optional<int> exit_code;
+  std::string error;
+};
+
+Parsed parse(std::vector<std::string> arguments, std::string_view forced_namespaced = "",
+             std::string_view kubeconfig = "") {
+  Parsed parsed;
+  base::FlagSet flags("nmi", "");
+  add_nmi_flags(flags, parsed.options);
+  std::ostringstream out, err;
+  parsed.exit_code = flags.parse(arguments, out, err);
+  parsed.error = err.str();
+  if (parsed.exit_code) return parsed;
+  const base::Result<> complete = complete_options(parsed.options, flags, forced_namespaced, kubeconfig);
+  if (!complete) parsed.error = complete.error().message;
+  return parsed;
+}
+
+TEST(Options, DefaultsAreThoseOfTheSpecification) {
+  const NmiOptions o = parse({"--node=n"}).options;
+  EXPECT_EQ(o.listen_address, "127.0.0.1");
+  EXPECT_EQ(o.port, 2579);
+  EXPECT_EQ(o.metadata_ip, "169.254.169.254");
+  EXPECT_EQ(o.metadata_port, 80);
+  EXPECT_EQ(o.probe_port, 8080);
+  EXPECT_EQ(o.prometheus_port, 9090);
+  EXPECT_EQ(o.check_interval_seconds, 60);
+  EXPECT_EQ(o.retry.attempts_for_created, 16);
+  EXPECT_EQ(o.retry.attempts_for_assigned, 4);
+  EXPECT_EQ(o.retry.interval_seconds, 5);
+  EXPECT_FALSE(o.retry_given);
+  EXPECT_TRUE(o.scale_features);
+  EXPECT_TRUE(o.metadata_header_required);
+  EXPECT_FALSE(o.namespaced);
+  EXPECT_EQ(o.mic_namespace, "default");
+  EXPECT_EQ(o.kubelet_config, "/etc/default/kubelet");
+  EXPECT_FALSE(o.cleanup_on_exit);
+  EXPECT_GE(o.workers, 1);
+}
+
+TEST(Options, AcceptsWhatStockManifestsPass) {
+  const Parsed parsed = parse({"--node=n", "--http-probe-port=8085", "--enableScaleFeatures=true", "--forceNamespaced",
+                               "--operation-mode=Managed", "--nmi-port", "2580", "--enableProfile=true",
+                               "--retry-attempts-for-created=1", "--set-retry-after-header=true"});
+  EXPECT_EQ(parsed.error, "");
+  EXPECT_EQ(parsed.options.probe_port, 8085);
+  EXPECT_EQ(parsed.options.port, 2580);
+  EXPECT_EQ(parsed.options.operation_mode(), core::OperationMode::managed);
+  EXPECT_TRUE(parsed.options.retry_given);
+  EXPECT_TRUE(parsed.options.retry_after_header);
+}
+
+TEST(Options, EnvironmentFillsIn) {
+  EXPECT_TRUE(parse({"--node=n"}, "true").options.namespaced);
+  EXPECT_FALSE(parse({"--node=n"}, "True").options.namespaced);
+  EXPECT_EQ(parse({"--node=n"}, "", "/k").options.kubeconfig, "/k");
+  EXPECT_EQ(parse({"--node=n", "--kubeconfig=/mine"}, "", "/k").options.kubeconfig, "/mine");
+}
+
+TEST(Options, BadValuesAreRefusedInOneLine) {
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"--node=n", "--nmi-port=0x"}, "nmi-port"},
+      {{"--node=n", "--ipt-update-interval-sec=0"}, "ipt-update-interval-sec"},
+      {{"--node=n", "--operation-mode=x"}, "operation-mode"},
+      {{"--node=n", "--redirect=ebpf"}, "redirect"},
+      {{"--node=n", "--permanent-config-errors=400"}, "permanent-config-errors"},
+      {{"--node=n", "--metadata-ip=imds"}, "metadata-ip"},
+      {{"--node=n", "--pod-interfaces="}, "pod-interfaces"},
+      {{"--node=n", "--operation-mode=managed"}, "managed mode not intialized in force namespaced mode"},
+      {{}, "--node"},
+  };
+  for (const auto& [arguments, named] : cases) {
+    const Parsed parsed = parse(arguments);
+    EXPECT_TRUE(parsed.error.contains(named)) << named << ": " << parsed.error;
+    EXPECT_LE(std::ranges::count(parsed.error, '\n'), 1) << parsed.error;
+  }
+}
+
+TEST(Options, KubenetIsRefusedUnlessAllowed) {
+  const test::TemporaryFolder folder;
+  NmiOptions options;
+  options.kubelet_config = folder.file("kubelet");
+  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("failed to check if CNI plugin is kubenet, error: "));
+  ASSERT_TRUE(base::write_file(options.kubelet_config, ""));
+  EXPECT_TRUE(check_kubenet(options));
+  ASSERT_TRUE(base::write_file(options.kubelet_config, "KUBELET_FLAGS=\"--network-plugin=kubenet\""));
+  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("AAD Pod Identity is not supported for Kubenet."));
+  options.allow_kubenet = true;
+  EXPECT_TRUE(check_kubenet(options));
+}
+
+}  // namespace
+}  // namespace podid::nmi
