@@ -76,32 +76,41 @@ const json::value* identity_of(const json::value& item, std::string_view key) {
   return key.empty() ? &item : find_path(item, {key});
 }
 
-// The items named by `order` in that order; an item that only the server has keeps its place behind its predecessor.
-json::array in_order(const json::array& list, std::string_view key, const json::array& order) {
-  const auto position = [&](const json::value& item) {
-    const json::value* identity = identity_of(item, key);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      const json::value* wanted = identity_of(order[i], key);
-      if (identity != nullptr && wanted != nullptr && same_json(*identity, *wanted)) return i;
-    }
-    return order.size();
-  };
-  std::vector<const json::value*> ordered;
+std::size_t position_in(const json::array& order, const json::value& item, std::string_view key) {
+  const json::value* identity = identity_of(item, key);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    for (const json::value& item : list) {
-      if (position(item) == i) ordered.push_back(&item);
-    }
+    const json::value* wanted = identity_of(order[i], key);
+    if (identity != nullptr && wanted != nullptr && same_json(*identity, *wanted)) return i;
   }
-  const json::value* before = nullptr;
+  return order.size();
+}
+
+// Puts a merged list into order: items that `order` names come in its order, and before the others, but for those others
+// that stood in front of them in `before`.
+json::array in_order(const json::array& list, std::string_view key, const json::array& order,
+                     const json::array& before) {
+  std::vector<const json::value*> named(order.size(), nullptr);
+  std::vector<const json::value*> others;
   for (const json::value& item : list) {
-    if (position(item) == order.size()) {
-      const auto after = before == nullptr ? ordered.begin() : std::ranges::find(ordered, before) + 1;
-      ordered.insert(after, &item);
+    const std::size_t at = position_in(order, item, key);
+    if (at < order.size()) {
+      named[at] = &item;
+    } else {
+      others.push_back(&item);
     }
-    before = &item;
   }
+  std::erase(named, nullptr);
+  const auto old_position = [&](const json::value* item) { return position_in(before, *item, key); };
   json::array out;
-  for (const json::value* item : ordered) out.push_back(*item);
+  std::size_t next_other = 0;
+  for (const json::value* item : named) {
+    const std::size_t at = old_position(item);
+    while (at < before.size() && next_other < others.size() && old_position(others[next_other]) < at) {
+      out.push_back(*others[next_other++]);
+    }
+    out.push_back(*item);
+  }
+  for (; next_other < others.size(); ++next_other) out.push_back(*others[next_other]);
   return out;
 }
 
@@ -126,6 +135,7 @@ class Merger {
       }
       retain_keys(target, patch);
     }
+    const json::object before = directives_ ? ordered_lists(target, patch) : json::object{};
     for (const auto& change : patch) {
       const std::string_view name = change.key();
       if (directives_ && name.starts_with('$')) continue;
@@ -136,7 +146,8 @@ class Merger {
       auto merged = merge_member(target, name, change.value(), joined(path, name));
       if (!merged) return merged;
     }
-    return directives_ ? apply_list_directives(target, patch, path) : Answer<>{};
+    if (directives_) apply_list_directives(target, patch, path, before);
+    return {};
   }
 
  private:
@@ -172,6 +183,18 @@ class Merger {
     return merge_list(member.get_array(), change.get_array(), rule->key, path);
   }
 
+  // The lists that the patch gives an order for, as they are before it.
+  static json::object ordered_lists(const json::object& target, const json::object& patch) {
+    json::object out;
+    for (const auto& change : patch) {
+      const std::string_view name = change.key();
+      if (!name.starts_with(kElementOrder)) continue;
+      const json::value* list = target.if_contains(name.substr(kElementOrder.size()));
+      if (list != nullptr && list->is_array()) out[name] = *list;
+    }
+    return out;
+  }
+
   Answer<> merge_list(json::array& target, const json::array& patch, std::string_view key,
                       const std::string& path) const {
     if (directives_ && has_replace(patch)) {
@@ -182,7 +205,10 @@ class Merger {
       }
       return {};
     }
+    const json::array before = target;
+    json::array order;
     for (const json::value& item : patch) {
+      if (find_path(item, {kDirective}) == nullptr) order.push_back(item);
       if (key.empty()) {
         if (find_item(target, key, item) == nullptr) target.push_back(item);
         continue;
@@ -195,6 +221,7 @@ class Merger {
       auto merged = merge_item(target, item.get_object(), key, *identity, path);
       if (!merged) return merged;
     }
+    target = in_order(target, key, order, before);
     return {};
   }
 
@@ -220,7 +247,8 @@ class Merger {
     });
   }
 
-  Answer<> apply_list_directives(json::object& target, const json::object& patch, const std::string& path) const {
+  void apply_list_directives(json::object& target, const json::object& patch, const std::string& path,
+                             const json::object& before) const {
     for (const auto& change : patch) {
       const std::string_view name = change.key();
       if (!change.value().is_array()) continue;
@@ -237,10 +265,11 @@ class Merger {
         json::value* list = target.if_contains(list_name);
         const ListRule* rule = rule_of(kind_, joined(path, list_name));
         if (list == nullptr || !list->is_array() || rule == nullptr) continue;
-        *list = in_order(list->get_array(), rule->key, values);
+        const json::value* old_list = before.if_contains(name);
+        *list =
+            in_order(list->get_array(), rule->key, values, old_list == nullptr ? json::array{} : old_list->get_array());
       }
     }
-    return {};
   }
 
   std::string_view kind_;

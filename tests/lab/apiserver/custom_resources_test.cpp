@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// CRDs and the resources that they define, over HTTP.
+#include <fmt/format.h>
+
+#include "lab/apiserver/server_fixture.hpp"
+
+namespace podid::lab::apiserver {
+namespace {
+
+constexpr std::string_view kFoos = "/apis/g.io/v1/namespaces/default/foos";
+constexpr std::string_view kFooCrd = R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+  "metadata":{"name":"foos.g.io"},
+  "spec":{"group":"g.io","scope":"Namespaced","names":{"plural":"foos","kind":"Foo","shortNames":["fo"]},
+    "versions":[{"name":"v1","served":true,"storage":true,"subresources":{"status":{}},
+      "selectableFields":[{"jsonPath":".spec.a"}],
+      "schema":{"openAPIV3Schema":{"type":"object","properties":{
+        "spec":{"type":"object","required":["a"],"properties":{"a":{"type":"string"},"b":{"type":"integer","default":3}}},
+        "status":{"type":"object","properties":{"s":{"type":"string"}}}}}}}]}})";
+
+class CustomResourcesTest : public ServerTest {
+ protected:
+  Response create_foo(std::string_view name, std::string_view spec) {
+    return post(
+        kFoos,
+        fmt::format(
+            R"({{"apiVersion":"g.io/v1","kind":"Foo","metadata":{{"name":"{}"}},"spec":{},"status":{{"s":"x"}}}})",
+            name, spec));
+  }
+};
+
+TEST_F(CustomResourcesTest, ADefinitionIsEstablishedAtOnce) {
+  const Response made = post(kCrds, kFooCrd);
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(at(made.body, {"spec", "names", "singular"}), "foo");
+  EXPECT_EQ(at(made.body, {"spec", "names", "listKind"}), "FooList");
+  const Response now = get(fmt::format("{}/foos.g.io", kCrds));
+  const std::string conditions = at(now.body, {"status", "conditions"});
+  EXPECT_NE(conditions.find(R"("type":"Established")"), std::string::npos) << conditions;
+  EXPECT_EQ(at(get(kFoos).body, {"kind"}), "FooList");
+}
+
+TEST_F(CustomResourcesTest, ADefinitionIsChecked) {
+  const auto refused = [&](std::string_view from, std::string_view to) {
+    std::string crd(kFooCrd);
+    crd.replace(crd.find(from), from.size(), to);
+    const Response response = post(kCrds, crd);
+    EXPECT_EQ(response.status, 422) << response.text;
+    return response.cause_fields();
+  };
+  EXPECT_EQ(refused(R"("name":"foos.g.io")", R"("name":"bars.g.io")"), "metadata.name");
+  EXPECT_EQ(refused(R"("storage":true)", R"("storage":false)"), "spec.versions");
+  EXPECT_EQ(refused(R"("scope":"Namespaced")", R"("scope":"Everywhere")"), "spec.scope");
+  EXPECT_EQ(refused(R"("a":{"type":"string"})", R"("a":{})"),
+            "spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[a].type");
+  EXPECT_EQ(post(kCrds, R"({"metadata":{"name":"foos.x.k8s.io"},"spec":{"group":"x.k8s.io","scope":"Cluster",
+                          "names":{"plural":"foos","kind":"Foo"},"versions":[{"name":"v1","served":true,"storage":true,
+                          "schema":{"openAPIV3Schema":{"type":"object"}}}]}})")
+                .cause_fields(),
+            "metadata.annotations[api-approved.kubernetes.io]");
+}
+
+TEST_F(CustomResourcesTest, ObjectsArePrunedDefaultedAndValidated) {
+  post(kCrds, kFooCrd);
+  const Response made = create_foo("f", R"({"a":"x","junk":1})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(at(made.body, {"spec"}), R"({"a":"x","b":3})");
+  EXPECT_EQ(made.headers.find("Warning"), R"(299 - "unknown field \"spec.junk\"")");
+  EXPECT_EQ(create_foo("g", "{}").cause_fields(), "spec.a");
+  EXPECT_EQ(create_foo("g", R"({"a":1})").cause_fields(), "spec.a");
+  EXPECT_EQ(post(kFoos, R"({"metadata":{"name":"g"}})").status, 400) << "custom resources name their kind";
+}
+
+TEST_F(CustomResourcesTest, ADeclaredStatusHasItsOwnEndpoint) {
+  post(kCrds, kFooCrd);
+  EXPECT_EQ(at(create_foo("f", R"({"a":"x"})").body, {"status"}), "(absent)");
+  const std::string target = fmt::format("{}/f", kFoos);
+  const Response status =
+      merge(target + "/status", R"({"status":{"s":"t"},"spec":{"a":"y"},"metadata":{"labels":{"l":"m"}}})");
+  EXPECT_EQ(at(status.body, {"status", "s"}), "t");
+  EXPECT_EQ(at(status.body, {"spec", "a"}), "x");
+  EXPECT_EQ(at(status.body, {"metadata", "labels"}), "(absent)");
+  EXPECT_EQ(at(status.body, {"metadata", "generation"}), "1");
+  const Response main = merge(target, R"({"status":{"s":"u"},"spec":{"a":"y"}})");
+  EXPECT_EQ(at(main.body, {"status", "s"}), "t");
+  EXPECT_EQ(at(main.body, {"metadata", "generation"}), "2");
+}
+
+TEST_F(CustomResourcesTest, WithoutADeclarationStatusIsAMemberLikeOthers) {
+  install_crds();
+  const Response made = post(kIdentities, R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentity",
+                                             "metadata":{"name":"i"},"spec":{"clientID":"c"},"status":{"availableReplicas":1}})");
+  EXPECT_EQ(at(made.body, {"status", "availableReplicas"}), "1");
+  const std::string target = fmt::format("{}/i", kIdentities);
+  const Response changed = merge(target, R"({"status":{"availableReplicas":2}})");
+  EXPECT_EQ(at(changed.body, {"status", "availableReplicas"}), "2");
+  EXPECT_EQ(at(changed.body, {"metadata", "generation"}), "2");
+  EXPECT_EQ(get(target + "/status").status, 404);
+  EXPECT_EQ(
+      put(target,
+          json::parse(R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentity","metadata":{"name":"i"}})"))
+          .cause_fields(),
+      "metadata.resourceVersion");
+}
+
+TEST_F(CustomResourcesTest, AssignedIdentitiesCarryTheirReferences) {
+  install_crds();
+  const std::string target = "/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities";
+  const Response made = post(target, R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureAssignedIdentity",
+    "metadata":{"name":"a","finalizers":["azureassignedidentity.finalizers.aadpodidentity.k8s.io"]},
+    "spec":{"pod":"p","nodename":"n","azureIdentityRef":{"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentity",
+      "metadata":{"name":"i","uid":"u","labels":{"l":"m"}},"spec":{"type":0,"resourceID":"r"}}},
+    "status":{"status":"Created","availableReplicas":1}})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(at(made.body, {"spec", "azureIdentityRef", "metadata"}), R"({"name":"i","uid":"u","labels":{"l":"m"}})");
+  EXPECT_EQ(at(made.body, {"spec", "azureIdentityRef", "spec"}), R"({"type":0,"resourceID":"r"})");
+  const Response state = patch(target + "/a", "application/json-patch+json",
+                               R"([{"op":"replace","path":"/status/status","value":"Assigned"}])");
+  EXPECT_EQ(at(state.body, {"status", "status"}), "Assigned");
+  json::value ending = remove(target + "/a").body;
+  EXPECT_NE(at(ending, {"metadata", "deletionTimestamp"}), "(absent)");
+  ending.as_object()["metadata"].as_object()["finalizers"] = json::array{};
+  EXPECT_EQ(put(target + "/a", ending).status, 200);
+  EXPECT_EQ(get(target + "/a").status, 404);
+}
+
+TEST_F(CustomResourcesTest, TheirFieldsCanBeSelectedByWhereDeclared) {
+  post(kCrds, kFooCrd);
+  create_foo("f", R"({"a":"x"})");
+  create_foo("g", R"({"a":"y"})");
+  EXPECT_EQ(names(fmt::format("{}?fieldSelector=spec.a=y", kFoos)), "g");
+  EXPECT_EQ(get(fmt::format("{}?fieldSelector=spec.b=3", kFoos)).status, 400);
+}
+
+TEST_F(CustomResourcesTest, TheyHaveNoStrategicMergePatch) {
+  post(kCrds, kFooCrd);
+  create_foo("f", R"({"a":"x"})");
+  EXPECT_EQ(patch(fmt::format("{}/f", kFoos), "application/strategic-merge-patch+json", "{}").status, 415);
+}
+
+TEST_F(CustomResourcesTest, GoWithTheirDefinition) {
+  post(kCrds, kFooCrd);
+  create_foo("f", R"({"a":"x"})");
+  merge(fmt::format("{}/f", kFoos), R"({"metadata":{"finalizers":["x.y/z"]}})");
+  remove(fmt::format("{}/foos.g.io", kCrds));
+  EXPECT_EQ(create_foo("g", R"({"a":"x"})").status, 405);
+  EXPECT_EQ(get(fmt::format("{}/foos.g.io", kCrds)).status, 200) << "an object is still held";
+  merge(fmt::format("{}/f", kFoos), R"({"metadata":{"finalizers":null}})");
+  EXPECT_EQ(get(fmt::format("{}/foos.g.io", kCrds)).status, 404);
+  EXPECT_EQ(get(kFoos).text, "404 page not found\n");
+}
+
+}  // namespace
+}  // namespace podid::lab::apiserver
