@@ -86,8 +86,7 @@ net::Request make_request(std::string_view method, std::string target, const jso
 
 std::string_view type_name(const ResourceType& type) { return type.plural; }
 
-// The object as it is sent: a JSON object with a name or generateName, and a namespace where its type has
-// one.
+// The object as it is sent: a JSON object with a name or generateName, and a namespace where its type has one.
 Result<> check_object(const ResourceType& type, const json::value& object) {
   const ObjectKey key = key_of(object);
   if (key.name.empty() && string_at(object, {"metadata", "generateName"}).empty()) {
@@ -200,8 +199,8 @@ class Client::Impl {
     return {};
   }
 
-  // Never earlier than the server asks for; a little later at random, so that clients refused together come
-  // back apart.
+  // Never earlier than the server asks for; a little later at random, so that clients refused together come back
+  // apart.
   std::chrono::milliseconds repeat_delay(std::chrono::seconds asked) {
     const double milliseconds = std::chrono::duration<double, std::milli>(asked).count();
     const auto stretched = static_cast<std::int64_t>(milliseconds * (1 + kRepeatJitter * random_.unit()));

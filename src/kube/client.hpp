@@ -61,14 +61,14 @@ struct RemoveOptions {
   std::optional<std::int64_t> grace_period_seconds = {};
 };
 
-// One executor's client; all calls on its thread, any number at once. Destroy it after every call and every
-// stream ended.
+// One executor's client; all calls on its thread, any number at once. Destroy it after every call and every stream
+// ended.
 //
-// Errors: those of net::HttpClient, and a Status of the server as error_from_response makes it. A refused
-// token (401) is read again and tried once more. Answers 429 (refused before anything was done), and for GET,
-// PUT and DELETE also 5xx with Retry-After, are repeated after the time the server asks for, at most
-// kMaxRepeats times and only if that ends before the deadline; otherwise the caller gets the error with
-// retry_after. The deadline includes our own rate limit.
+// Errors: those of net::HttpClient, and a Status of the server as error_from_response makes it. A refused token (401)
+// is read again and tried once more. Answers 429 (refused before anything was done), and for GET, PUT and DELETE also
+// 5xx with Retry-After, are repeated after the time the server asks for, at most kMaxRepeats times and only if that
+// ends before the deadline; otherwise the caller gets the error with retry_after. The deadline includes our own rate
+// limit.
 class Client {
  public:
   static constexpr int kMaxRepeats = 10;
@@ -80,11 +80,9 @@ class Client {
   base::Task<base::Result<json::value>> get(ResourceType type, ObjectKey key, net::Deadline deadline);
   // One page; metadata.continue of the answer leads to the next.
   base::Task<base::Result<json::value>> list(ResourceType type, ListOptions options, net::Deadline deadline);
-  // Into object's own metadata.namespace. apiVersion and kind are filled in where absent. Answers the stored
-  // object.
+  // Into object's own metadata.namespace. apiVersion and kind are filled in where absent. Answers the stored object.
   base::Task<base::Result<json::value>> create(ResourceType type, json::value object, net::Deadline deadline);
-  // The whole object, or its subresource; with metadata.resourceVersion only if that is still current
-  // (`conflict`).
+  // The whole object, or its subresource; with metadata.resourceVersion only if that is still current (`conflict`).
   base::Task<base::Result<json::value>> replace(ResourceType type, json::value object, std::string subresource,
                                                 net::Deadline deadline);
   base::Task<base::Result<json::value>> patch(ResourceType type, ObjectKey key, Patch patch, net::Deadline deadline);
@@ -93,8 +91,7 @@ class Client {
                                                net::Deadline deadline);
   // The open stream, to be read through a WatchDecoder. `deadline` covers the time until the head is there.
   base::Task<base::Result<net::ResponseStream>> watch(ResourceType type, WatchOptions options, net::Deadline deadline);
-  // Anything else: target is path and query below the server's base path. Statuses of 300 and above are
-  // errors.
+  // Anything else: target is path and query below the server's base path. Statuses of 300 and above are errors.
   base::Task<base::Result<net::Response>> send(net::Request request, net::Deadline deadline);
 
   base::Executor executor() const;

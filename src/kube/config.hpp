@@ -24,11 +24,11 @@ struct ClusterConfig {
 // What a kubeconfig's relative file names are read with; tests and the fuzz target put their own.
 using ReadFile = std::function<base::Result<std::string>(const std::string& path)>;
 
-// The text of a kubeconfig. `path` is its file name: relative names in it start from its folder, and errors
-// name it, the field and the remedy. `context` empty: current-context. Understood: clusters with server,
-// certificate authority, insecure-skip-tls-verify and tls-server-name; users with token, tokenFile and client
-// certificates. `unsupported` for what we cannot honour: exec and auth-provider plugins, user name and
-// password, proxy-url, impersonation.
+// The text of a kubeconfig. `path` is its file name: relative names in it start from its folder, and errors name it,
+// the field and the remedy. `context` empty: current-context. Understood: clusters with server, certificate
+// authority, insecure-skip-tls-verify and tls-server-name; users with token, tokenFile and client certificates.
+// `unsupported` for what we cannot honour: exec and auth-provider plugins, user name and password, proxy-url,
+// impersonation.
 base::Result<ClusterConfig> parse_kubeconfig(std::string_view text, const std::string& path, std::string_view context,
                                              const ReadFile& read_file);
 base::Result<ClusterConfig> load_kubeconfig(const std::string& path, std::string_view context = {});
@@ -41,8 +41,8 @@ struct InClusterEnvironment {
 };
 base::Result<ClusterConfig> load_in_cluster_config(const InClusterEnvironment& environment);
 
-// The rule of the programs: the kubeconfig when one is named, else the pod that we run in, read from this
-// process's environment.
+// The rule of the programs: the kubeconfig when one is named, else the pod that we run in, read from this process's
+// environment.
 base::Result<ClusterConfig> load_cluster_config(const std::string& kubeconfig_path);
 
 }  // namespace podid::kube

@@ -39,8 +39,8 @@ json::object reference_object(const ObjectRef& ref) {
 // Events about cluster-scoped objects live in this namespace.
 std::string namespace_of_event(const ObjectKey& regarding) { return regarding.ns.empty() ? "default" : regarding.ns; }
 
-// Worth repeating the same request: no answer, or one that is not about this event. (Also when we were stopped while we
-// waited for the answer: stop() writes what is left.)
+// Worth repeating the same request: no answer, or one that is not about this event. (Also when we were stopped while
+// we waited for the answer: stop() writes what is left.)
 bool is_passing(const Error& error) {
   const bool refused = error.http_status >= 400 && error.http_status < 500;
   return !refused || base::is_retryable(error) || error.kind == ErrorKind::unauthenticated;

@@ -40,8 +40,7 @@ struct EventRecorderOptions {
   std::string component = {};  // source.component and reportingComponent
   std::string host = {};       // source.host
   std::string instance = {};   // reportingInstance
-  // Different events that are remembered. When all of them wait to be written, a new best-effort one is
-  // dropped.
+  // Different events that are remembered. When all of them wait to be written, a new best-effort one is dropped.
   std::size_t max_events = 4096;
   // Requests at once.
   std::size_t writers = 4;
@@ -60,19 +59,18 @@ struct EventStatistics {
   std::size_t waiting = 0;     // events with occurrences that are not written yet
 };
 
-// Belongs to the client's executor. Recording never waits. While the API server is away, throttles or does
-// not accept our token, writes are repeated with back-off. A refusal for lack of permission ends a
-// best-effort event; a counted one is tried again every minute. Counts in memory survive an API server that
-// is away: every write carries the whole count, so repeating one is harmless. Call stop() and await it before
-// the destructor.
+// Belongs to the client's executor. Recording never waits. While the API server is away, throttles or does not accept
+// our token, writes are repeated with back-off. A refusal for lack of permission ends a best-effort event; a counted
+// one is tried again every minute. Counts in memory survive an API server that is away: every write carries the whole
+// count, so repeating one is harmless. Call stop() and await it before the destructor.
 class EventRecorder {
  public:
   static constexpr std::size_t kMaxMessageBytes = 1024;
 
   EventRecorder(Client& client, EventRecorderOptions options);
 
-  // `n` more occurrences, at this moment. Counted keys are kept whatever max_events says until they are
-  // written, so the caller bounds how many different ones there can be.
+  // `n` more occurrences, at this moment. Counted keys are kept whatever max_events says until they are written, so
+  // the caller bounds how many different ones there can be.
   void record(EventKey key, Delivery delivery = Delivery::best_effort, std::uint64_t n = 1);
 
   void start();

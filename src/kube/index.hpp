@@ -17,8 +17,7 @@ template <class T>
 class Index {
  public:
   using Object = std::shared_ptr<const T>;
-  // The values under which an object is found; none hides it from the index. Must depend on nothing but the
-  // object.
+  // The values under which an object is found; none hides it from the index. Must depend on nothing but the object.
   using ValuesOf = std::function<std::vector<std::string>(const T&)>;
 
   explicit Index(ValuesOf values_of) : values_of_(std::move(values_of)) {}

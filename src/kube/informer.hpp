@@ -15,28 +15,26 @@
 
 namespace podid::kube {
 
-// Called on the informer's thread, one at a time, after the store and its indexes have changed; any of them
-// may be empty. They must not destroy the informer and must not block. Objects are immutable and may be kept
-// and shared.
+// Called on the informer's thread, one at a time, after the store and its indexes have changed; any of them may be
+// empty. They must not destroy the informer and must not block. Objects are immutable and may be kept and shared.
 template <class T>
 struct InformerHandlers {
   using Object = std::shared_ptr<const T>;
   std::function<void(const Object& object)> on_added;
   std::function<void(const Object& before, const Object& now)> on_updated;
-  // `last` is the last state that was seen, which need not be the final one (the deletion may have been
-  // noticed by a list).
+  // `last` is the last state that was seen, which need not be the final one (the deletion may have been noticed by a
+  // list).
   std::function<void(const Object& last)> on_deleted;
   // Once, when the first list has been delivered.
   std::function<void()> on_synced;
-  // An object that cannot be decoded, once per version of it. It is left out of the store (an earlier version
-  // leaves it, with on_deleted): what cannot be read is not acted upon. The others go on.
+  // An object that cannot be decoded, once per version of it. It is left out of the store (an earlier version leaves
+  // it, with on_deleted): what cannot be read is not acted upon. The others go on.
   std::function<void(const ObjectKey& key, const base::Error& error)> on_invalid;
 };
 
-// Belongs to the client's executor, like Reflector, whose rules on failures and versions apply. For one
-// object callbacks come in the order of its versions, none is doubled; intermediate versions may be missing
-// after a list. An object that was deleted and made anew (another uid) is reported as deleted, then added,
-// however it was noticed.
+// Belongs to the client's executor, like Reflector, whose rules on failures and versions apply. For one object
+// callbacks come in the order of its versions, none is doubled; intermediate versions may be missing after a list. An
+// object that was deleted and made anew (another uid) is reported as deleted, then added, however it was noticed.
 template <class T>
 class Informer final : private ReflectorSink {
  public:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON of the Kubernetes API: parsing with its depth, and reading of fields that may be absent or of a wrong
-// type.
+// JSON of the Kubernetes API: parsing with its depth, and reading of fields that may be absent or of a wrong type.
 #pragma once
 #include <boost/json/value.hpp>
 #include <cstdint>

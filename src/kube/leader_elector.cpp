@@ -19,8 +19,7 @@ using base::Task;
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-// The order of the combined form is the same in every replica, so two of them cannot each hold one half for
-// good.
+// The order of the combined form is the same in every replica, so two of them cannot each hold one half for good.
 std::vector<LockObject> objects_of(LockKind kind) {
   switch (kind) {
     case LockKind::leases:

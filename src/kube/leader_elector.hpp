@@ -28,8 +28,8 @@ struct LeaderElectorOptions {
   LockKind lock = LockKind::leases;
   ObjectKey key = {};         // of the lock object(s)
   std::string identity = {};  // of this replica; unique among them
-  // D. The leader renews every D/4 and gives up D/2 after its last success; others take over D after the last
-  // change that they saw themselves, so clocks need not agree. At least 1 s; stored in whole seconds.
+  // D. The leader renews every D/4 and gives up D/2 after its last success; others take over D after the last change
+  // that they saw themselves, so clocks need not agree. At least 1 s; stored in whole seconds.
   std::chrono::milliseconds lease_duration{15'000};
 };
 
@@ -39,21 +39,21 @@ struct LeaderCallbacks {
   std::function<void(const std::string& identity)> on_new_leader;  // somebody, perhaps we, was seen leading
 };
 
-// Belongs to the client's executor. Stands for election again after a loss. Call stop() and await it before
-// the destructor.
+// Belongs to the client's executor. Stands for election again after a loss. Call stop() and await it before the
+// destructor.
 class LeaderElector {
  public:
   static constexpr double kAcquireJitter = 1.2;
   // A record that claims a longer duration is believed for this long.
   static constexpr std::chrono::seconds kMaxDuration{3600};
 
-  // The client should have no rate limit, or one of its own, so that other work cannot delay a renewal.
-  // `events` may be null; else "became leader" and "stopped leading" are recorded on the lock objects.
+  // The client should have no rate limit, or one of its own, so that other work cannot delay a renewal. `events` may
+  // be null; else "became leader" and "stopped leading" are recorded on the lock objects.
   LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks, EventRecorder* events);
 
   void start();
-  // Stops standing. A held lock is released, so that the successor need not wait; on_lost is called before
-  // that. Stop the work first. Failure to release in time is no error: the lease then runs out.
+  // Stops standing. A held lock is released, so that the successor need not wait; on_lost is called before that. Stop
+  // the work first. Failure to release in time is no error: the lease then runs out.
   base::Task<> stop(net::Deadline deadline);
 
   // False as soon as the renew deadline has passed, even while on_lost could not be called yet.

@@ -17,11 +17,11 @@ class LeaderLock {
  public:
   LeaderLock(Client& client, LockObject object, ObjectKey key);
 
-  // The record, read from the server and remembered for the next write; nothing when the object, or its
-  // annotation, does not exist.
+  // The record, read from the server and remembered for the next write; nothing when the object, or its annotation,
+  // does not exist.
   base::Task<base::Result<std::optional<LeaderRecord>>> read(net::Deadline deadline);
-  // Creates the object, or replaces what the last read() or write() saw; `conflict` or `already_exists` when
-  // somebody else was faster.
+  // Creates the object, or replaces what the last read() or write() saw; `conflict` or `already_exists` when somebody
+  // else was faster.
   base::Task<base::Result<>> write(LeaderRecord record, net::Deadline deadline);
   // What events refer to.
   ObjectRef reference() const;

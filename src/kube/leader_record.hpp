@@ -23,8 +23,8 @@ struct LeaderRecord {
   bool operator==(const LeaderRecord&) const = default;
 };
 
-// spec of a coordination.k8s.io/v1 Lease, with times of microseconds. Absent fields read as zero values;
-// `invalid` for fields of a wrong type.
+// spec of a coordination.k8s.io/v1 Lease, with times of microseconds. Absent fields read as zero values; `invalid`
+// for fields of a wrong type.
 json::object lease_spec(const LeaderRecord& record);
 base::Result<LeaderRecord> read_lease_spec(const json::value& lease);
 // Text of the annotation, with times of seconds as all writers of it use.

@@ -18,8 +18,8 @@ using base::ErrorKind;
 using base::Result;
 using base::Task;
 
-// A watch that the server ends sooner and without having said anything is a failure: opening it again at once
-// would be a tight loop.
+// A watch that the server ends sooner and without having said anything is a failure: opening it again at once would
+// be a tight loop.
 constexpr std::chrono::seconds kShortestWatch{1};
 // After the time that we asked for, the server gets this long to end the watch itself.
 constexpr std::chrono::seconds kWatchGrace{30};
@@ -172,8 +172,7 @@ void Reflector::failed(const Error& error) {
   ++statistics_.failures;
   last_error_ = error;
   if (error.kind == ErrorKind::gone || is_version_too_large(error)) {
-    // The server cannot go on from here: it has forgotten the version, or (restored from a backup) never had
-    // it.
+    // The server cannot go on from here: it has forgotten the version, or (restored from a backup) never had it.
     version_.clear();
     must_list_ = true;
     ++statistics_.expired_versions;

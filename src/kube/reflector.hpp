@@ -22,15 +22,15 @@ struct ReflectorOptions {
   std::string ns = {};  // empty: all namespaces
   std::string label_selector = {};
   std::string field_selector = {};
-  // 0: no pages, and the first list may be what the server has in its cache (resourceVersion=0), however old.
-  // That is the cheapest way for many clients with a small part each, such as the pods of one node; a large
-  // collection in one piece is not. With pages every list is a consistent read.
+  // 0: no pages, and the first list may be what the server has in its cache (resourceVersion=0), however old. That is
+  // the cheapest way for many clients with a small part each, such as the pods of one node; a large collection in one
+  // piece is not. With pages every list is a consistent read.
   std::uint32_t page_size = 500;
-  // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not
-  // come back at once.
+  // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not come
+  // back at once.
   std::chrono::seconds watch_timeout{300};
-  // A watch on which nothing at all arrives for this long, no bookmark either, is taken for dead and opened
-  // anew. API servers send a bookmark about every minute.
+  // A watch on which nothing at all arrives for this long, no bookmark either, is taken for dead and opened anew. API
+  // servers send a bookmark about every minute.
   std::chrono::seconds silence_limit{150};
   std::chrono::seconds request_timeout{60};  // of one page, and until a watch is open
   net::BackoffOptions backoff{.initial = std::chrono::milliseconds(500), .limit = std::chrono::seconds(30)};
@@ -40,8 +40,8 @@ struct ReflectorOptions {
 class ReflectorSink {
  public:
   virtual ~ReflectorSink() = default;
-  // A list: begin, its objects, end. At the end the list is the whole truth: what was not in it is gone. A
-  // list that fails half-way is followed by another begin, and must have had no effect.
+  // A list: begin, its objects, end. At the end the list is the whole truth: what was not in it is gone. A list that
+  // fails half-way is followed by another begin, and must have had no effect.
   virtual void list_begin() = 0;
   virtual void list_item(json::value object) = 0;
   virtual void list_end() = 0;
@@ -58,13 +58,11 @@ struct ReflectorStatistics {
   std::uint64_t expired_versions = 0;  // 410: had to list again
 };
 
-// Belongs to the client's executor; client and sink outlive it. Call stop() and await it before the
-// destructor.
+// Belongs to the client's executor; client and sink outlive it. Call stop() and await it before the destructor.
 //
-// After a watch ends it is opened again from the last version seen (bookmarks advance it), so nothing is
-// missed; when the server no longer has that version (410) the collection is listed again. No list is older
-// than what was seen. Failures are repeated with jittered back-off, for ever; last_error() says what is wrong
-// meanwhile.
+// After a watch ends it is opened again from the last version seen (bookmarks advance it), so nothing is missed; when
+// the server no longer has that version (410) the collection is listed again. No list is older than what was seen.
+// Failures are repeated with jittered back-off, for ever; last_error() says what is wrong meanwhile.
 class Reflector {
  public:
   Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink);
@@ -74,8 +72,7 @@ class Reflector {
 
   // A list has been completed once.
   bool synced() const { return statistics_.lists > 0; }
-  // When the server was last heard: a completed list, an opened watch, anything on it. Null time before the
-  // first.
+  // When the server was last heard: a completed list, an opened watch, anything on it. Null time before the first.
   base::SteadyTime last_contact() const { return last_contact_; }
   // Why the collection cannot be followed at the moment; nothing while all is well.
   const std::optional<base::Error>& last_error() const { return last_error_; }
@@ -97,7 +94,7 @@ class Reflector {
   const ReflectorOptions options_;
   ReflectorSink& sink_;
   // state
-  std::string version_;  // of the last list, event or bookmark; empty: ask for the newest
+  std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
   net::Backoff backoff_;
   base::SteadyTime last_contact_{};

@@ -18,8 +18,7 @@ struct ResourceType {
 
   // "v1", "coordination.k8s.io/v1".
   std::string api_version() const;
-  // Path of the collection; an empty namespace means all namespaces (list and watch) or a cluster-scoped
-  // type.
+  // Path of the collection; an empty namespace means all namespaces (list and watch) or a cluster-scoped type.
   std::string collection_path(std::string_view ns) const;
   // Path of one object or, with a subresource, of that. Names are percent-encoded.
   std::string object_path(const ObjectKey& key, std::string_view subresource = {}) const;

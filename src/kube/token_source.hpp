@@ -10,8 +10,8 @@
 
 namespace podid::kube {
 
-// A token as it stands in a file or a kubeconfig, without the white space around it. `invalid` when it is
-// empty or cannot be sent in a header field; the message does not show it.
+// A token as it stands in a file or a kubeconfig, without the white space around it. `invalid` when it is empty or
+// cannot be sent in a header field; the message does not show it.
 base::Result<base::Secret> parse_token(std::string_view text);
 
 // Belongs to one thread. Reads a small mounted file on it, at most once a minute and after each refusal.
@@ -20,11 +20,11 @@ class TokenSource {
   // With an empty file name the token is fixed.
   TokenSource(base::Secret token, std::string file, base::Clock& clock);
 
-  // The token to send now; an empty one means that none is used. When the file cannot be read the last token
-  // that could be is served; an error is returned only while there has never been one.
+  // The token to send now; an empty one means that none is used. When the file cannot be read the last token that
+  // could be is served; an error is returned only while there has never been one.
   base::Result<base::Secret> current();
-  // The server has refused it (401): reads the file again. True if the token is another one now, so that a
-  // second attempt makes sense.
+  // The server has refused it (401): reads the file again. True if the token is another one now, so that a second
+  // attempt makes sense.
   bool renew_after_refusal();
 
  private:

@@ -25,9 +25,9 @@ class WatchDecoder {
 
   explicit WatchDecoder(std::size_t max_line_bytes = kMaxLineBytes) : max_line_bytes_(max_line_bytes) {}
 
-  // Appends the events that `piece` completes to `events`, in order. An ERROR event of the server ends the
-  // watch as the error that its Status means (`gone`: list again); text that is not an event, or a longer
-  // line, is `invalid`. Events before it are in `events`.
+  // Appends the events that `piece` completes to `events`, in order. An ERROR event of the server ends the watch as
+  // the error that its Status means (`gone`: list again); text that is not an event, or a longer line, is `invalid`.
+  // Events before it are in `events`.
   base::Result<> feed(std::string_view piece, std::vector<WatchEvent>& events);
   // The body has ended: `unavailable` when that was inside an event.
   base::Result<> finish() const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What we rely on in a Kubernetes API server, checked against any server: the one that PODID_CONTRACT_KUBECONFIG names, else
-// the lab's embedded one in this process. Where the two differ, the embedded one is wrong.
+// What we rely on in a Kubernetes API server, checked against any server: the one that PODID_CONTRACT_KUBECONFIG
+// names, else the lab's embedded one in this process. Where the two differ, the embedded one is wrong.
 #pragma once
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

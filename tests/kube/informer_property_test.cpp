@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the API server and the network do, the store ends up equal to the server, and callbacks tell a consistent story on
-// the way there.
+// Whatever the API server and the network do, the store ends up equal to the server, and callbacks tell a consistent
+// story on the way there.
 #include <fmt/format.h>
 
 #include <map>

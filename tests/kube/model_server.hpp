@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small API server for the tests of src/kube, with faults on request: any type under its URL, lists in pages, watches
-// from any version, optimistic concurrency, merge patches. No selectors, defaults or validation (the embedded API
-// server of the lab has those; tests/contract holds it against a real one).
+// A small API server for the tests of src/kube, with faults on request: any type under its URL, lists in pages,
+// watches from any version, optimistic concurrency, merge patches. No selectors, defaults or validation (the embedded
+// API server of the lab has those; tests/contract holds it against a real one).
 #pragma once
 #include <boost/json.hpp>
 #include <cstdint>
