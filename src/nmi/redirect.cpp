@@ -23,17 +23,15 @@ class NoRedirect final : public Redirect {
   base::Clock& clock_;
 };
 
-// nftables rules that take the place of an earlier installation's chain: the chain goes once our table works, so that
-// there is no moment without a redirect.
+// nftables rules that take the place of an earlier installation's chain.
 class ReplacingNftables final : public Redirect {
  public:
   ReplacingNftables(RedirectTarget target, base::Clock& clock, base::Random& random)
       : target_(target), clock_(clock), nftables_(target, random) {}
   std::string_view name() const override { return nftables_.name(); }
-  base::Task<base::Result<>> install() override {
-    base::Result<> done = co_await nftables_.install();
-    if (!done || replaced_) co_return done;
-    replaced_ = true;
+  base::Task<base::Result<>> install() override { return nftables_.install(); }
+  base::Task<base::Result<>> wait_for_damage() override { return nftables_.wait_for_damage(); }
+  base::Task<> replace_predecessors() override {
     const std::vector<IptablesVariant> variants = co_await IptablesRedirect::variants();
     for (const IptablesVariant& variant : variants) {
       IptablesRedirect old(target_, variant, std::chrono::seconds(0), clock_);
@@ -41,16 +39,13 @@ class ReplacingNftables final : public Redirect {
       // Harmless where it stays: our table decides before it.
       if (!removed) base::log::debug("cannot look for an earlier iptables chain", {{"error", removed.error()}});
     }
-    co_return done;
   }
-  base::Task<base::Result<>> wait_for_damage() override { return nftables_.wait_for_damage(); }
   base::Task<base::Result<>> remove() override { return nftables_.remove(); }
 
  private:
   const RedirectTarget target_;
   base::Clock& clock_;
   NftablesRedirect nftables_;
-  bool replaced_ = false;
 };
 
 base::Task<base::Result<std::unique_ptr<Redirect>>> make_iptables(RedirectOptions options, base::Clock& clock) {

@@ -74,11 +74,15 @@ base::Task<base::Result<>> RedirectKeeper::start() {
     if (hopeless) co_return base::fail(std::move(installed.error()), "redirect");
     failed(installed.error());
   }
+  // Off the way of the first request.
+  if (installed) tasks_.spawn("replace earlier redirect", replace_predecessors());
   tasks_.spawn("keep redirect", keep());
   const bool needed = options_.redirect.backend != "none" && uses_loopback(options_.redirect.target);
   if (needed && !options_.interfaces.none()) tasks_.spawn("keep pod interfaces", keep_interfaces());
   co_return base::Result<>{};
 }
+
+base::Task<> RedirectKeeper::replace_predecessors() { co_await redirect_->replace_predecessors(); }
 
 base::Task<> RedirectKeeper::keep() {
   net::Backoff backoff(kRetry, random_);
@@ -122,12 +126,12 @@ base::Task<> RedirectKeeper::keep_interfaces() {
 base::Task<base::Result<>> RedirectKeeper::stop(bool remove) {
   tasks_.stop();
   co_await tasks_.join();
-  base::Result<> result;
-  if (remove && redirect_) {
-    result = co_await redirect_->remove();
-    if (result) set_active(false, "the redirect was removed");
-  }
-  co_return result;
+  if (!remove || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
+  // Without our rules an open loopback would stay open, so it is closed first.
+  base::Result<> closed = co_await interfaces_.close_existing();
+  base::Result<> removed = co_await redirect_->remove();
+  if (removed) set_active(false, "the redirect was removed");
+  co_return removed ? closed : removed;
 }
 
 }  // namespace podid::nmi

@@ -33,7 +33,7 @@ class RedirectKeeper {
   // The first installation. An error when it can never succeed here (no tool, no permission); other failures are retried
   // in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
-  // Stops keeping. The rules stay unless `remove`.
+  // Stops keeping. The rules stay unless `remove`, which also takes back route_localnet.
   base::Task<base::Result<>> stop(bool remove);
 
   // The rules are in place (and, where asked for, older connections cut).
@@ -43,6 +43,7 @@ class RedirectKeeper {
 
  private:
   base::Task<base::Result<>> install();
+  base::Task<> replace_predecessors();
   base::Task<> keep();
   base::Task<> keep_interfaces();
   void set_active(bool active, std::string problem);

@@ -171,6 +171,7 @@ TEST_F(RedirectRootTest, NftablesLeadsPodsToTheNmiAndClosesTheLoopback) {
   keep("nftables");
   end(true);
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
+  EXPECT_EQ(run("cat /proc/sys/net/ipv4/conf/br0/route_localnet").output, "0\n") << "without the rules it stays closed";
 }
 
 TEST_F(RedirectRootTest, NftablesIsRepairedOnNotification) {
@@ -211,7 +212,7 @@ TEST_F(RedirectRootTest, AnEarlierInstallationsChainGoesWhenOursWorks) {
       "iptables -t nat -I PREROUTING -j aad-metadata");
   keep("nftables");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
-  EXPECT_FALSE(run("iptables -t nat -S").output.contains("aad-metadata"));
+  EXPECT_TRUE(test::run_until(io, [] { return !run("iptables -t nat -S").output.contains("aad-metadata"); }));
   end(true);
 }
 
