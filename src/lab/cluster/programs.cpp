@@ -46,11 +46,11 @@ std::vector<std::string> kube_apiserver_command(const Layout& layout, const Bina
           "--authorization-mode=RBAC",
           "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition,Priority",
           "--service-account-issuer=https://kubernetes.default.svc",
-          "--service-account-key-file=" + layout.file("server.key"),
+          "--service-account-key-file=" + layout.file("server.pem"),
           "--service-account-signing-key-file=" + layout.file("server.key"),
           "--service-cluster-ip-range=10.96.0.0/16",
           "--cert-dir=" + layout.file("kube-apiserver"),
-          "--v=1"};
+          "--v=0"};
 }
 
 Component component(std::string name, std::string name_space, std::vector<std::string> command) {
