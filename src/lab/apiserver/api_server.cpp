@@ -6,13 +6,13 @@
 #include "base/task_group.hpp"
 #include "lab/apiserver/handler.hpp"
 #include "lab/apiserver/journal.hpp"
+#include "lab/apiserver/object_parts.hpp"
 #include "lab/apiserver/object_service.hpp"
 
 namespace podid::lab::apiserver {
 namespace {
 
 constexpr std::chrono::seconds kStopDeadline{2};
-constexpr std::string_view kCrdBucket = "customresourcedefinitions.apiextensions.k8s.io";
 
 net::ServerLimits server_limits(const Limits& limits) { return {.max_body_bytes = limits.max_body_bytes}; }
 
@@ -82,7 +82,7 @@ class ApiServer::Impl {
   void follow(const Change& change) {
     if (journal_) journal_->append(change);
     // Nobody will ever hear more of a resource whose definition is gone.
-    if (change.bucket == kCrdBucket && !change.after) hub_.end_bucket(change.before->name());
+    if (change.bucket == kCrds && !change.after) hub_.end_bucket(change.before->name());
   }
 
   ApiServerOptions options_;

@@ -5,18 +5,19 @@
 //
 // What it does not imitate:
 // - controllers: nothing schedules pods, runs them, creates service accounts or collects garbage by
-// ownerReferences.
-//   Namespaces and CRDs do delete their contents, because nothing else would. Events do not expire.
+//   ownerReferences. Namespaces and CRDs do delete their contents, because nothing else would. Events do not
+//   expire. A delete's propagationPolicy is accepted and has no effect.
 // - graceful deletion: a deleted pod without finalizers goes at once, because no node agent would confirm its
-// end.
+//   end.
 // - field ownership: managedFields never appear; server-side apply merges what is sent and removes nothing.
 // - authorization (RBAC) and admission: whoever has a token may do everything; access reviews always allow.
-// - protobuf (but for the request bodies that kubectl create sends), CBOR, HTTP/2, compression, API priority and fairness, audit, aggregation, webhooks.
+// - protobuf (but for the request bodies that kubectl create sends), CBOR, HTTP/2, compression, API priority
+//   and fairness, audit, aggregation, webhooks.
 // - of pods, nodes and the other built-in kinds only the validation and defaulting that kubectl and we can
-// notice; unknown
-//   fields deep inside a built-in object are kept, where the real server drops them.
+//   notice; unknown fields deep inside a built-in object are kept, where the real server drops them.
 // - of CRDs: only the storage version is served; no CEL rules, no conversion, no scale subresource.
-// - events.k8s.io/v1, and all other groups that are not in discovery; exec, attach, log and port-forward.
+// - service account tokens; events.k8s.io/v1, and all other groups that are not in discovery; exec, attach,
+//   log and port-forward.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>

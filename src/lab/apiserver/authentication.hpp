@@ -21,8 +21,8 @@ class Authenticator {
  public:
   explicit Authenticator(std::vector<TokenUser> tokens) : tokens_(std::move(tokens)) {}
 
-  // Nothing for a token that is not known (401). Without an Authorization field: system:anonymous, or, where no tokens are
-  // configured, system:admin.
+  // Nothing for a token that is not known (401). Without an Authorization field: system:anonymous, or, where
+  // no tokens are configured, system:admin.
   std::optional<User> authenticate(std::optional<std::string_view> authorization) const;
 
  private:

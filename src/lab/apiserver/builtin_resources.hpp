@@ -6,7 +6,8 @@
 
 namespace podid::lab::apiserver {
 
-// The kinds that exist without a CRD, with the part of their schemas that the server checks. In discovery order.
+// The kinds that exist without a CRD, with the part of their schemas that the server checks. In discovery
+// order.
 const std::vector<ResourcePtr>& builtin_resources();
 
 }  // namespace podid::lab::apiserver

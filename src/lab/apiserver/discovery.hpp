@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server serves, as clients ask for it: /api, /apis and below, in the plain and the aggregated form. Pure.
+// What the server serves, as clients ask for it: /api, /apis and below, in the plain and the aggregated form.
+// Pure.
 #pragma once
 #include <boost/json.hpp>
 #include <string_view>

@@ -17,11 +17,12 @@ struct FieldRequirement {
 
 class FieldSelector {
  public:
-  // a=b, a==b, a!=b parted by commas, with \, \= and \\ escaped in values. The error is the real server's text.
+  // a=b, a==b, a!=b parted by commas, with \, \= and \\ escaped in values. The error is the real server's
+  // text.
   static std::expected<FieldSelector, std::string> parse(std::string_view text);
 
-  // A field is the path of members, "spec.nodeName"; a missing one reads as "", as a Go zero value does ("false" for the
-  // two booleans that can be selected).
+  // A field is the path of members, "spec.nodeName"; a missing one reads as "", as a Go zero value does
+  // ("false" for the two booleans that can be selected).
   bool matches(const boost::json::value& object) const;
   bool empty() const { return requirements_.empty(); }
   const std::vector<FieldRequirement>& requirements() const { return requirements_; }

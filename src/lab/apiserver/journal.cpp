@@ -15,7 +15,8 @@ namespace podid::lab::apiserver {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
-// The file is written anew, without the changes that no longer matter, when it has this many lines more than objects.
+// The file is written anew, without the changes that no longer matter, when it has this many lines more than
+// objects.
 constexpr std::size_t kSurplusLines = 50'000;
 // Objects hold secrets.
 constexpr unsigned kMode = 0600;

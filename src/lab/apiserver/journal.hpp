@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state file: every change as one JSON line, so that a restarted server has its objects, its resourceVersions and the
-// history that watches resume from, however it ended.
+// The state file: every change as one JSON line, so that a restarted server has its objects, its
+// resourceVersions and the history that watches resume from, however it ended.
 #pragma once
 #include <cstddef>
 #include <cstdio>
@@ -15,8 +15,8 @@ namespace podid::lab::apiserver {
 // Belongs to the store's thread; the store outlives it. Appending blocks for as long as the write() takes.
 class Journal {
  public:
-  // Reads the file into the empty store (a missing file is an empty one), and then waits for append(). A last line that
-  // a crash cut short is dropped. Errors (`invalid`, `unavailable`) name the path and the line.
+  // Reads the file into the empty store (a missing file is an empty one), and then waits for append(). A last
+  // line that a crash cut short is dropped. Errors (`invalid`, `unavailable`) name the path and the line.
   static base::Result<std::unique_ptr<Journal>> open(const std::string& path, Store& store);
 
   // For the store's observer. A failed write is logged and ends the journal; the server goes on.

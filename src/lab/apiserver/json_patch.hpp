@@ -8,8 +8,9 @@
 
 namespace podid::lab::apiserver {
 
-// The patched document; the document is changed as a whole or not at all. A patch that is no list of operations is 400,
-// one with more than `max_operations` 413, one that does not apply (a failed test, an unknown operation, a path that is not there) 422.
+// The patched document; the document is changed as a whole or not at all. A patch that is no list of
+// operations is 400, one with more than `max_operations` 413, one that does not apply (a failed test, an
+// unknown operation, a path that is not there) 422.
 Answer<boost::json::value> apply_json_patch(boost::json::value document, const boost::json::value& patch,
                                             std::size_t max_operations);
 

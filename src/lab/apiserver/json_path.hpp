@@ -11,8 +11,9 @@ namespace podid::lab::apiserver {
 
 class JsonPath {
  public:
-  // ".spec.type", ".metadata.labels.a\.b", "['a.b']", "[0]", "[-1]", "[*]", "[?(@.type=="Ready")]" and chains of them, with or
-  // without a leading '$'. Nothing for anything else (slices, unions, recursive descent, scripts).
+  // ".spec.type", ".metadata.labels.a\.b", "['a.b']", "[0]", "[-1]", "[*]", "[?(@.type=="Ready")]" and chains
+  // of them, with or without a leading '$'. Nothing for anything else (slices, unions, recursive descent,
+  // scripts).
   static std::optional<JsonPath> parse(std::string_view text);
 
   // The values found, in document order; valid as long as `value`.

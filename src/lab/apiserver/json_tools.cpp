@@ -55,6 +55,14 @@ json::object& object_at(json::object& object, std::string_view name) {
   return member.get_object();
 }
 
+void copy_member(const json::object& from, json::object& to, std::string_view name) {
+  if (const json::value* value = from.if_contains(name)) {
+    to[name] = *value;
+  } else {
+    erase_member(to, name);
+  }
+}
+
 void erase_member(json::object& object, std::string_view name) {
   const auto found = object.find(name);
   if (found != object.end()) object.stable_erase(found);

@@ -11,8 +11,8 @@ namespace podid::lab::apiserver {
 
 namespace json = boost::json;
 
-// The value at object[path[0]][path[1]]..., or null where a step is missing or not an object. There is an overload for
-// objects because one that turned into a temporary json::value would take the result with it.
+// The value at object[path[0]][path[1]]..., or null where a step is missing or not an object. There is an
+// overload for objects because one that turned into a temporary json::value would take the result with it.
 const json::value* find_path(const json::value& value, std::initializer_list<std::string_view> path);
 const json::value* find_path(const json::object& object, std::initializer_list<std::string_view> path);
 json::value* find_path(json::value& value, std::initializer_list<std::string_view> path);
@@ -22,6 +22,8 @@ std::string_view text_at(const json::value& value, std::initializer_list<std::st
 std::string_view text_at(const json::object& object, std::initializer_list<std::string_view> path);
 // The object at object[name], made where it is missing or not an object.
 json::object& object_at(json::object& object, std::string_view name);
+// Makes `to` have the member as `from` has it, or not at all.
+void copy_member(const json::object& from, json::object& to, std::string_view name);
 // Removes a member, keeping the order of the others.
 void erase_member(json::object& object, std::string_view name);
 

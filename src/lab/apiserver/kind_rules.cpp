@@ -22,14 +22,6 @@ bool is_core(const Resource& resource, std::string_view plural) {
 bool is_crd(const Resource& resource) { return resource.plural == "customresourcedefinitions" && !resource.custom; }
 bool is_lease(const Resource& resource) { return resource.plural == "leases" && !resource.custom; }
 
-void take_over(const json::object& from, json::object& to, std::string_view member) {
-  if (const json::value* value = from.if_contains(member)) {
-    to[member] = *value;
-  } else {
-    erase_member(to, member);
-  }
-}
-
 std::optional<std::string> config_key_problem(std::string_view key) {
   if (key.size() > 253) return "must be no more than 253 bytes";
   const bool fits = !key.empty() && std::ranges::all_of(key, [](unsigned char c) {
@@ -180,18 +172,18 @@ void set_kind_defaults(const Resource& resource, json::object& object) {
 void keep_protected_parts(const Resource& resource, const json::object& before, json::object& after,
                           bool status_endpoint) {
   if (!status_endpoint) {
-    if (resource.status_subresource) take_over(before, after, "status");
+    if (resource.status_subresource) copy_member(before, after, "status");
     return;
   }
   if (resource.custom) {
     // Nothing but status can be written here.
     json::object kept = before;
-    take_over(after, kept, "status");
+    copy_member(after, kept, "status");
     after = std::move(kept);
     return;
   }
-  take_over(before, after, "spec");
-  if (is_crd(resource)) take_over(before, after, "metadata");
+  copy_member(before, after, "spec");
+  if (is_crd(resource)) copy_member(before, after, "metadata");
 }
 
 void validate_kind(const Resource& resource, const json::value& object, std::vector<StatusCause>& causes) {

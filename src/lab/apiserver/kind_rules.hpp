@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the real server does to objects of single built-in kinds beyond their schema: defaults, what a create or an update
-// may not touch, and the checks that a client runs into. Pure. The functions do nothing for other kinds.
+// What the real server does to objects of single built-in kinds beyond their schema: defaults, what a create
+// or an update may not touch, and the checks that a client runs into. Pure. The functions do nothing for
+// other kinds.
 #pragma once
 #include <boost/json.hpp>
 #include <string_view>

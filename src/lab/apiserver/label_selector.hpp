@@ -18,8 +18,8 @@ struct LabelRequirement {
 
 class LabelSelector {
  public:
-  // a=b, a==b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, a<1; parted by commas; empty selects all. The error is the
-  // real server's text ("unable to parse requirement: ...").
+  // a=b, a==b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, a<1; parted by commas; empty selects all. The
+  // error is the real server's text ("unable to parse requirement: ...").
   static std::expected<LabelSelector, std::string> parse(std::string_view text);
 
   bool matches(const boost::json::value& object) const;

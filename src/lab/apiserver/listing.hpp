@@ -22,7 +22,8 @@ struct Page {
 // Whether a list or watch of namespace `ns` ("": all), with an optional single name, shows the object.
 bool selects(const ListOptions& options, std::string_view ns, std::string_view name, const StoredObject& object);
 
-// 410 for a resourceVersion or a continue token that history no longer reaches, 504 for one that does not exist yet.
+// 410 for a resourceVersion or a continue token that history no longer reaches, 504 for one that does not
+// exist yet.
 Answer<Page> list_objects(const Store& store, const Resource& resource, std::string_view ns,
                           const ListOptions& options);
 

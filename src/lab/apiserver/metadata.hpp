@@ -20,13 +20,13 @@ std::optional<std::string> path_segment_problem(std::string_view text);   // the
 
 using NameRule = std::optional<std::string> (*)(std::string_view);
 
-// Brings a decoded `metadata` into shape: members that it does not have are removed and their paths ("metadata.foo") added
-// to `unknown`; null members and what the server alone writes in it (managedFields, selfLink) are removed. The error is the
-// decoder's text for a member of a wrong type.
+// Brings a decoded `metadata` into shape: members that it does not have are removed and their paths
+// ("metadata.foo") added to `unknown`; null members and what the server alone writes in it (managedFields,
+// selfLink) are removed. The error is the decoder's text for a member of a wrong type.
 Answer<> shape_metadata(boost::json::object& metadata, std::string_view path, std::vector<std::string>& unknown);
 
-// Format of name, namespace, labels, annotations, finalizers and owner references. `path` is "metadata" or that of an
-// embedded object's.
+// Format of name, namespace, labels, annotations, finalizers and owner references. `path` is "metadata" or
+// that of an embedded object's.
 void validate_metadata(const boost::json::object& metadata, NameRule name_rule, std::string_view path,
                        std::vector<StatusCause>& causes);
 

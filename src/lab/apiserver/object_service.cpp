@@ -3,47 +3,23 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "lab/apiserver/crd.hpp"
 #include "lab/apiserver/json_patch.hpp"
 #include "lab/apiserver/json_tools.hpp"
 #include "lab/apiserver/kind_rules.hpp"
+#include "lab/apiserver/object_parts.hpp"
 #include "lab/apiserver/strategic_merge.hpp"
 #include "lab/apiserver/structural_schema.hpp"
 
 namespace podid::lab::apiserver {
 namespace {
 
-constexpr std::string_view kNamespaces = "namespaces";
-constexpr std::string_view kCrds = "customresourcedefinitions.apiextensions.k8s.io";
-constexpr std::array<std::string_view, 3> kPermanentNamespaces = {"default", "kube-public", "kube-system"};
 constexpr std::size_t kMaxGeneratedBase = 58;
 constexpr std::size_t kGeneratedSuffix = 5;
 
-std::string_view text_of(const json::object& metadata, std::string_view name) {
-  const json::value* value = metadata.if_contains(name);
-  return value == nullptr || !value->is_string() ? std::string_view{} : std::string_view(value->get_string());
-}
-
-json::object& metadata_of(json::value& object) { return object.get_object()["metadata"].get_object(); }
-
-bool is_ending(const json::value& object) { return !text_at(object, {"metadata", "deletionTimestamp"}).empty(); }
-
-bool has_finalizers(const json::value& object) {
-  const json::value* finalizers = find_path(object, {"metadata", "finalizers"});
-  return finalizers != nullptr && finalizers->is_array() && !finalizers->get_array().empty();
-}
-
-void copy_member(const json::object& from, json::object& to, std::string_view name) {
-  if (const json::value* value = from.if_contains(name)) {
-    to[name] = *value;
-  } else {
-    erase_member(to, name);
-  }
-}
+std::string_view text_of(const json::object& metadata, std::string_view name) { return text_at(metadata, {name}); }
 
 // What counts for metadata.generation.
 json::value counted_part(const Resource& resource, const json::value& object) {
@@ -58,11 +34,6 @@ bool same_but_revision(const json::value& before, const json::value& after) {
   json::value copy = after;
   copy_member(before.get_object().at("metadata").get_object(), metadata_of(copy), "resourceVersion");
   return same_json(before, copy);
-}
-
-void add_generation(json::object& metadata) {
-  const json::value* generation = metadata.if_contains("generation");
-  if (generation != nullptr) metadata["generation"] = as_integer(*generation).value_or(0) + 1;
 }
 
 }  // namespace
@@ -347,58 +318,6 @@ Answer<Written> ObjectService::patch(const Target& target, PatchType type, const
   return update(target, std::move(*document), options);
 }
 
-Answer<Removed> ObjectService::remove(const Target& target, const DeleteOptions& options) {
-  const Resource& resource = *target.resource;
-  const ObjectPtr existing = store_.find(resource.bucket(), target.ns, target.name);
-  if (existing == nullptr) return std::unexpected(not_found(resource.subject(), target.name));
-  const bool is_namespace = resource.bucket() == kNamespaces;
-  if (is_namespace && std::ranges::find(kPermanentNamespaces, target.name) != std::end(kPermanentNamespaces)) {
-    return std::unexpected(forbidden(resource.subject(), target.name, "this namespace may not be deleted"));
-  }
-  Subject recorded = resource.subject();
-  recorded.plural = resource.kind;  // the real server names the kind here, not the resource
-  if (options.uid && *options.uid != existing->uid()) {
-    return std::unexpected(
-        conflict(recorded, target.name,
-                 fmt::format("the UID in the precondition ({}) does not match the UID in record ({}). The "
-                             "object might have been deleted and then recreated",
-                             *options.uid, existing->uid())));
-  }
-  if (options.resource_version && *options.resource_version != std::to_string(existing->revision())) {
-    return std::unexpected(conflict(recorded, target.name,
-                                    fmt::format("the ResourceVersion in the precondition ({}) does not match the "
-                                                "ResourceVersion in record ({}). The object might have been modified",
-                                                *options.resource_version, existing->revision())));
-  }
-  const bool is_crd = resource.bucket() == kCrds;
-  const bool is_container = is_namespace || is_crd;
-  const bool goes_now = !has_finalizers(existing->value()) && !is_container;
-  ObjectPtr ending = existing;
-  // A pod is marked before it goes, even when nothing holds it.
-  const bool is_marked = !goes_now || (resource.group.empty() && resource.plural == "pods");
-  if (is_marked && !is_ending(existing->value())) ending = mark_ending(target, existing, options.dry_run);
-  if (options.dry_run) return Removed{.object = ending, .gone = goes_now};
-  Removed out{.object = goes_now ? store_.remove(resource.bucket(), target.ns, target.name) : ending, .gone = goes_now};
-  if (is_namespace) ending_namespaces_.insert(target.name);
-  if (is_crd) ending_crds_.insert(target.name);
-  settle();
-  return out;
-}
-
-// Writes deletionTimestamp: the object now waits for its finalizers or its contents.
-ObjectPtr ObjectService::mark_ending(const Target& target, const ObjectPtr& existing, bool dry_run) {
-  const bool is_container = target.resource->bucket() == kNamespaces || target.resource->bucket() == kCrds;
-  json::value ending = existing->value();
-  json::object& metadata = metadata_of(ending);
-  metadata["deletionTimestamp"] = now();
-  if (!is_container) {
-    metadata["deletionGracePeriodSeconds"] = 0;
-    add_generation(metadata);
-  }
-  if (target.resource->bucket() == kNamespaces) object_at(ending.get_object(), "status")["phase"] = "Terminating";
-  return put(target, std::move(ending), dry_run);
-}
-
 Answer<> ObjectService::bind_pod(const Target& target, std::string_view node) {
   const auto existing = get(target);
   if (!existing) return std::unexpected(existing.error());
@@ -437,51 +356,6 @@ void ObjectService::after_write(const Target& target, const ObjectPtr& object) {
     if (!same_json(established, object->value())) store_.put(kCrds, "", object->name(), std::move(established));
   }
   settle();
-}
-
-// Removes what namespaces and CRDs that are being deleted still hold; those that are empty then go themselves.
-void ObjectService::settle() {
-  if (settling_ || (ending_namespaces_.empty() && ending_crds_.empty())) return;
-  settling_ = true;
-  for (const std::string& name : std::vector<std::string>(ending_namespaces_.begin(), ending_namespaces_.end())) {
-    const ObjectPtr ns = store_.find(kNamespaces, "", name);
-    if (ns != nullptr && (!empty_namespace(name) || has_finalizers(ns->value()))) continue;
-    if (ns != nullptr) store_.remove(kNamespaces, "", name);
-    ending_namespaces_.erase(name);
-  }
-  for (const std::string& name : std::vector<std::string>(ending_crds_.begin(), ending_crds_.end())) {
-    const ObjectPtr crd = store_.find(kCrds, "", name);
-    const ResourcePtr resource = registry_.find_bucket(name);
-    if (crd != nullptr && ((resource != nullptr && !remove_contents(resource, "")) || has_finalizers(crd->value())))
-      continue;
-    if (crd != nullptr) store_.remove(kCrds, "", name);
-    registry_.uninstall(name);
-    ending_crds_.erase(name);
-  }
-  settling_ = false;
-}
-
-bool ObjectService::empty_namespace(const std::string& name) {
-  bool empty = true;
-  const std::vector<ResourcePtr> resources = registry_.all();
-  for (const ResourcePtr& resource : resources) {
-    if (resource->namespaced && !remove_contents(resource, name)) empty = false;
-  }
-  return empty;
-}
-
-// Deletes the objects of a resource in `ns` (all, where that is empty); true when none is left.
-bool ObjectService::remove_contents(const ResourcePtr& resource, std::string_view ns) {
-  std::vector<ObjectPtr> found;
-  for (const auto& [key, object] : store_.objects(resource->bucket())) {
-    if (ns.empty() || object->ns() == ns) found.push_back(object);
-  }
-  bool empty = true;
-  for (const ObjectPtr& object : found) {
-    const auto removed = remove({.resource = resource, .ns = object->ns(), .name = object->name()}, {});
-    if (!removed || !removed->gone) empty = false;
-  }
-  return empty;
 }
 
 }  // namespace podid::lab::apiserver

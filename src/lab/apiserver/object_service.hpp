@@ -52,14 +52,14 @@ struct Removed {
   bool gone = false;
 };
 
-// Belongs to one thread. Writes happen in the store at once; namespaces and CRDs that are being deleted lose their contents
-// in the same call, after the call's own result has been made.
+// Belongs to one thread. Writes happen in the store at once; namespaces and CRDs that are being deleted lose
+// their contents in the same call, after the call's own result has been made.
 class ObjectService {
  public:
   ObjectService(Store& store, Registry& registry, base::Clock& clock, base::Random& random, const Limits& limits);
 
-  // After the store was loaded: makes the namespaces that every cluster has, serves the CRDs that are stored and takes up
-  // deletions that were under way.
+  // After the store was loaded: makes the namespaces that every cluster has, serves the CRDs that are stored
+  // and takes up deletions that were under way.
   void start();
 
   Answer<ObjectPtr> get(const Target& target) const;

@@ -80,7 +80,8 @@ json::object in_canonical_order(const Resource& resource, json::object metadata,
   return out;
 }
 
-// The kind "Pod" decodes into Go types, where a wrong type is a malformed request rather than an invalid object.
+// The kind "Pod" decodes into Go types, where a wrong type is a malformed request rather than an invalid
+// object.
 Answer<> check_builtin_types(const Resource& resource, const json::value& object) {
   std::vector<StatusCause> causes;
   validate(object, resource.schema, causes);

@@ -19,8 +19,9 @@ struct ShapedObject {
   std::vector<std::string> warnings;  // texts of Warning headers
 };
 
-// `ns` is the namespace of the URL ("" for cluster-scoped resources); it is filled in where the body has none. Refuses a
-// wrong apiVersion, kind, namespace or member type (400), and unknown members when strict (400).
+// `ns` is the namespace of the URL ("" for cluster-scoped resources); it is filled in where the body has
+// none. Refuses a wrong apiVersion, kind, namespace or member type (400), and unknown members when strict
+// (400).
 Answer<ShapedObject> shape_object(const Resource& resource, std::string_view ns, boost::json::value body,
                                   FieldValidation field_validation);
 

@@ -33,8 +33,8 @@ json::object query_parameter(std::string_view name, std::string_view description
                       {"schema", {{"type", "string"}, {"uniqueItems", true}}}};
 }
 
-// Strategic merge patches are left out on purpose: kubectl would look for merge keys in these schemas, which do not go deep
-// enough, instead of using the ones that it was built with.
+// Strategic merge patches are left out on purpose: kubectl would look for merge keys in these schemas, which
+// do not go deep enough, instead of using the ones that it was built with.
 json::object patch_operation(const Resource& resource) {
   json::object content;
   for (const std::string_view type :

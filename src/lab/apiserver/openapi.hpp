@@ -10,7 +10,8 @@ namespace podid::lab::apiserver {
 
 // The list of documents, one per group and version.
 boost::json::object openapi_index(const Registry& registry);
-// The document of one group and version: a path per resource with its PATCH parameters, and the kinds' schemas.
+// The document of one group and version: a path per resource with its PATCH parameters, and the kinds'
+// schemas.
 boost::json::object openapi_document(const Registry& registry, std::string_view group, std::string_view version);
 
 }  // namespace podid::lab::apiserver

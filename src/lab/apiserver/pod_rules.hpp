@@ -9,7 +9,8 @@
 
 namespace podid::lab::apiserver {
 
-// The times of conditions, which Go writes as null where they are not set. `probe_name`: the one beside lastTransitionTime.
+// The times of conditions, which Go writes as null where they are not set. `probe_name`: the one beside
+// lastTransitionTime.
 void set_condition_times(boost::json::object& status, std::string_view probe_name);
 
 void prepare_pod(boost::json::object& pod);

@@ -29,7 +29,8 @@ class Reader {
 
   bool at_end() const { return rest_.empty(); }
 
-  // The next field; nothing for malformed bytes. Fixed-size fields, which Kubernetes does not use here, are malformed.
+  // The next field; nothing for malformed bytes. Fixed-size fields, which Kubernetes does not use here, are
+  // malformed.
   std::optional<WireField> next() {
     const auto tag = varint();
     if (!tag) return std::nullopt;

@@ -9,9 +9,10 @@ namespace podid::lab::apiserver {
 
 inline constexpr std::string_view kProtobufType = "application/vnd.kubernetes.protobuf";
 
-// A request body in Kubernetes' protobuf envelope as the JSON object that it stands for. Typed Go clients, kubectl create
-// among them, write some kinds only this way: namespaces, config maps, secrets, service accounts, leases, events, access
-// reviews, evictions and delete options are read. Nothing for other kinds and for malformed bytes; `problem` says which.
+// A request body in Kubernetes' protobuf envelope as the JSON object that it stands for. Typed Go clients,
+// kubectl create among them, write some kinds only this way: namespaces, config maps, secrets, service
+// accounts, leases, events, access reviews, evictions and delete options are read. Nothing for other kinds
+// and for malformed bytes; `problem` says which.
 std::optional<boost::json::value> parse_protobuf(std::string_view bytes, std::string& problem);
 
 }  // namespace podid::lab::apiserver

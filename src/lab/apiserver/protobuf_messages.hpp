@@ -22,8 +22,8 @@ struct ProtoMessage {
   std::span<const ProtoField> fields;
 };
 
-// The message of a top-level kind ("Secret"), from the generated.proto files of k8s.io/api v0.35; null for kinds that are
-// not read.
+// The message of a top-level kind ("Secret"), from the generated.proto files of k8s.io/api v0.35; null for
+// kinds that are not read.
 const ProtoMessage* proto_message_of(std::string_view kind);
 
 }  // namespace podid::lab::apiserver

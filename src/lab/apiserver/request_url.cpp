@@ -53,7 +53,8 @@ std::optional<ResourcePath> parse_resource_path(const RequestUrl& url) {
   } else {
     return std::nullopt;
   }
-  // "namespaces/x" is the namespace itself, "namespaces/x/status" its subresource, "namespaces/x/pods" a resource in it.
+  // "namespaces/x" is the namespace itself, "namespaces/x/status" its subresource, "namespaces/x/pods" a
+  // resource in it.
   const bool subresource_of_namespace =
       all.size() == at + 3 && out.group.empty() && (all[at + 2] == "status" || all[at + 2] == "finalize");
   if (all[at] == "namespaces" && all.size() >= at + 3 && !subresource_of_namespace) {

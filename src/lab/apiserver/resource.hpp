@@ -45,15 +45,16 @@ struct Resource {
   std::vector<PrinterColumn> columns = {};          // of custom resources
 
   std::string api_version() const { return group.empty() ? version : group + "/" + version; }
-  // Where the store keeps the objects: "pods", "leases.coordination.k8s.io". The CRD's name for custom resources.
+  // Where the store keeps the objects: "pods", "leases.coordination.k8s.io". The CRD's name for custom
+  // resources.
   std::string bucket() const { return group.empty() ? plural : plural + "." + group; }
   Subject subject() const { return {.group = group, .plural = plural, .kind = kind}; }
 };
 
 using ResourcePtr = std::shared_ptr<const Resource>;
 
-// Bytes of a canonical object's text before its metadata: `{"apiVersion":"v1","kind":"Pod",`. Items of built-in lists go
-// without that part, as the real server writes them.
+// Bytes of a canonical object's text before its metadata: `{"apiVersion":"v1","kind":"Pod",`. Items of
+// built-in lists go without that part, as the real server writes them.
 std::size_t type_prefix_length(const Resource& resource);
 
 }  // namespace podid::lab::apiserver

@@ -14,8 +14,8 @@
 
 namespace podid::lab::apiserver {
 
-// An immutable object as it was at one revision. `value` is complete: apiVersion and kind first, metadata.resourceVersion
-// set.
+// An immutable object as it was at one revision. `value` is complete: apiVersion and kind first,
+// metadata.resourceVersion set.
 class StoredObject {
  public:
   StoredObject(std::string ns, std::string name, std::uint64_t revision, boost::json::value value);
@@ -52,7 +52,8 @@ using ChangePtr = std::shared_ptr<const Change>;
 // Belongs to one thread.
 class Store {
  public:
-  // Objects of one bucket by "namespace/name" ("name" for cluster-scoped ones), which is their order in lists.
+  // Objects of one bucket by "namespace/name" ("name" for cluster-scoped ones), which is their order in
+  // lists.
   using Objects = std::map<std::string, ObjectPtr, std::less<>>;
 
   explicit Store(std::size_t max_history) : max_history_(max_history) {}
@@ -65,7 +66,8 @@ class Store {
   // The bucket as it was at `revision`; nothing when that has been compacted away or has not happened yet.
   std::optional<Objects> objects_at(std::string_view bucket, std::uint64_t revision) const;
 
-  // Writes an object (one with a metadata object) under the next revision, stored in its metadata.resourceVersion.
+  // Writes an object (one with a metadata object) under the next revision, stored in its
+  // metadata.resourceVersion.
   ObjectPtr put(std::string_view bucket, std::string_view ns, std::string_view name, boost::json::value value);
   // Removes an existing object; returns it as it was, under the revision of the removal.
   ObjectPtr remove(std::string_view bucket, std::string_view ns, std::string_view name);

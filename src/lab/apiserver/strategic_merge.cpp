@@ -59,21 +59,17 @@ std::string joined(std::string_view path, std::string_view name) {
   return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
 }
 
-json::value* find_item(json::array& list, std::string_view key, const json::value& wanted) {
-  for (json::value& item : list) {
-    const json::value& identity = key.empty() || !item.is_object() ? item : [&]() -> const json::value& {
-      static const json::value null;
-      const json::value* found = item.get_object().if_contains(key);
-      return found == nullptr ? null : *found;
-    }();
-    if (same_json(identity, wanted)) return &item;
-  }
-  return nullptr;
-}
-
 // The member of `item` that identifies it (itself where the list holds plain values).
 const json::value* identity_of(const json::value& item, std::string_view key) {
   return key.empty() ? &item : find_path(item, {key});
+}
+
+json::value* find_item(json::array& list, std::string_view key, const json::value& wanted) {
+  for (json::value& item : list) {
+    const json::value* identity = identity_of(item, key);
+    if (identity != nullptr && same_json(*identity, wanted)) return &item;
+  }
+  return nullptr;
 }
 
 std::size_t position_in(const json::array& order, const json::value& item, std::string_view key) {
@@ -85,8 +81,8 @@ std::size_t position_in(const json::array& order, const json::value& item, std::
   return order.size();
 }
 
-// Puts a merged list into order: items that `order` names come in its order, and before the others, but for those others
-// that stood in front of them in `before`.
+// Puts a merged list into order: items that `order` names come in its order, and before the others, but for
+// those others that stood in front of them in `before`.
 json::array in_order(const json::array& list, std::string_view key, const json::array& order,
                      const json::array& before) {
   std::vector<const json::value*> named(order.size(), nullptr);
@@ -116,7 +112,8 @@ json::array in_order(const json::array& list, std::string_view key, const json::
 
 class Merger {
  public:
-  // `directives`: whether null removes and members that start with '$' steer, as in a patch; else plain merging.
+  // `directives`: whether null removes and members that start with '$' steer, as in a patch; else plain
+  // merging.
   Merger(std::string_view kind, bool directives) : kind_(kind), directives_(directives) {}
 
   Answer<> merge(json::object& target, const json::object& patch, const std::string& path) const {

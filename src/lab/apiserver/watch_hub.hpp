@@ -37,7 +37,8 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // The next items in order, all that have come; empty when the watch has ended. Cancellation throws, like every wait.
+  // The next items in order, all that have come; empty when the watch has ended. Cancellation throws, like
+  // every wait.
   base::Task<std::vector<WatchItem>> next();
 
  private:
@@ -72,8 +73,8 @@ class WatchHub {
  public:
   WatchHub(base::Executor executor, base::Clock& clock, Store& store, const Limits& limits);
 
-  // Starts a watch: queues what the options ask for first (the present objects, the changes since a revision, or the 410
-  // that the revision is too old). 429 beyond max_watchers.
+  // Starts a watch: queues what the options ask for first (the present objects, the changes since a revision,
+  // or the 410 that the revision is too old). 429 beyond max_watchers.
   Answer<std::unique_ptr<Watcher>> open(ResourcePtr resource, std::string ns, std::string name, ListOptions options);
 
   // Sends bookmarks and ends watches at their timeout; runs until cancelled.

@@ -13,8 +13,8 @@ namespace podid::lab::apiserver {
 Answer<WriteOptions> parse_write_options(const RequestUrl& url, std::string_view options_kind);
 // The parameters and the optional body of a delete.
 Answer<DeleteOptions> parse_delete_options(const Call& call);
-// The body of a create or an update: JSON, YAML or (some kinds) protobuf; 415 for other content types, 400 for what cannot
-// be read.
+// The body of a create or an update: JSON, YAML or (some kinds) protobuf; 415 for other content types, 400
+// for what cannot be read.
 Answer<boost::json::value> parse_object_body(const Call& call);
 // The type of a patch by its content type (415), and its body.
 Answer<PatchType> parse_patch_type(const Call& call);

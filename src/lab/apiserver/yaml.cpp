@@ -84,7 +84,8 @@ class Builder final : public YAML::EventHandler {
     open_.push_back({.container = container});
   }
 
-  // A container gains members only while it is the innermost one, so the pointers of those around it stay valid.
+  // A container gains members only while it is the innermost one, so the pointers of those around it stay
+  // valid.
   std::vector<Level> open_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An API server on loopback, and a client that speaks to it over real sockets while its clock stands still until the test
-// moves it.
+// An API server on loopback, and a client that speaks to it over real sockets while its clock stands still
+// until the test moves it.
 #pragma once
 #include <gtest/gtest.h>
 
