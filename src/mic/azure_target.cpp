@@ -172,10 +172,12 @@ std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, boo
   std::optional<base::SteadyTime> next;
   const auto consider = [&next](base::SteadyTime when) { next = next ? std::min(*next, when) : when; };
   for (const auto& [identity, pods] : attach_) {
+    if (attached(identity, now)) continue;  // the pods' next plans are under way
     const auto bad = bad_.find(identity);
     consider(bad == bad_.end() ? now : bad->second.until);
   }
-  if (!detach_.empty() || !orphans_.empty()) consider(now);
+  const auto still_on = [this](const auto& wait) { return !absent(wait.first); };
+  if (!orphans_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
   if (repairs) consider(repair_at_);
   if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);

@@ -59,6 +59,9 @@ base::Task<> ConfigWatch::run() {
 }
 
 void ConfigWatch::compare() {
+  // The file itself, too: one that is mounted alone changes without a word from the directory that it is mounted in. Again
+  // each time, because it may be another file by now; failing is normal while there is none.
+  ::inotify_add_watch(events_.native_handle(), path_.c_str(), IN_CLOSE_WRITE);
   auto content = base::read_file(path_, kMaxCloudConfigBytes);
   if (!content) {
     base::log::warning("the cloud configuration cannot be read; the last good one stays in use",

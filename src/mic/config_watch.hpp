@@ -13,7 +13,7 @@
 
 namespace podid::mic {
 
-// Belongs to one executor. Watches the file's directory with inotify: no polling.
+// Belongs to one executor. Watches the file and its directory with inotify: no polling.
 class ConfigWatch {
  public:
   // `content` is what the caller has read already. `changed` gets each new content.
