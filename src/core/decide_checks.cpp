@@ -8,7 +8,7 @@
 #include "core/azure_ids.hpp"
 #include "core/matching.hpp"
 #include "core/naming.hpp"
-#include "core/redact.hpp"
+#include "core/refusal_text.hpp"
 
 namespace podid::core {
 namespace {
@@ -79,17 +79,6 @@ void record_status(const AzureAssignedIdentity& assigned, AssignmentVerdict verd
 }
 
 }  // namespace
-
-std::string describe(const IdentityRequest& request) {
-  std::string text;
-  const auto append = [&text](std::string_view name, std::string_view value) {
-    if (!value.empty()) text += fmt::format("{}{} {}", text.empty() ? "" : " or ", name, value);
-  };
-  append("client_id", redact(request.client_id));
-  append("resource ID", request.resource_id);
-  append("object_id", redact(request.object_id));
-  return text.empty() ? "any identity" : text;
-}
 
 void record_pod_unknown(const DecisionInput& input, CheckList& checks) {
   if (input.mode == OperationMode::managed) {

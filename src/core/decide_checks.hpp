@@ -24,7 +24,4 @@ void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& 
 void record_request(const DecisionInput& input, const AzureIdentity& identity, bool fits, CheckList& checks);
 void record_choice(const DecisionInput& input, const Decision& decision, CheckList& checks);
 
-// "client_id 1234##### REDACTED #####cdef or resource ID …"; "any identity" for an unspecific request.
-std::string describe(const IdentityRequest& request);
-
 }  // namespace podid::core

@@ -3,14 +3,38 @@
 
 #include <fmt/format.h>
 
-#include "core/decide_checks.hpp"
 #include "core/naming.hpp"
 #include "core/redact.hpp"
 
 namespace podid::core {
 namespace {
 
-std::string what_is_missing(const DecisionInput& input, const Decision& decision) {
+std::string legacy_no_match(const IdentityRequest& request) {
+  return fmt::format("no azure identity found for request clientID {}", redact(request.client_id));
+}
+
+std::string legacy_failed_after(const DecisionInput& input, std::string_view state, int attempts,
+                                int interval_seconds) {
+  return fmt::format(
+      "getting assigned identities for pod {}/{} in {} state failed after {} attempts, retry duration [{}]s, error: "
+      "<nil>. Check MIC pod logs for identity assignment errors",
+      input.pod_namespace, input.pod_name, state, attempts, interval_seconds);
+}
+
+}  // namespace
+
+std::string describe(const IdentityRequest& request) {
+  std::string text;
+  const auto append = [&text](std::string_view name, std::string_view value) {
+    if (!value.empty()) text += fmt::format("{}{} {}", text.empty() ? "" : " or ", name, value);
+  };
+  append("client_id", redact(request.client_id));
+  append("resource ID", request.resource_id);
+  append("object_id", redact(request.object_id));
+  return text.empty() ? "any identity" : text;
+}
+
+std::string refusal_summary(const DecisionInput& input, const Decision& decision) {
   const std::string pod = fmt::format("pod {} in namespace {}", input.pod_name, input.pod_namespace);
   const std::string_view label = input.pod == nullptr ? std::string_view{} : input.pod->binding_label();
   const std::string asked = input.request.specific() ? " with " + describe(input.request) : "";
@@ -40,26 +64,12 @@ std::string what_is_missing(const DecisionInput& input, const Decision& decision
   return pod + " was not refused";
 }
 
-std::string legacy_no_match(const IdentityRequest& request) {
-  return fmt::format("no azure identity found for request clientID {}", redact(request.client_id));
-}
-
-std::string legacy_failed_after(const DecisionInput& input, std::string_view state, int attempts,
-                                int interval_seconds) {
-  return fmt::format(
-      "getting assigned identities for pod {}/{} in {} state failed after {} attempts, retry duration [{}]s, error: "
-      "<nil>. Check MIC pod logs for identity assignment errors",
-      input.pod_namespace, input.pod_name, state, attempts, interval_seconds);
-}
-
-}  // namespace
-
 std::string explain_command(std::string_view pod_namespace, std::string_view pod_name) {
   return fmt::format("podid explain pod {} -n {}", pod_name, pod_namespace);
 }
 
 std::string refusal_description(const DecisionInput& input, const Decision& decision) {
-  return fmt::format("Identity not found: {}. To see why, run: {}", what_is_missing(input, decision),
+  return fmt::format("Identity not found: {}. To see why, run: {}", refusal_summary(input, decision),
                      explain_command(input.pod_namespace, input.pod_name));
 }
 

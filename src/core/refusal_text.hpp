@@ -11,6 +11,13 @@ namespace podid::core {
 // "podid explain pod web-0 -n shop"
 std::string explain_command(std::string_view pod_namespace, std::string_view pod_name);
 
+// "client_id 1234##### REDACTED #####cdef or resource ID …"; "any identity" for an unspecific request.
+std::string describe(const IdentityRequest& request);
+
+// What is missing, as one sentence without a full stop: "pod web-0 in namespace shop has no label …". Client IDs are
+// redacted.
+std::string refusal_summary(const DecisionInput& input, const Decision& decision);
+
 // The error_description of NMI-28: "Identity not found: …" with pod, namespace, what is missing, and the
 // command that explains it. Client IDs are redacted.
 std::string refusal_description(const DecisionInput& input, const Decision& decision);
