@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/explain_verb.hpp"
 #include "cli/lab_verbs.hpp"
 
 namespace podid::cli {
@@ -12,6 +13,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   app.require_subcommand(1);
   int status = kOk;
   const LabVerbs lab(app, environment, status);
+  const ExplainVerb explain(app, environment, status);
   // CLI11 takes the arguments last first.
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {

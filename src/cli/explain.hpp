@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// `podid explain pod`: why a pod gets a token, or why not. Pure: objects in, findings out, as text or JSON.
+#pragma once
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "cli/explain_objects.hpp"
+#include "core/decide.hpp"
+
+namespace podid::cli {
+
+struct ExplainRequest {
+  core::OperationMode mode = core::OperationMode::standard;
+  bool namespaced = false;  // the NMI runs with --forceNamespaced
+  std::string client_id;    // what the application asks for; all empty: any identity
+  std::string resource_id;
+  std::string object_id;
+};
+
+// A check of where the pod runs, which the NMI makes before it decides, or one of core::decide.
+struct ExplainedCheck {
+  std::string check;  // "pod_phase", "binding_label"
+  std::string object;
+  core::CheckOutcome outcome = core::CheckOutcome::passed;
+  std::string text = {};
+  std::string remedy = {};  // empty unless failed
+};
+
+struct ExplainedBinding {
+  std::string binding;   // "shop/reader"
+  std::string identity;  // the AzureIdentity that it names, in its own namespace
+};
+
+struct ExplainedAssignment {
+  std::string assigned;
+  std::string identity;
+  std::string node;
+  std::string state;  // "Assigned"; empty in objects of old releases
+};
+
+struct Explanation {
+  std::string pod;
+  std::string node;  // empty: none yet
+  std::string phase;
+  std::vector<std::string> addresses;
+  std::string mode;
+  std::string asked;  // client IDs redacted
+
+  std::vector<ExplainedBinding> bindings;        // those that select the pod
+  std::vector<std::string> other_selectors;      // of bindings, when none selects the pod
+  std::vector<ExplainedAssignment> assignments;  // standard mode
+  std::vector<std::string> unreadable;
+  std::vector<ExplainedCheck> checks;  // in the order in which they are made
+
+  bool granted = false;
+  std::string reason;      // "none" when granted, "pod_not_served", else core's: "no_matching_binding"
+  std::string conclusion;  // one sentence without a full stop
+  bool waiting_may_help = false;
+  std::string identity;  // granted: what the token is for; empty for a pod that an exception lets pass
+  std::string binding;
+  std::string assigned;
+};
+
+Explanation explain(const PodObjects& objects, const ExplainRequest& request, base::WallTime now);
+
+// For a person: a head, one line a check with its remedy below, the conclusion.
+std::string to_text(const Explanation& explanation);
+boost::json::object to_json(const Explanation& explanation);
+
+}  // namespace podid::cli

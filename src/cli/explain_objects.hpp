@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `podid explain pod` reads of the cluster.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+#include "kube/client.hpp"
+#include "kube/object_key.hpp"
+
+namespace podid::cli {
+
+// A pod and everything that may matter to it.
+struct PodObjects {
+  core::Pod pod;
+  std::vector<core::AzureAssignedIdentity> assigned = {};        // this pod's
+  std::vector<core::AzureIdentityBinding> bindings = {};         // of the whole cluster
+  std::vector<core::AzureIdentity> identities = {};              // of the whole cluster
+  std::vector<core::AzurePodIdentityException> exceptions = {};  // of the pod's namespace
+  std::vector<std::string> unreadable = {};  // "azureidentity shop/reader: spec.type: …": the programs leave these out
+};
+
+// Errors: `not_found` when there is no such pod (the message names pods of that name elsewhere) or a kind is not installed;
+// those of kube::Client.
+base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod);
+
+}  // namespace podid::cli

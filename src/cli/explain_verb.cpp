@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/explain_verb.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "cli/explain.hpp"
+#include "cli/explain_objects.hpp"
+#include "cli/run_blocking.hpp"
+#include "kube/client.hpp"
+
+namespace podid::cli {
+
+struct ExplainVerb::Settings {
+  std::string kubeconfig;
+  kube::ObjectKey pod;
+  ExplainRequest request;
+  std::string output = "table";
+};
+
+namespace {
+
+const std::map<std::string, core::OperationMode> kModes = {{"standard", core::OperationMode::standard},
+                                                           {"managed", core::OperationMode::managed}};
+
+base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterConfig& config, kube::ObjectKey pod) {
+  base::RealClock clock;
+  base::SystemRandom random;
+  const base::Executor executor = co_await base::asio::this_coro::executor;
+  auto client = kube::Client::make(executor, config, {.user_agent = "podid-explain"}, clock, random);
+  if (!client) co_return std::unexpected(std::move(client.error()));
+  auto read = co_await read_pod_objects(**client, std::move(pod));
+  if (!read) co_return std::unexpected(std::move(read.error()));
+  objects = std::move(*read);
+  co_return base::Result<>{};
+}
+
+}  // namespace
+
+ExplainVerb::~ExplainVerb() = default;
+
+ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& status)
+    : environment_(environment), settings_(std::make_unique<Settings>()) {
+  Settings& s = *settings_;
+  CLI::App* verb = app.add_subcommand("explain", "Why something is allowed or refused");
+  verb->require_subcommand(1);
+  CLI::App* pod = verb->add_subcommand(
+      "pod", "Whether a pod gets a token, and why: every check with the object that it looked at and what to change");
+  pod->add_option("name", s.pod.name, "Name of the pod")->required();
+  pod->add_option("-n,--namespace", s.pod.ns, "Namespace of the pod; default: the kubeconfig's");
+  pod->add_option("--client-id", s.request.client_id, "As if the application asked for this client ID");
+  pod->add_option("--resource-id", s.request.resource_id, "As if it asked for this resource ID");
+  pod->add_option("--object-id", s.request.object_id, "As if it asked for this object ID");
+  pod->add_option("--kubeconfig", s.kubeconfig,
+                  "kubeconfig file; without one, the service account of the pod we run in")
+      ->envname("KUBECONFIG");
+  pod->add_option("--mode", s.request.mode, "The NMI's --operation-mode: standard or managed")
+      ->transform(CLI::CheckedTransformer(kModes))
+      ->default_str("standard");
+  pod->add_flag("--force-namespaced", s.request.namespaced, "The NMI runs with --forceNamespaced");
+  pod->add_option("-o,--output", s.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  pod->callback([this, &status] { status = explain_pod(); });
+}
+
+int ExplainVerb::explain_pod() {
+  const auto failed = [this](const base::Error& error) {
+    environment_.err << "podid: " << error.message << "\n";
+    return kFailed;
+  };
+  auto config = kube::load_cluster_config(settings_->kubeconfig);
+  if (!config) return failed(config.error());
+  kube::ObjectKey pod = settings_->pod;
+  if (pod.ns.empty()) pod.ns = config->default_namespace;
+  PodObjects objects;
+  auto read = run_blocking(read_into(objects, *config, pod));
+  if (!read) return failed(read.error());
+  const Explanation explanation = explain(objects, settings_->request, base::RealClock().wall_now());
+  if (settings_->output == "json") {
+    environment_.out << boost::json::serialize(to_json(explanation)) << "\n";
+  } else {
+    environment_.out << to_text(explanation);
+  }
+  return explanation.granted ? kOk : kFailed;
+}
+
+}  // namespace podid::cli

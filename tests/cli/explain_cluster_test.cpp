@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// `podid explain pod` as a person runs it, against an API server on another thread.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "base/random.hpp"
+#include "cli/cli.hpp"
+#include "core/builders.hpp"
+#include "core/resources_json.hpp"
+#include "kube/client.hpp"
+#include "lab/apiserver/api_server.hpp"
+#include "lab/apiserver/kubeconfig.hpp"
+#include "support/open_definition.hpp"
+#include "support/run_task.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace podid::cli {
+namespace {
+
+namespace json = boost::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ExplainCluster : public ::testing::Test {
+ protected:
+  ExplainCluster() {
+    const auto started = server_.start();
+    if (!started) throw std::runtime_error(started.error().message);
+    kubeconfig_ = folder_.file("kubeconfig");
+    if (!base::write_file(kubeconfig_, lab::apiserver::make_kubeconfig(server_.url(), "", base::Secret()), 0600)) {
+      throw std::runtime_error("cannot write " + kubeconfig_);
+    }
+    server_thread_ = std::jthread([this] { server_io_.run(); });
+    auto client =
+        kube::Client::make(io_.get_executor(), kube::load_kubeconfig(kubeconfig_).value(), {}, clock_, random_);
+    client_ = std::move(client.value());
+  }
+
+  ~ExplainCluster() override {
+    client_.reset();
+    base::asio::co_spawn(server_io_, server_.stop(), [this](std::exception_ptr) { server_work_.reset(); });
+    server_thread_.join();
+  }
+
+  void put(kube::ResourceType type, json::object object) {
+    const auto made = test::run_task(io_, client_->create(type, std::move(object), net::deadline_in(test::kNever)));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+  }
+  void define_kinds() {
+    for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
+                                           kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
+      put(kube::kCustomResourceDefinitions, test::open_definition(type));
+    }
+  }
+  void put_pod(const std::string& ns, const std::string& name) {
+    put(kube::kPods,
+        {{"metadata", {{"name", name}, {"namespace", ns}, {"labels", {{"aadpodidbinding", "reader"}}}}},
+         {"spec",
+          {{"nodeName", "node-a"}, {"containers", json::array{json::object{{"name", "main"}, {"image", "none"}}}}}}});
+  }
+
+  // podid explain pod … --kubeconfig …
+  int explain(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"explain", "pod", "--kubeconfig", kubeconfig_});
+    std::ostringstream out;
+    std::ostringstream err;
+    const int status = run(arguments, {.out = out, .err = err, .program = "podid", .deploy_directory = ""});
+    out_ = out.str();
+    err_ = err.str();
+    return status;
+  }
+
+  test::TemporaryFolder folder_;
+  base::RealClock clock_;
+  base::SystemRandom random_;
+  base::SystemRandom server_random_;
+  base::asio::io_context server_io_{1};
+  base::asio::executor_work_guard<base::asio::io_context::executor_type> server_work_{server_io_.get_executor()};
+  lab::apiserver::ApiServer server_{server_io_.get_executor(), clock_, server_random_, {}};
+  std::jthread server_thread_;
+  base::asio::io_context io_{1};
+  std::unique_ptr<kube::Client> client_;
+  std::string kubeconfig_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(ExplainCluster, FollowsThePodFromNothingToItsToken) {
+  define_kinds();
+  put_pod("default", "web");
+  EXPECT_EQ(explain({"web"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (no_matching_binding)"));
+
+  const core::AzureIdentity identity = test::make_identity("default", "reader");
+  const core::AzureIdentityBinding binding = test::make_binding("default", "reader-binding", "reader");
+  auto without_version = [](json::object object) {
+    object.at("metadata").as_object().erase("resourceVersion");
+    object.at("metadata").as_object().erase("uid");
+    return object;
+  };
+  put(kube::kAzureIdentityBindings, without_version(core::write_azure_identity_binding(binding)));
+  EXPECT_EQ(explain({"web"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (identity_missing)"));
+
+  put(kube::kAzureIdentities, without_version(core::write_azure_identity(identity)));
+  EXPECT_EQ(explain({"web"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (awaiting_creation)"));
+
+  const core::Pod pod = test::make_pod("default", "web");
+  put(kube::kAzureAssignedIdentities,
+      without_version(core::write_azure_assigned_identity(test::make_assigned(pod, identity, binding))));
+  EXPECT_EQ(explain({"web", "-n", "default"}), kOk);
+  EXPECT_THAT(out_, HasSubstr("granted: the pod gets tokens of azureidentity default/reader"));
+  EXPECT_THAT(err_, IsEmpty());
+
+  EXPECT_EQ(explain({"web", "--client-id", "another-client"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (not_requested)"));
+  EXPECT_EQ(explain({"web", "--mode", "managed", "-o", "json"}), kOk);
+  EXPECT_EQ(json::parse(out_).at("decision").at("identity"), "default/reader");
+}
+
+TEST_F(ExplainCluster, AnUnreadableObjectIsNamedAndLeftOut) {
+  define_kinds();
+  put_pod("default", "web");
+  put(kube::kAzureIdentityBindings,
+      {{"metadata", {{"name", "bad"}, {"namespace", "default"}}}, {"spec", {{"selector", 7}}}});
+  EXPECT_EQ(explain({"web"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("unreadable   azureidentitybinding default/bad: spec.selector: "));
+}
+
+TEST_F(ExplainCluster, SaysWhatItCannotFind) {
+  put(kube::kNamespaces, {{"metadata", {{"name", "shop"}}}});
+  put_pod("shop", "web");
+  EXPECT_EQ(explain({"web", "-n", "shop"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("the API server has no azureidentitybindings: install deploy/crds"));
+  EXPECT_EQ(explain({"web"}), kFailed);
+  EXPECT_EQ(err_, "podid: pod default/web does not exist; there is one of that name in: shop (use -n)\n");
+  EXPECT_EQ(explain({"wbe"}), kFailed);
+  EXPECT_EQ(err_, "podid: pod default/wbe does not exist\n");
+}
+
+TEST_F(ExplainCluster, WrongUsage) {
+  EXPECT_EQ(explain({}), kUsage);
+  EXPECT_EQ(explain({"web", "--mode", "imaginary"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("--mode"));
+  EXPECT_EQ(explain({"web", "-o", "yaml"}), kUsage);
+}
+
+}  // namespace
+}  // namespace podid::cli
