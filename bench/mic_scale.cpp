@@ -63,7 +63,12 @@ class Bench {
     measure("all pods get their identity", pods_, [this] {
       for (int i = 0; i < pods_; ++i) controller_->put(pod(i));
     });
-    measure("one pod more", 1, [this] { controller_->put(pod(pods_)); });
+    measure("a pod more, and another, 100 times", 100, [this] {
+      for (int i = 0; i < 100; ++i) {
+        controller_->put(pod(pods_ + i));
+        settle();
+      }
+    });
     measure("half of the pods go", pods_ / 2, [this] {
       for (int i = 0; i < pods_ / 2; ++i) controller_->erase_pod(pod(i).key());
     });
