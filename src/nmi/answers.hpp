@@ -41,8 +41,8 @@ Answer too_many_requests(const AnswerStyle& style, std::string_view message, std
 Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
 
 // Identity selection failed (§4). `message` is the error text of §8 or §9 in the legacy style, else it begins with
-// "Identity not found: ". `can_heal`: waiting may have helped and did not within the limit; else the refusal is final and
-// told as the real endpoint tells it, with 400. `host`: the host handler, which knows 404 only.
+// "Identity not found: ". `can_heal`: waiting may have helped and did not within the limit; else the refusal is final
+// and told as the real endpoint tells it, with 400. `host`: the host handler, which knows 404 only.
 Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host);
 
 }  // namespace podid::nmi

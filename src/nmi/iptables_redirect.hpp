@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The redirect as aad-pod-identity lays it: chain aad-metadata in table nat, and a chain of ours that closes the loopback.
+// The redirect as aad-pod-identity lays it: chain aad-metadata in table nat. A chain of ours closes the loopback.
 #pragma once
 #include <chrono>
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace podid::nmi {
 
-// One of a machine's two iptables: over the old kernel interface or over nftables. Rules of one are invisible to the other
-// and both take effect.
+// One of a machine's two iptables: over the old kernel interface or over nftables. Rules of one are invisible to the
+// other and both take effect.
 struct IptablesVariant {
   std::string command;  // "iptables", "iptables-legacy", "iptables-nft"
   std::string restore;  // "iptables-restore", …

@@ -29,9 +29,9 @@ class Netlink {
 
   base::Result<> subscribe(int group);
 
-  // Sends one message (its sequence number is set here) and visits the answers until the acknowledgement or the end of a
-  // dump. Errors carry the kernel's errno as text; `not_found` for ENOENT and ESRCH. A dump that the kernel says was
-  // torn by a concurrent change is asked for again by the caller.
+  // Sends one message (its sequence number is set here) and visits the answers until the acknowledgement or the end
+  // of a dump. Errors carry the kernel's errno as text; `not_found` for ENOENT and ESRCH. A dump that the kernel says
+  // was torn by a concurrent change is asked for again by the caller.
   base::Task<base::Result<>> request(nlmsghdr& message, const Visit& visit);
 
   // Visits the next notifications. False: the kernel dropped some because we were too slow, so state must be read anew.

@@ -11,8 +11,8 @@
 
 namespace podid::nmi {
 
-// Executes nft (package nftables). Nobody else has rules in table inet podid, so any foreign change of it is damage; the
-// kernel tells us of it within the transaction that made it.
+// Executes nft (package nftables). Nobody else has rules in table inet podid, so any foreign change of it is damage;
+// the kernel tells us of it within the transaction that made it.
 class NftablesRedirect final : public Redirect {
  public:
   NftablesRedirect(RedirectTarget target, base::Random& random);

@@ -12,6 +12,8 @@ namespace podid::nmi {
 namespace {
 
 constexpr unsigned kMostDefaultWorkers = 4;
+// A quiet watch says nothing for a minute or two.
+constexpr std::chrono::minutes kLeastSnapshotAge{3};
 
 void add_upstream_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("nmi-listen-address", o.listen_address, "IPv4 address the service listens on");
@@ -63,7 +65,7 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("startup-taint-prefix", o.startup_taint_prefix,
             "taints of our node with this prefix are removed once we are ready; empty: none");
   flags.add("max-snapshot-age", o.max_snapshot_age,
-            "without contact to the API server for longer only cached tokens are handed out");
+            "without contact to the API server for longer only cached tokens are handed out", kLeastSnapshotAge);
   flags.add("max-wait", o.max_wait, "longest wait of a request for an identity that is being assigned");
   flags.add("legacy-refusals", o.legacy_refusals, "refuse with aad-pod-identity's statuses, texts and waits");
   flags.add("strict-paths", o.strict_paths, "refuse token paths in any spelling, also those IMDS does not know");

@@ -69,8 +69,8 @@ struct NmiOptions {
   int workers = 0;  // 0: as many as the machine has processors, at most 4
   int max_connections = 16384;
   int max_connections_per_pod = 4096;
-  int max_waiting = 2048;
-  int max_waiting_per_pod = 64;
+  int max_waiting = 4096;
+  int max_waiting_per_pod = 512;
   int max_requests_per_pod = 0;     // a second; 0: no limit
   int max_new_tokens_per_pod = 10;  // fetches a second, four times as many at once; 0: no limit
   int max_cached_tokens = 4096;
@@ -86,8 +86,8 @@ struct NmiOptions {
 
 // Binds the flags to `options`; the values there are the defaults.
 void add_nmi_flags(base::FlagSet& flags, NmiOptions& options);
-// What follows from flags together and from the environment (FORCENAMESPACED, KUBECONFIG): call after parsing. Errors name
-// the flags. `forced_namespaced`, `kubeconfig`: the variables' values.
+// What follows from flags together and from the environment (FORCENAMESPACED, KUBECONFIG): call after parsing. Errors
+// name the flags. `forced_namespaced`, `kubeconfig`: the variables' values.
 base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
                                 std::string_view kubeconfig);
 // The kubenet check (nmi.md §2): fails on a kubelet file that names it.

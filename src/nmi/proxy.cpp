@@ -89,7 +89,7 @@ base::Task<> Proxy::pass_on(net::ResponseStream& answer, net::ServerResponse& re
     const base::Result<std::string> piece = co_await answer.read_some(net::deadline_in(options_.silence));
     if (!piece) {
       // The head has gone out: only a connection that breaks off can say that the body is not whole.
-      response.close_after();
+      response.drop();
       co_return;
     }
     if (piece->empty()) break;

@@ -26,7 +26,7 @@ class Redirect {
   // Completes when the rules may have been altered by somebody else (they are then to be installed again). Call after
   // install(). An error means that changes cannot be observed at the moment.
   virtual base::Task<base::Result<>> wait_for_damage() = 0;
-  // After install(): takes away what an earlier installation of another kind left. There is no moment without a redirect.
+  // After install(): takes away what an earlier installation of another kind left.
   virtual base::Task<> replace_predecessors() { co_return; }
   // Takes away everything that install() makes; nothing else.
   virtual base::Task<base::Result<>> remove() = 0;

@@ -30,8 +30,8 @@ class RedirectKeeper {
   RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock, base::Random& random,
                  base::MetricsRegistry& metrics, std::function<void(const base::Error&)> on_failed);
 
-  // The first installation. An error when it can never succeed here (no tool, no permission); other failures are retried
-  // in the background, where the rules are then kept.
+  // The first installation. An error when it can never succeed here (no tool, no permission); other failures are
+  // retried in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
   // Stops keeping. The rules stay unless `remove`, which also takes back route_localnet.
   base::Task<base::Result<>> stop(bool remove);

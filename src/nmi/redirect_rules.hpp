@@ -24,7 +24,7 @@ struct RedirectTarget {
 // has it. `invalid` names the flag.
 base::Result<RedirectTarget> checked_target(RedirectTarget target);
 
-// Whether pods reach the listener through the node's loopback, so that route_localnet is needed and must be closed again.
+// Whether pods reach the listener through the node's loopback, so that route_localnet is needed.
 bool uses_loopback(const RedirectTarget& target);
 
 inline constexpr std::string_view kNftFamily = "inet";

@@ -26,8 +26,8 @@ struct RequestHandlerOptions {
   bool permanent_config_errors_403 = false;
   base::Duration max_snapshot_age = std::chrono::minutes(10);
   // This worker's shares.
-  std::size_t max_waiting = 1024;
-  std::size_t max_waiting_per_pod = 64;
+  std::size_t max_waiting = 4096;
+  std::size_t max_waiting_per_pod = 512;
   double max_requests_per_pod = 0;  // a second; 0: no limit
 };
 

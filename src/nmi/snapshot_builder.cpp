@@ -25,8 +25,8 @@ void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared
   if (found->second.empty()) map.erase(found);
 }
 
-// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is everybody's;
-// a finished pod has none any more; one of phase Unknown is on a node that is lost.
+// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is
+// everybody's; a finished pod has none any more; one of phase Unknown is on a node that is lost.
 bool owns_its_addresses(const core::Pod& pod) {
   return !pod.host_network && (pod.phase == "Pending" || pod.phase == "Running");
 }

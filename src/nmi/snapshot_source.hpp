@@ -10,7 +10,7 @@
 
 namespace podid::nmi {
 
-// Thread-safe. Readers keep a copy of their own and look at one number per request; the mutex is taken only after a change.
+// Thread-safe. Readers keep a copy of their own and look at one number per request; the mutex is taken after a change.
 class SnapshotSource {
  public:
   SnapshotSource() : current_(std::make_shared<const Snapshot>()) {}

@@ -15,7 +15,7 @@ namespace podid::nmi {
 base::Task<base::Result<std::size_t>> remove_startup_taints(kube::Client& client, std::string node, std::string prefix,
                                                             base::SteadyTime deadline);
 
-// The merge patch that leaves the other taints, guarded by the node's version; nothing when none matches. `removed` counts.
+// The merge patch that leaves the other taints, guarded by the node's version; nothing when none matches.
 std::optional<boost::json::value> taint_patch(const boost::json::value& node, std::string_view prefix,
                                               std::size_t& removed);
 

@@ -39,8 +39,8 @@ struct TokenCacheOptions {
   base::Duration fetch_timeout = std::chrono::seconds(20);  // NMI-15
   std::size_t max_entries = 4096;
   std::size_t max_fetches = 256;  // in flight, of different keys
-  // New tokens that one pod can cause to be fetched: so many at once, so many a second after that. Keeps a pod that asks
-  // for ever new resources from having the whole node throttled. Rate 0: no limit.
+  // New tokens that one pod can cause to be fetched: so many at once, so many a second after that. Keeps a pod that
+  // asks for ever new resources from having the whole node throttled. Rate 0: no limit.
   double pod_burst = 40;
   double pod_rate = 10;
 };
@@ -77,9 +77,10 @@ class TokenCache {
 
   // Answers through `done`, at once or later, exactly once unless stop() comes first.
   //
-  // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who wait; when
-  // it fails for any reason but the endpoint's refusal, a cached token that is still valid answers. Errors: the source's;
-  // `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without a token.
+  // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who
+  // wait; when it fails for any reason but the endpoint's refusal, a cached token that is still valid answers.
+  // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
+  // a token.
   void get(TokenWant want, Done done);
 
   base::Task<> stop();

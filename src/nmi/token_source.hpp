@@ -23,9 +23,9 @@ struct TokenRequest {
 class TokenSource {
  public:
   virtual ~TokenSource() = default;
-  // At least one token; several for a service principal with auxiliary tenants, the primary tenant's first. Errors of a
-  // token endpoint's own answer have an http_status (azure::token_endpoint_answered), all others have none. The call ends
-  // by `deadline`.
+  // At least one token; several for a service principal with auxiliary tenants, the primary tenant's first. Errors of
+  // a token endpoint's own answer have an http_status (azure::token_endpoint_answered), all others have none. The
+  // call ends by `deadline`.
   virtual base::Task<base::Result<std::vector<azure::AccessToken>>> fetch(TokenRequest request,
                                                                           base::SteadyTime deadline) = 0;
 };

@@ -22,7 +22,8 @@ struct WorkerOptions {
   ProxyOptions proxy;
 };
 
-// Owns its event loop, its listening sockets (SO_REUSEPORT) and its connections; shares nothing mutable with other workers.
+// Owns its event loop, its listening sockets (SO_REUSEPORT) and its connections; shares nothing mutable with other
+// workers.
 class Worker {
  public:
   // `deliver` is called on this worker's thread with issuances to record; it hands them on.
@@ -38,8 +39,8 @@ class Worker {
 
   // Thread-safe: those who wait look at the new snapshot.
   void snapshot_changed();
-  // No new connections; requests in flight finish until `deadline`; what is unrecorded is delivered; the thread ends. Called
-  // by another thread, which waits.
+  // No new connections; requests in flight finish until `deadline`; what is unrecorded is delivered; the thread ends.
+  // Called by another thread, which waits.
   void stop(net::Deadline deadline);
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random histories of pods, with watch gaps and relists, against a model: never a token of a pod that is not the caller.
+// Random histories of pods, with watch gaps and relists, against a model: never a token of a pod that is not the
+// caller.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The redirect on real packets, in network namespaces of the test's own: a node with a bridge, a pod behind it. Needs root.
+// The redirect on real packets, in network namespaces of the test's own: a node with a bridge, a pod behind it. Needs
+// root.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
