@@ -122,15 +122,16 @@ TEST_P(InformerProperty, StoreEqualsTheServerInTheEnd) {
   Story story;
   Informer<Thing> informer(*client, options, test::read_thing, story.handlers());
   informer.start();
-  for (int step = 0; step < 300; ++step) {
+  for (int step = 0; step < 600; ++step) {
     happen();
     io.restart();
-    for (std::size_t handlers = dice_.below(30); handlers > 0; --handlers) io.poll_one();
+    for (std::size_t handlers = dice_.below(60); handlers > 0; --handlers) io.poll_one();
   }
   end_faults();
   EXPECT_TRUE(until([&] { return informer.synced() && store_state(informer) == server_state(); }));
   EXPECT_EQ(story.things().size(), informer.size());
   for (const auto& [key, thing] : story.things()) EXPECT_EQ(informer.find(key.ns, key.name), thing);
+  EXPECT_GT(informer.reflector().statistics().watch_events, 10u) << "the history was too tame";
   await(informer.stop());
 }
 
