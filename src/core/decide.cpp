@@ -93,8 +93,10 @@ Decision refuse_assignments(const std::array<std::uint32_t, kAssignmentVerdicts>
   return refuse(RefusalReason::awaiting_creation, Healing::waits);
 }
 
-// With bindings and identities at hand: why the controller makes no assignment for the pod. None when it should.
+// With bindings and identities at hand: why the controller makes no assignment for the pod. None when it should, or when
+// that is not known.
 RefusalReason missing_rule(const DecisionInput& input) {
+  if (!input.bindings_known || input.pod == nullptr) return RefusalReason::none;
   bool selected = false;
   bool other_namespace = false;
   for (const AzureIdentityBinding* binding : input.bindings) {
@@ -115,7 +117,9 @@ RefusalReason missing_rule(const DecisionInput& input) {
 
 Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   if (checks != nullptr && input.bindings_known && input.pod != nullptr) record_rules(input, *checks);
-  if (checks != nullptr && input.assigned.empty()) record_no_assignment(input, *checks);
+  if (checks != nullptr && input.assigned.empty()) {
+    record_no_assignment(input, missing_rule(input) == RefusalReason::none, *checks);
+  }
 
   const AzureAssignedIdentity* best = nullptr;
   std::array<std::uint32_t, kAssignmentVerdicts> seen{};
@@ -134,7 +138,7 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   if (best == nullptr) {
     Decision decision = refuse_assignments(seen, all_assigned);
     decision.created_seen = created_seen;
-    if (decision.reason == RefusalReason::awaiting_creation && input.bindings_known && input.pod != nullptr) {
+    if (decision.reason == RefusalReason::awaiting_creation) {
       if (const RefusalReason reason = missing_rule(input); reason != RefusalReason::none) {
         decision.reason = reason;
         decision.healing = Healing::none;

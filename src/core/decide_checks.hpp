@@ -17,7 +17,8 @@ void record_pod_unknown(const DecisionInput& input, CheckList& checks);
 void record_label(const DecisionInput& input, CheckList& checks);
 // Which bindings select the pod, and whether their identities exist (and may be used, in standard mode).
 void record_rules(const DecisionInput& input, CheckList& checks);
-void record_no_assignment(const DecisionInput& input, CheckList& checks);
+// `expected`: as far as is known the controller should make one.
+void record_no_assignment(const DecisionInput& input, bool expected, CheckList& checks);
 // `distrust`: why the assignment is untrusted, else "".
 void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& assigned, AssignmentVerdict verdict,
                        std::string_view distrust, CheckList& checks);

@@ -369,7 +369,7 @@ TEST_F(DecideTest, ChecksWithKnownBindings) {
             "identity_exists failed azureidentity shop/kv\n"
             "binding_selects passed azureidentitybinding shop/c\n"
             "identity_exists failed azureidentitybinding shop/c\n"
-            "assignment_exists failed pod shop/web-0\n");
+            "assignment_exists skipped pod shop/web-0\n");
   EXPECT_THAT(checks, Contains(Field(&Check::text, HasSubstr("azureidentity shop/gone, which does not exist"))));
 }
 
