@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <map>
 #include <string>
 
 #include "base/clock.hpp"
@@ -19,13 +18,11 @@ struct ExplainVerb::Settings {
   std::string kubeconfig;
   kube::ObjectKey pod;
   ExplainRequest request;
+  std::string mode = "standard";
   std::string output = "table";
 };
 
 namespace {
-
-const std::map<std::string, core::OperationMode> kModes = {{"standard", core::OperationMode::standard},
-                                                           {"managed", core::OperationMode::managed}};
 
 base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterConfig& config, kube::ObjectKey pod) {
   base::RealClock clock;
@@ -58,9 +55,9 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
   pod->add_option("--kubeconfig", s.kubeconfig,
                   "kubeconfig file; without one, the service account of the pod we run in")
       ->envname("KUBECONFIG");
-  pod->add_option("--mode", s.request.mode, "The NMI's --operation-mode: standard or managed")
-      ->transform(CLI::CheckedTransformer(kModes))
-      ->default_str("standard");
+  pod->add_option("--mode", s.mode, "The NMI's --operation-mode: standard or managed")
+      ->check(CLI::IsMember({"standard", "managed"}))
+      ->capture_default_str();
   pod->add_flag("--force-namespaced", s.request.namespaced, "The NMI runs with --forceNamespaced");
   pod->add_option("-o,--output", s.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
@@ -77,6 +74,7 @@ int ExplainVerb::explain_pod() {
   if (!config) return failed(config.error());
   kube::ObjectKey pod = settings_->pod;
   if (pod.ns.empty()) pod.ns = config->default_namespace;
+  if (settings_->mode == "managed") settings_->request.mode = core::OperationMode::managed;
   PodObjects objects;
   auto read = run_blocking(read_into(objects, *config, pod));
   if (!read) return failed(read.error());

@@ -184,6 +184,8 @@ TEST(ExplainText, RefusedPodWithRemedies) {
               HasSubstr("failed   binding_selects     pod shop/web: no AzureIdentityBinding has spec.selector reader\n"
                         "                             remedy: create an AzureIdentityBinding"));
   EXPECT_THAT(text, HasSubstr("\nrefused (no_matching_binding): no AzureIdentityBinding has the selector reader"));
+  EXPECT_THAT(text,
+              HasSubstr("skipped  assignment_exists   pod shop/web: has no AzureAssignedIdentity: the MIC makes one"));
   EXPECT_THAT(text, HasSubstr("Waiting does not help"));
 }
 
