@@ -14,6 +14,8 @@ import pytest
 from lab import ROOT, Lab
 
 LOGS = ROOT / "build/e2e-logs"
+# Of the labs' names, at most 5 of a-z and 0-9: with different ones two runs can go on beside each other on one machine.
+SUFFIX = os.environ.get("PODID_E2E_SUFFIX", "")
 numbers = itertools.count(1)
 
 
@@ -31,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", params=["embedded", pytest.param("real", marks=pytest.mark.real_control_plane)])
 def lab(request: pytest.FixtureRequest):
     """A lab with two nodes (a VM, a scale-set instance) and two MICs, on each control plane."""
-    made = Lab(f"e2e{request.param}")
+    made = Lab(f"e2e{request.param}{SUFFIX}")
     made.down()  # what a killed run left
     if request.param == "real":
         find_control_plane()
@@ -73,7 +75,7 @@ def namespace(lab: Lab):
 @pytest.fixture
 def fresh_lab():
     """A small lab of the test's own, for what would disturb others."""
-    made = Lab("e2efresh")
+    made = Lab(f"e2efresh{SUFFIX}")
     made.down()
     made.up("--nodes", "1")
     yield made
