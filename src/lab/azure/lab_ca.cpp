@@ -81,17 +81,15 @@ Validity ten_years(base::WallTime now) {
 }
 
 using LibraryPtr = std::unique_ptr<OSSL_LIB_CTX, OpensslDelete<OSSL_LIB_CTX_free>>;
+using ProviderPtr = std::unique_ptr<OSSL_PROVIDER, OpensslDelete<OSSL_PROVIDER_unload>>;
 
-// A library context of its own, so that the rest of the process does not get the legacy algorithms by accident: what
-// reads these files has to ask for them itself. Null when legacy.so is not installed.
-LibraryPtr library_with_legacy_algorithms() {
-  LibraryPtr library(OSSL_LIB_CTX_new());
-  if (OSSL_PROVIDER_load(library.get(), "legacy") == nullptr ||
-      OSSL_PROVIDER_load(library.get(), "default") == nullptr) {
-    return nullptr;
-  }
-  return library;
-}
+// A library context of its own, so that the rest of the process does not get the legacy algorithms by accident:
+// what reads such files has to ask for them itself.
+struct Library {
+  LibraryPtr context{OSSL_LIB_CTX_new()};
+  ProviderPtr standard{OSSL_PROVIDER_load(context.get(), "default")};
+  ProviderPtr legacy;
+};
 
 }  // namespace
 
@@ -165,8 +163,9 @@ base::Result<std::string> to_pkcs12(const CertificateAndKey& pair, const std::st
     return base::fail(base::ErrorKind::invalid, "PKCS#12: the certificate or its key is not PEM");
   }
   const bool legacy = flavour == Pkcs12Flavour::legacy;
-  const LibraryPtr library = legacy ? library_with_legacy_algorithms() : LibraryPtr(OSSL_LIB_CTX_new());
-  if (library == nullptr) {
+  Library library;
+  if (legacy) library.legacy.reset(OSSL_PROVIDER_load(library.context.get(), "legacy"));
+  if (legacy && library.legacy == nullptr) {
     return base::fail(base::ErrorKind::unsupported,
                       "OpenSSL's legacy provider (legacy.so) is not installed: no old PKCS#12 file can be made");
   }
@@ -174,7 +173,7 @@ base::Result<std::string> to_pkcs12(const CertificateAndKey& pair, const std::st
   const Pkcs12Ptr file(PKCS12_create_ex(password.c_str(), nullptr, key.get(), certificate.get(), nullptr,
                                         legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : 0,
                                         legacy ? NID_pbe_WithSHA1And40BitRC2_CBC : 0,
-                                        /*iter=*/2048, /*mac_iter=*/-1, /*keytype=*/0, library.get(), nullptr));
+                                        /*iter=*/2048, /*mac_iter=*/-1, /*keytype=*/0, library.context.get(), nullptr));
   if (file == nullptr ||
       PKCS12_set_mac(file.get(), password.c_str(), -1, nullptr, 0, 2048, legacy ? EVP_sha1() : EVP_sha256()) != 1) {
     return base::fail(base::ErrorKind::internal, "OpenSSL could not make a PKCS#12 file");
