@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <set>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "net/http_client.hpp"
 #include "request_fixture.hpp"
 #include "support/run_task.hpp"
+#include "support/seeded_random.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace podid::nmi {
@@ -297,6 +299,79 @@ TEST_F(NmiTest, ManyClientsWhilePodsComeAndGo) {
   EXPECT_EQ(served, 200);
   nmi->stop();
   EXPECT_EQ(recorded("TokenIssued", "AzureIdentityBinding"), 200);
+}
+
+// IMDS and the API server fail in every way while pods are replaced: whatever is answered with 200 is the caller's own.
+TEST_F(NmiTest, NobodyGetsAnothersTokenWhileEverythingFails) {
+  outside.run([this] {
+    outside.imds.reply = [random = std::make_shared<test::SeededRandom>(7)](const std::string& target) {
+      net::Response response;
+      const std::size_t at = target.find("client_id=") + 10;
+      const std::string client = target.substr(at, target.find('&', at) - at);
+      response.status = 200;
+      response.body = R"({"access_token":"of )" + client + R"(","expires_in":"600","token_type":"Bearer"})";
+      switch (random->below(8)) {
+        case 0:
+          response.status = 500;
+          break;
+        case 1:
+          response.status = 429;
+          response.headers.add("Retry-After", "1");
+          break;
+        case 2:
+          response.body.resize(response.body.size() / 2);
+          break;
+        case 3:
+          response.body = "<html>";
+          break;
+        default:
+          break;
+      }
+      return response;
+    };
+    outside.api->watch_budget = [random = std::make_shared<test::SeededRandom>(8)] {
+      return 500 + random->below(4000);
+    };
+    outside.api->piece_bytes = 100;
+  });
+  options.token_max_age = std::chrono::milliseconds(50);
+  options.token_timeout = std::chrono::seconds(1);
+  options.max_new_tokens_per_pod = 0;
+  std::vector<core::Pod> pods;
+  for (int i = 5; i < 9; ++i) {
+    pods.push_back(pod("web-" + std::to_string(i), "127.0.0." + std::to_string(i)));
+    put_pod(pods.back());
+    put_assigned(pods.back(), "reader-" + std::to_string(i));
+  }
+  start_ready();
+  std::atomic<int> served = 0;
+  std::vector<std::future<int>> clients;
+  for (const core::Pod& client : pods) {
+    clients.push_back(std::async(std::launch::async, [this, client, &served] {
+      base::asio::io_context own(1);
+      const std::string mine = "\"of client-reader-" + client.name.substr(4) + "\"";
+      int strange = 0;
+      for (int i = 0; i < 60; ++i) {
+        const Got got = ask(own, nmi->service_port(), kTokenPath, client.pod_ips[0]);
+        if (got.status == 200 && !got.body.contains(mine)) ++strange;
+        if (got.status == 200) ++served;
+        if (got.status == 0) ++strange;  // every request is answered
+      }
+      return strange;
+    }));
+  }
+  for (int i = 0; i < 40; ++i) {
+    core::Pod again = pods[static_cast<std::size_t>(i) % pods.size()];
+    again.labels["round"] = std::to_string(i);
+    put_pod(again);
+    outside.run([this, i] {
+      if (i % 7 == 0) outside.api->compact();
+      if (i % 5 == 0) outside.api->end_watches(i % 2 == 0);
+    });
+  }
+  for (std::future<int>& client : clients) EXPECT_EQ(client.get(), 0);
+  EXPECT_GT(served, 0);
+  outside.run([this] { outside.api->watch_budget = nullptr; });
 }
 
 }  // namespace

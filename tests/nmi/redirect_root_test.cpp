@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The redirect on real packets, in network namespaces of the test's own: a node with a bridge, a pod behind it. Needs
 // root.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/ip/tcp.hpp>
 #include <csignal>
 #include <cstdio>
 
@@ -92,15 +91,13 @@ class RedirectRootTest : public ::testing::Test {
     return test::run_until(idle, happened);
   }
   // A web server of one answer.
-  static pid_t serve(const std::string& address, int port, const std::string& says) {
-    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  static pid_t serve(const std::string& address, std::uint16_t port, const std::string& says) {
+    const bool v6 = address.contains(':');
+    const int listener = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(static_cast<std::uint16_t>(port));
-    ::inet_pton(AF_INET, address.c_str(), &at.sin_addr);
-    EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at), 0) << address;
+    const boost::asio::ip::tcp::endpoint at(boost::asio::ip::make_address(address), port);
+    EXPECT_EQ(::bind(listener, at.data(), static_cast<socklen_t>(at.size())), 0) << address;
     EXPECT_EQ(::listen(listener, 16), 0);
     const pid_t process = ::fork();
     if (process != 0) {
@@ -108,12 +105,10 @@ class RedirectRootTest : public ::testing::Test {
       return process;
     }
     for (;;) {
-      sockaddr_in peer{};
-      socklen_t length = sizeof peer;
-      const int client = ::accept(listener, reinterpret_cast<sockaddr*>(&peer), &length);
-      char text[INET_ADDRSTRLEN] = {};
-      ::inet_ntop(AF_INET, &peer.sin_addr, text, sizeof text);
-      const std::string body = says + " " + text + "\n";
+      boost::asio::ip::tcp::endpoint peer;
+      auto length = static_cast<socklen_t>(peer.capacity());
+      const int client = ::accept(listener, peer.data(), &length);
+      const std::string body = says + " " + peer.address().to_string() + "\n";
       const std::string answer =
           "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
       char request[2048];
@@ -125,6 +120,7 @@ class RedirectRootTest : public ::testing::Test {
 
   void keep(const std::string& backend) {
     RedirectKeeperOptions options;
+    options.redirect.target = target;
     options.redirect.backend = backend;
     options.redirect.check_interval = std::chrono::seconds(1);
     options.interfaces = *InterfacePattern::parse("auto");
@@ -146,6 +142,7 @@ class RedirectRootTest : public ::testing::Test {
     return static_cast<double>(metrics.counter(base::metric::kNmiRedirectRepairs).find_or_add()->value());
   }
 
+  RedirectTarget target;
   int home_ = -1;
   pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0;
   base::asio::io_context io{1};
@@ -263,6 +260,26 @@ TEST_F(RedirectRootTest, UninstallTakesWhatIsOursAlone) {
   EXPECT_TRUE(tables.contains("table inet mine")) << tables;
   EXPECT_TRUE(tables.contains("KUBE-SERVICES")) << tables;
   EXPECT_TRUE(test::run_task(io, uninstall_redirect({}, clock, random))) << "twice does no harm";
+}
+
+TEST_F(RedirectRootTest, IPv6IsRedirectedToAnAddressOfTheNode) {
+  must("ip addr add fd01::1/64 dev br0 nodad && ip addr add fd00:ec2::254/128 dev lo nodad");
+  in_pod("ip addr add fd01::2/64 dev eth0 nodad && ip route add default via fd01::1");
+  target.metadata_ip6 = "fd00:ec2::254";
+  target.listen_ip6 = "fd01::1";
+  const pid_t service = serve("fd01::1", 2579, "NMI");
+  const pid_t real = serve("fd00:ec2::254", 80, "REAL");
+  const std::string metadata = "-g http://[fd00:ec2::254]/metadata";
+  EXPECT_EQ(pod_gets(metadata), "REAL fd01::2\n");
+  keep("nftables");
+  EXPECT_EQ(pod_gets(metadata), "NMI fd01::2\n");
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+  end(true);
+  EXPECT_EQ(pod_gets(metadata), "REAL fd01::2\n");
+  for (const pid_t process : {service, real}) {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+  }
 }
 
 TEST_F(RedirectRootTest, ConnectionsOlderThanTheRedirectAreCut) {

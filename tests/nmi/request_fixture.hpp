@@ -47,11 +47,18 @@ class FakeImds final : public net::HttpHandler {
     }
     requests.push_back(seen);
     response.header("Server", "IMDS/1.2.3.4");
+    if (reply) {
+      const net::Response chosen = reply(std::string(request.target()));
+      for (const net::Header& header : chosen.headers) response.header(header.name, header.value);
+      response.send(chosen.status, "application/json", chosen.body);
+      co_return;
+    }
     if (reply_status == 302) response.header("Location", "/elsewhere");
     response.send(reply_status, "application/json", reply_body);
   }
   int reply_status = 200;
   std::string reply_body = "{}";
+  std::function<net::Response(const std::string& target)> reply;  // instead of the two above
   std::vector<std::string> requests;
 };
 
