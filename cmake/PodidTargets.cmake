@@ -29,6 +29,8 @@ function(podid_library name)
   if(checks)
     add_library(${name}_header_check OBJECT EXCLUDE_FROM_ALL ${checks})
     target_link_libraries(${name}_header_check PRIVATE ${name})
+    # Whether it compiles is the question: no code is made.
+    target_compile_options(${name}_header_check PRIVATE -fsyntax-only)
     set_property(GLOBAL APPEND PROPERTY PODID_HEADER_CHECKS ${name}_header_check)
   endif()
 endfunction()
