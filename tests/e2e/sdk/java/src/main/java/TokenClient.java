@@ -38,6 +38,15 @@ public final class TokenClient {
     };
   }
 
+  /** The error with what caused it, as a stack trace names them. */
+  private static String describe(Throwable error) {
+    StringBuilder text = new StringBuilder(String.valueOf(error.getMessage()));
+    for (Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
+      text.append(": ").append(cause.getMessage());
+    }
+    return text.toString();
+  }
+
   public static void main(String[] arguments) throws IOException {
     String selector = arguments.length > 3 ? arguments[2] : "";
     String value = arguments.length > 3 ? arguments[3] : "";
@@ -51,7 +60,7 @@ public final class TokenClient {
         json.writeLongField("expires", token.getExpiresAt().toEpochSecond());
       } catch (RuntimeException error) { // whatever the SDK throws is what its user sees
         json.writeBooleanField("ok", false);
-        json.writeStringField("error", String.valueOf(error.getMessage()));
+        json.writeStringField("error", describe(error));
       }
       json.writeEndObject();
     }
