@@ -279,6 +279,7 @@ void RequestHandler::record(const TokenCall& call, int status, std::string_view 
   // for it: system calls are most of a cached token's cost.
   const bool notable = status != 200 && call.entry;
   if (!notable && !base::log::debug_enabled()) return;
+  if (!log_budget_.take(clock_.steady_now())) return;
   const auto log = notable ? base::log::info : base::log::debug;
   log(status == 200 ? "token issued" : "token refused", {{"status", status},
                                                          {"reason", reason},
@@ -287,7 +288,8 @@ void RequestHandler::record(const TokenCall& call, int status, std::string_view 
                                                          {"remote", call.peer.to_string()},
                                                          {"method", call.method},
                                                          {"path", call.operation},
-                                                         {"took_ns", took.count()}});
+                                                         {"took_ns", took.count()},
+                                                         {"suppressed_before", log_budget_.take_suppressed()}});
 }
 
 }  // namespace podid::nmi

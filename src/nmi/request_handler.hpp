@@ -11,6 +11,7 @@
 #include "nmi/change_signal.hpp"
 #include "nmi/issuance_log.hpp"
 #include "nmi/local_tokens.hpp"
+#include "nmi/log_budget.hpp"
 #include "nmi/path.hpp"
 #include "nmi/pod_limits.hpp"
 #include "nmi/proxy.hpp"
@@ -91,6 +92,7 @@ class RequestHandler final : public net::HttpHandler {
   IssuanceLog issuances_;
   WaitingRoom room_;
   RateLimit rate_;
+  LogBudget log_budget_;
   std::string scratch_;  // of try_handle: decoded query
   std::string body_;     // of try_handle and send_token: the answer
 };

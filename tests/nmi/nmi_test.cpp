@@ -75,7 +75,7 @@ class Outside {
   base::Task<> stop_all() {
     co_await api->stop();
     co_await imds_server->stop(net::deadline_in(std::chrono::seconds(0)));
-    work.reset();
+    io.stop();
   }
 };
 
