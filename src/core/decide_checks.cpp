@@ -131,8 +131,10 @@ void record_no_assignment(const DecisionInput& input, bool expected, CheckList& 
     return;
   }
   fail(checks, CheckId::assignment_exists, pod_of(input), "has no AzureAssignedIdentity",
-       "wait for the MIC to make it; if it does not come, check that an AzureIdentityBinding selects the pod and look "
-       "at the MIC's log");
+       input.bindings_known
+           ? "wait for the MIC to make it; if it does not come, check that the MIC runs and look at its log"
+           : "wait for the MIC to make it; if it does not come, check that an AzureIdentityBinding selects "
+             "the pod and look at the MIC's log");
 }
 
 void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& assigned, AssignmentVerdict verdict,
