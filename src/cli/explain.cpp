@@ -115,6 +115,23 @@ void describe_rules(const PodObjects& objects, const ExplainRequest& request, Ex
   }
 }
 
+// An assignment holds until the MIC takes it away, and so outlives the objects that it was made from.
+std::string outdated(const PodObjects& objects, const core::Decision& decision) {
+  if (decision.assigned == nullptr) return {};
+  const auto is_identity = [&decision](const core::AzureIdentity& identity) {
+    return identity.meta.key() == decision.identity->meta.key();
+  };
+  const auto is_rule = [&decision, &objects](const core::AzureIdentityBinding& binding) {
+    return binding.meta.ns == decision.identity->meta.ns && binding.azure_identity == decision.identity->meta.name &&
+           core::selects(binding, objects.pod);
+  };
+  const bool exists = std::ranges::any_of(objects.identities, is_identity);
+  if (exists && std::ranges::any_of(objects.bindings, is_rule)) return {};
+  return fmt::format("{}; the MIC will take the AzureAssignedIdentity away, and tokens end with it",
+                     exists ? "no AzureIdentityBinding gives the pod this AzureIdentity any more"
+                            : "this AzureIdentity does not exist any more");
+}
+
 void conclude(const core::DecisionInput& input, const core::Decision& decision, Explanation& out) {
   out.granted = decision.granted();
   out.reason = core::to_string(decision.reason);
@@ -180,6 +197,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   }
   if (served) {
     conclude(input, decision, out);
+    if (decision.granted()) out.warning = outdated(objects, decision);
   } else {
     out.reason = kNotServed;
     out.conclusion = not_served;

@@ -189,6 +189,17 @@ TEST(ExplainText, RefusedPodWithRemedies) {
   EXPECT_THAT(text, HasSubstr("Waiting does not help"));
 }
 
+TEST(ExplainText, AnAssignmentThatOutlivesItsRulesIsWarnedOf) {
+  EXPECT_EQ(explain(served_pod(), {}, kNow).warning, "");
+  PodObjects unbound = served_pod();
+  unbound.bindings.clear();
+  EXPECT_THAT(to_text(explain(unbound, {}, kNow)),
+              HasSubstr("\nwarning: no AzureIdentityBinding gives the pod this AzureIdentity any more"));
+  PodObjects without_identity = served_pod();
+  without_identity.identities.clear();
+  EXPECT_THAT(explain(without_identity, {}, kNow).warning, HasSubstr("does not exist any more"));
+}
+
 TEST(ExplainText, ManySelectorsAreCounted) {
   PodObjects objects = served_pod();
   objects.bindings.clear();
