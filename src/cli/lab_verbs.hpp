@@ -5,7 +5,7 @@
 
 #include "cli/cli.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 named it
 class App;
 }
 
