@@ -61,11 +61,11 @@ class Bench {
   void run() {
     fill();
     measure("all pods get their identity", pods_, [this] {
-      for (int i = 0; i < pods_; ++i) controller_->put(pod(i));
+      for (int i = 0; i < pods_; ++i) controller_->put(std::make_shared<const core::Pod>(pod(i)));
     });
     measure("a pod more, and another, 100 times", 100, [this] {
       for (int i = 0; i < 100; ++i) {
-        controller_->put(pod(pods_ + i));
+        controller_->put(std::make_shared<const core::Pod>(pod(pods_ + i)));
         settle();
       }
     });

@@ -13,16 +13,16 @@ bool same_to_us(const core::Pod& a, const core::Pod& b) {
 
 }  // namespace
 
-PodKeys Cluster::put(core::Pod pod) {
-  std::string key = pod.key().text();
+PodKeys Cluster::put(std::shared_ptr<const core::Pod> pod) {
+  std::string key = pod->key().text();
   const auto found = pods_.find(key);
   if (found != pods_.end()) {
-    if (same_to_us(found->second, pod)) return {};
-    by_label_.remove(std::string(found->second.binding_label()), key);
-    by_node_.remove(found->second.node_name, key);
+    if (same_to_us(*found->second, *pod)) return {};
+    by_label_.remove(std::string(found->second->binding_label()), key);
+    by_node_.remove(found->second->node_name, key);
   }
-  by_label_.add(std::string(pod.binding_label()), key);
-  by_node_.add(pod.node_name, key);
+  by_label_.add(std::string(pod->binding_label()), key);
+  by_node_.add(pod->node_name, key);
   pods_.insert_or_assign(key, std::move(pod));
   return {std::move(key)};
 }
@@ -31,8 +31,8 @@ PodKeys Cluster::erase_pod(const core::ObjectKey& name) {
   std::string key = name.text();
   const auto found = pods_.find(key);
   if (found == pods_.end()) return {};
-  by_label_.remove(std::string(found->second.binding_label()), key);
-  by_node_.remove(found->second.node_name, key);
+  by_label_.remove(std::string(found->second->binding_label()), key);
+  by_node_.remove(found->second->node_name, key);
   pods_.erase(found);
   return {std::move(key)};
 }
@@ -66,15 +66,9 @@ PodKeys Cluster::erase_identity(const core::ObjectKey& key) {
   return with_selectors(selectors);
 }
 
-PodKeys Cluster::put(const core::Node& node) {
+PodKeys Cluster::pods_on(const std::string& node) const {
   PodKeys keys;
-  if (nodes_.put(node)) append(keys, by_node_.find(node.name));
-  return keys;
-}
-
-PodKeys Cluster::erase_node(const std::string& name) {
-  PodKeys keys;
-  if (nodes_.erase(name)) append(keys, by_node_.find(name));
+  append(keys, by_node_.find(node));
   return keys;
 }
 
@@ -93,7 +87,7 @@ std::vector<core::AzureAssignedIdentity> Cluster::desired_for(const std::string&
 
 const core::Pod* Cluster::find_pod(const std::string& key) const {
   const auto found = pods_.find(key);
-  return found == pods_.end() ? nullptr : &found->second;
+  return found == pods_.end() ? nullptr : found->second.get();
 }
 
 PodKeys Cluster::all_pods() const {

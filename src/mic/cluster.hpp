@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pods, bindings, identities and nodes as the watches tell them, with the indexes that say whom a change concerns (MIC-2).
 #pragma once
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,20 +24,19 @@ class Cluster {
  public:
   explicit Cluster(core::AssignmentOptions options) : rules_(options) {}
 
-  PodKeys put(core::Pod pod);
+  PodKeys put(std::shared_ptr<const core::Pod> pod);
   PodKeys erase_pod(const core::ObjectKey& key);
   PodKeys put(core::AzureIdentityBinding binding);
   PodKeys erase_binding(const core::ObjectKey& key);
   PodKeys put(core::AzureIdentity identity);
   PodKeys erase_identity(const core::ObjectKey& key);
-  PodKeys put(const core::Node& node);
-  PodKeys erase_node(const std::string& name);
 
   // What the pod should have; nothing for a pod that is not there.
   std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod,
                                                        std::vector<core::AssignmentWarning>& warnings) const;
   const core::Pod* find_pod(const std::string& key) const;
   PodKeys all_pods() const;
+  PodKeys pods_on(const std::string& node) const;
   const NodeDirectory& nodes() const { return nodes_; }
   NodeDirectory& nodes() { return nodes_; }
 
@@ -46,7 +46,7 @@ class Cluster {
 
   core::AssignmentRules rules_;
   NodeDirectory nodes_;
-  std::unordered_map<std::string, core::Pod> pods_;
+  std::unordered_map<std::string, std::shared_ptr<const core::Pod>> pods_;  // shared with the cache that feeds us
   KeyIndex by_label_;
   KeyIndex by_node_;
 };

@@ -30,14 +30,13 @@ Controller::~Controller() = default;
 
 // ---- what comes in ----
 
+// Nodes report themselves every few minutes; only where they are matters.
 void Controller::put(const core::Node& node) {
-  mark(cluster_.put(node));
-  mark_pods_of(node.name);
+  if (cluster_.nodes().put(node)) mark_pods_of(node.name);
 }
 
 void Controller::erase_node(const std::string& name) {
-  mark(cluster_.erase_node(name));
-  mark_pods_of(name);
+  if (cluster_.nodes().erase(name)) mark_pods_of(name);
 }
 
 void Controller::put(AssignedStore::Object assigned) {
@@ -56,6 +55,7 @@ void Controller::erase(const core::AzureAssignedIdentity& last) {
 }
 
 void Controller::mark_pods_of(const std::string& node) {
+  mark(cluster_.pods_on(node));
   for (const AssignedStore::Object& assigned : store_.on_node(node)) mark({pod_key_of(*assigned)});
 }
 

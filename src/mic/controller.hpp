@@ -62,7 +62,7 @@ class Controller final : private AzureWorkersOwner {
   ~Controller() override;
 
   // What the watches tell. Cheap; work is put off.
-  void put(core::Pod pod) { mark(cluster_.put(std::move(pod))); }
+  void put(std::shared_ptr<const core::Pod> pod) { mark(cluster_.put(std::move(pod))); }
   void put(core::AzureIdentityBinding binding) { mark(cluster_.put(std::move(binding))); }
   void put(core::AzureIdentity identity) { mark(cluster_.put(std::move(identity))); }
   void put(const core::Node& node);

@@ -66,21 +66,21 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
           client, watch_of(kube::kAzureIdentities),
           [](const json::value& object) { return checked(core::read_azure_identity(object)); },
           handlers<core::AzureIdentity>(
-              kube::kAzureIdentities, [this](const core::AzureIdentity& now) { controller_.put(now); },
+              kube::kAzureIdentities, [this](const auto& now) { controller_.put(*now); },
               [this](const core::AzureIdentity& last) { controller_.erase_identity(last.meta.key()); })),
       bindings_(
           client, watch_of(kube::kAzureIdentityBindings),
           [](const json::value& object) { return checked(core::read_azure_identity_binding(object)); },
           handlers<core::AzureIdentityBinding>(
-              kube::kAzureIdentityBindings, [this](const core::AzureIdentityBinding& now) { controller_.put(now); },
+              kube::kAzureIdentityBindings, [this](const auto& now) { controller_.put(*now); },
               [this](const core::AzureIdentityBinding& last) { controller_.erase_binding(last.meta.key()); })),
       nodes_(client, watch_of(kube::kNodes), decode_node,
              handlers<core::Node>(
-                 kube::kNodes, [this](const core::Node& now) { controller_.put(now); },
+                 kube::kNodes, [this](const auto& now) { controller_.put(*now); },
                  [this](const core::Node& last) { controller_.erase_node(last.name); })),
       pods_(client, watch_of(kube::kPods, std::string(core::kBindingLabel)), decode_pod,
             handlers<core::Pod>(
-                kube::kPods, [this](const core::Pod& now) { controller_.put(now); },
+                kube::kPods, [this](const auto& now) { controller_.put(now); },
                 [this](const core::Pod& last) { controller_.erase_pod(last.key()); })),
       assigned_(client, watch_of(kube::kAzureAssignedIdentities),
                 [](const json::value& object) { return checked(core::read_azure_assigned_identity(object)); },
@@ -95,11 +95,12 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                      }}) {}
 
 template <class T>
-kube::InformerHandlers<T> Leadership::handlers(kube::ResourceType type, std::function<void(const T&)> put,
+kube::InformerHandlers<T> Leadership::handlers(kube::ResourceType type,
+                                               std::function<void(const std::shared_ptr<const T>&)> put,
                                                std::function<void(const T&)> erase) {
   using Object = std::shared_ptr<const T>;
-  return {.on_added = [put](const Object& now) { put(*now); },
-          .on_updated = [put](const Object&, const Object& now) { put(*now); },
+  return {.on_added = put,
+          .on_updated = [put](const Object&, const Object& now) { put(now); },
           .on_deleted = [erase](const Object& last) { erase(*last); },
           .on_synced = [this] { on_synced(); },
           .on_invalid = [this, type](const kube::ObjectKey& key,

@@ -41,7 +41,7 @@ class Leadership {
 
  private:
   template <class T>
-  kube::InformerHandlers<T> handlers(kube::ResourceType type, std::function<void(const T&)> put,
+  kube::InformerHandlers<T> handlers(kube::ResourceType type, std::function<void(const std::shared_ptr<const T>&)> put,
                                      std::function<void(const T&)> erase);
   void on_synced();
   void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);

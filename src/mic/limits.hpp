@@ -31,6 +31,8 @@ inline constexpr std::chrono::minutes kAzureUpdateLimit{60};
 // Writes to the API server for one pod that failed are tried again after this long, doubling at each failure.
 inline constexpr std::chrono::milliseconds kWriteRetryFirstDelay{200};
 inline constexpr std::chrono::minutes kWriteRetryLastDelay{5};
+// How often a new leader says which caches it still waits for.
+inline constexpr std::chrono::seconds kCacheReport{30};
 // The cloud configuration file.
 inline constexpr std::size_t kMaxCloudConfigBytes = 1 << 20;
 

@@ -194,6 +194,11 @@ base::Task<> Mic::lead() {
     }
   }
   leadership_->start();
+  while (!leadership_->active()) {
+    co_await out_.clock.sleep_for(kCacheReport);
+    const std::string missing = leadership_->missing_caches();
+    if (!missing.empty()) base::log::warning("caches are not filled yet", {{"missing", missing}});
+  }
 }
 
 void Mic::on_lost() {

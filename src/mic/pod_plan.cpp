@@ -33,10 +33,20 @@ class Planner {
     std::set<core::ObjectKey> handled;
     for (core::Step& step : core::plan_key(key, stored, subject.desired, name_taken)) {
       handled.insert(step.before.meta.key());
-      take(step, find(subject, step.before.meta.key()));
+      const Stored before = find(subject, step.before.meta.key());
+      if (step.kind == core::StepKind::confirm && is_elsewhere(*before)) {
+        replace(*subject.desired, before);
+      } else {
+        take(step, before);
+      }
     }
     for (const Stored& object : subject.stored) {
-      if (!handled.contains(object->meta.key())) settle(object);
+      if (handled.contains(object->meta.key())) continue;
+      if (subject.desired != nullptr && is_elsewhere(*object)) {
+        replace(*subject.desired, object);
+      } else {
+        settle(object);
+      }
     }
   }
 
@@ -53,7 +63,7 @@ class Planner {
       case core::StepKind::create:
         return create(step);
       case core::StepKind::replace:
-        return replace(step, stored);
+        return replace(std::move(step.after), stored);
       case core::StepKind::confirm:
         return confirm(stored);
       case core::StepKind::remove:
@@ -69,15 +79,22 @@ class Planner {
     plan_.actions.push_back({.kind = ActionKind::create, .stored = nullptr, .wanted = std::move(step.after)});
   }
 
-  void replace(core::Step& step, const Stored& stored) {
-    const NodeAnswer node = in_.nodes.find(step.after.node_name);
+  // Its node is another machine by now: a node object made anew under the same name.
+  bool is_elsewhere(const core::AzureAssignedIdentity& stored) const {
+    const std::string_view noted = core::value_or_empty(stored.meta.annotations, core::kComputeAnnotation);
+    const NodeAnswer node = in_.nodes.find(stored.node_name);
+    return !noted.empty() && node.exists && node.target && node.target->key() != noted;
+  }
+
+  void replace(core::AzureAssignedIdentity wanted, const Stored& stored) {
+    const NodeAnswer node = in_.nodes.find(wanted.node_name);
     if (!node.exists) return;
-    name_target(step.after, node);
+    name_target(wanted, node);
     // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
     std::vector<Release> left = pending_releases(*stored);
     if (const std::optional<Release> own = own_release(*stored, in_.nodes)) left.push_back(*own);
-    set_pending(step.after, still_attached(*stored, std::move(left)));
-    plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(step.after)});
+    set_pending(wanted, still_attached(*stored, std::move(left)));
+    plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(wanted)});
   }
 
   void confirm(const Stored& stored) {

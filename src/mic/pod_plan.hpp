@@ -10,7 +10,6 @@
 
 #include "core/immutable_identities.hpp"
 #include "core/naming.hpp"
-#include "core/naming.hpp"
 #include "core/resources.hpp"
 #include "mic/claims.hpp"
 #include "mic/node_directory.hpp"

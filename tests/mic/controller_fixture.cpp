@@ -49,7 +49,7 @@ void ControllerFixture::tell_everything() {
   for (const auto& [key, identity] : identities_) controller->put(identity);
   for (const auto& [key, binding] : bindings_) controller->put(binding);
   for (const auto& [key, node] : nodes_) controller->put(node);
-  for (const auto& [key, pod] : pods_) controller->put(pod);
+  for (const auto& [key, pod] : pods_) controller->put(std::make_shared<const core::Pod>(pod));
   for (const auto& [key, assigned] : api.objects()) controller->put(assigned);
 }
 
@@ -108,20 +108,18 @@ void ControllerFixture::advance(base::Duration time) {
   settle();
 }
 
-void ControllerFixture::vm_node(const std::string& name) {
+void ControllerFixture::node(const std::string& name, const std::string& provider_id) {
   core::Node node;
   node.name = name;
-  node.provider_id = fmt::format("{}{}", kVmNode, name);
+  node.provider_id = provider_id;
   nodes_[name] = node;
   if (controller) controller->put(node);
 }
 
+void ControllerFixture::vm_node(const std::string& name) { node(name, fmt::format("{}{}", kVmNode, name)); }
+
 void ControllerFixture::vmss_node(const std::string& name) {
-  core::Node node;
-  node.name = name;
-  node.provider_id = fmt::format("{}{}", kVmssNode, nodes_.size());
-  nodes_[name] = node;
-  if (controller) controller->put(node);
+  node(name, fmt::format("{}{}", kVmssNode, nodes_.size()));
 }
 
 void ControllerFixture::remove_node(const std::string& name) {
@@ -138,7 +136,7 @@ void ControllerFixture::pod(PodSpec spec) {
   pod.node_name = spec.node;
   pod.phase = spec.phase;
   pods_[pod.key().text()] = pod;
-  if (controller) controller->put(std::move(pod));
+  if (controller) controller->put(std::make_shared<const core::Pod>(std::move(pod)));
 }
 
 void ControllerFixture::remove_pod(const std::string& name, const std::string& ns) {

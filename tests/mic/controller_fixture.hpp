@@ -46,6 +46,7 @@ class ControllerFixture : public ::testing::Test {
   ~ControllerFixture() override;
 
   // ---- the world; each tells a running controller at once ----
+  void node(const std::string& name, const std::string& provider_id);
   void vm_node(const std::string& name);    // on VM "vm-<name>"
   void vmss_node(const std::string& name);  // an instance of the scale set
   void remove_node(const std::string& name);

@@ -482,6 +482,33 @@ TEST_F(ControllerTest, AVanishedScaleSetNodeStillReleasesItsIdentity) {  // MIC-
   EXPECT_THAT(azure.attached[vmss()], IsEmpty());
 }
 
+TEST_F(ControllerTest, ANodeMadeAnewOnAnotherMachineTakesItsAssignmentsAlong) {
+  usual_cluster();
+  pod({.name = "web"});
+  start();
+  settle();
+  vmss_node("node-a");
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Assigned"));
+  EXPECT_THAT(azure.attached[vmss()], ElementsAre(identity_id("one")));
+  EXPECT_THAT(azure.attached[vm("node-a")], IsEmpty());
+}
+
+TEST_F(ControllerTest, AnUnreadableProviderIdIsReportedAndTouchesNothing) {
+  usual_cluster();
+  node("node-x", "aws:///i-1");
+  pod({.name = "web", .node = "node-x"});
+  start();
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Created"));
+  EXPECT_EQ(azure.calls, 0);
+  ASSERT_THAT(event_messages("binding apply error"), ::testing::Not(IsEmpty()));
+  EXPECT_THAT(event_messages("binding apply error").front(), HasSubstr("invalid resource ID format"));
+  remove_pod("web");
+  settle();
+  EXPECT_THAT(states(), IsEmpty());
+}
+
 TEST_F(ControllerTest, APodWhoseNodeIsNotKnownYetWaitsForIt) {
   usual_cluster();
   pod({.name = "web", .node = "node-new"});

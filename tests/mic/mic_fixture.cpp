@@ -176,25 +176,7 @@ std::string MicFixture::http_get(std::uint16_t port, const std::string& path) {
 void MicFixture::define_kinds() {
   for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
                                          kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
-    std::string singular(type.kind);
-    std::ranges::transform(singular, singular.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const json::object open{{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
-    const json::object schema{
-        {"openAPIV3Schema", {{"type", "object"}, {"properties", {{"spec", open}, {"status", open}}}}}};
-    const json::object version{{"name", "v1"}, {"served", true}, {"storage", true}, {"schema", schema}};
-    put(kube::kCustomResourceDefinitions, {{"metadata",
-                                            {{"name", fmt::format("{}.{}", type.plural, type.group)},
-                                             {"annotations", {{"api-approved.kubernetes.io", "unapproved"}}}}},
-                                           {"spec",
-                                            {{"group", type.group},
-                                             {"scope", "Namespaced"},
-                                             {"names",
-                                              {{"plural", type.plural},
-                                               {"singular", singular},
-                                               {"kind", type.kind},
-                                               {"listKind", fmt::format("{}List", type.kind)}}},
-                                             {"versions", json::array{version}}}}});
+    put(kube::kCustomResourceDefinitions, test::open_definition(type));
   }
 }
 
