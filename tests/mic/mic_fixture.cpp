@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "lab/azure/lab_ca.hpp"
 #include "net/http_client.hpp"
+#include "support/open_definition.hpp"
 
 namespace podid::test {
 namespace {
@@ -176,7 +177,7 @@ std::string MicFixture::http_get(std::uint16_t port, const std::string& path) {
 void MicFixture::define_kinds() {
   for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
                                          kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
-    put(kube::kCustomResourceDefinitions, test::open_definition(type));
+    put(kube::kCustomResourceDefinitions, open_definition(type));
   }
 }
 
