@@ -8,6 +8,10 @@
 
 namespace podid::nmi {
 
+// Longer queries are refused: what they hold becomes part of cache keys. Resources and identity IDs need a few
+// hundred bytes.
+inline constexpr std::size_t kMaxTokenQueryBytes = 4096;
+
 // Parameters that count; of a repeated name the first value. Empty: absent.
 struct TokenQuery {
   std::string_view resource;

@@ -121,7 +121,8 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
   call.method = request.method();
   call.peer = request.peer().address();
   call.start = clock_.steady_now();
-  call.query = parse_token_query(routed.query, scratch);
+  const bool query_too_long = routed.query.size() > kMaxTokenQueryBytes;
+  if (!query_too_long) call.query = parse_token_query(routed.query, scratch);
   const auto refuse = [this, &response, &call](const Answer& answer, std::string_view reason) {
     send_refusal(response, call, answer, reason);
     return false;
@@ -149,6 +150,7 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
       return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
     }
   }
+  if (query_too_long) return refuse(error_answer(style, 400, "the query of the request is too long"), "query_size");
   if (call.query.resource.empty()) {
     return refuse(error_answer(style, 400, "parameter resource cannot be empty"), "resource");
   }

@@ -96,6 +96,14 @@ TEST_F(RequestHandlerTest, HeaderRouteAndParameterRows) {
   expect_json(ask("/metadata/identity/oauth2/token"), 400, "invalid_request", "parameter resource cannot be empty");
 }
 
+TEST_F(RequestHandlerTest, LongQueriesAreRefused) {
+  publish_usual();
+  const std::string path = "/metadata/identity/oauth2/token?";
+  const std::string query = "resource=r&x=";
+  EXPECT_EQ(ask(path + query + std::string(kMaxTokenQueryBytes - query.size(), 'x')).status, 200);
+  EXPECT_EQ(ask(path + query + std::string(kMaxTokenQueryBytes - query.size() + 1, 'x')).status, 400);
+}
+
 TEST_F(RequestHandlerTest, HeaderNeedNotBeThereWhenNotRequired) {
   options.metadata_header_required = false;
   start();
