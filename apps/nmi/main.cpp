@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nmi: answers token requests of the pods of one node.
+#include <sys/resource.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -21,6 +23,14 @@ constexpr int kFatal = 255;  // as aad-pod-identity ends
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// Every connection of a pod is a file; the usual soft limit is far below --max-connections.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 int fatal(const base::Error& error) {
@@ -58,6 +68,7 @@ int run(const nmi::NmiOptions& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
   nmi::NmiOptions options;
   base::LogOptions log_options;
   bool show_version = false;
