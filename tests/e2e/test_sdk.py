@@ -41,7 +41,8 @@ def python() -> list[str]:
 
 
 def go() -> list[str]:
-    build("go", "build", "-o", str(BUILD / "go-sdk"), ".", cwd=SDK / "go")
+    found = subprocess.run([ROOT / "scripts/build-control-plane", "--go"], capture_output=True, text=True, check=True, timeout=600)
+    build(found.stdout.strip(), "build", "-o", str(BUILD / "go-sdk"), ".", cwd=SDK / "go")
     return [str(BUILD / "go-sdk")]
 
 
