@@ -55,6 +55,11 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
   if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
     return "it lies in a namespace where the controller writes none";
   }
+  // A pod made anew under an old name: the controller has yet to say whether the identity is its own (MIC-27).
+  const auto made_for = value_or_empty(meta.annotations, kPodUidAnnotation);
+  if (input.pod != nullptr && !made_for.empty() && made_for != input.pod->uid) {
+    return "it was made for an earlier pod of this name";
+  }
   // Where the copy of the binding is missing (old objects), there is nothing to compare.
   if (input.pod != nullptr && !assigned.binding.meta.name.empty() && !selects(assigned.binding, *input.pod)) {
     return "its binding selects another label value than the pod carries now";

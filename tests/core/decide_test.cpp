@@ -204,6 +204,8 @@ TEST_F(DecideStandardTest, UntrustedAssignmentsDoNotCount) {
       {"other namespace", [](AzureAssignedIdentity& a) { a.meta.ns = "evil"; }},
       {"no identity", [](AzureAssignedIdentity& a) { a.identity = {}; }},
       {"binding of another label", [](AzureAssignedIdentity& a) { a.binding.selector = "writer"; }},
+      {"made for an earlier pod of this name",
+       [](AzureAssignedIdentity& a) { a.meta.annotations[std::string(kPodUidAnnotation)] = "an-earlier-uid"; }},
   };
   AzureAssignedIdentity& assigned = assign(make_identity("default", "kv"));
   const AzureAssignedIdentity good = assigned;
