@@ -258,9 +258,6 @@ void Controller::on_refused(const RoundOutcome::Refusal& refusal) {
 void Controller::on_round_ended(const azure::AzureResource& resource, base::Duration took) {
   out_.metrics.azure_round(resource.kind == azure::ResourceKind::vm ? "vm_update" : "vmss_update", resource.key(),
                            took);
-  out_.metrics.bad_identities(azure_.bad_identities());
-  out_.metrics.throttled(azure_.retrying());
-  note_progress();
 }
 
 // ---- time ----
@@ -293,7 +290,6 @@ void Controller::wake() {
 
 // A cycle, for metrics and the log, is the time from the first thing to do until nothing is left.
 void Controller::note_progress() {
-  out_.metrics.queue_depth(queue_depth());
   if (!busy_since_ || !dirty_.empty() || !to_plan_.empty() || !queue_.idle()) return;
   const base::Duration took = out_.clock.steady_now() - *busy_since_;
   busy_since_.reset();

@@ -18,7 +18,8 @@ Mic::Mic(MicOptions options, MicDependencies dependencies)
     : options_(std::move(options)),
       out_(std::move(dependencies)),
       metrics_(registry_),
-      status_(out_.executor, registry_, [this] { return probe_state(); }),
+      status_(
+          out_.executor, registry_, [this] { refresh_metrics(); }, [this] { return probe_state(); }),
       tasks_(out_.executor) {}
 
 Mic::~Mic() = default;
@@ -241,6 +242,16 @@ base::Task<> Mic::stop() {
   if (config_watch_) co_await config_watch_->stop();
   co_await status_.stop();
   leadership_.reset();
+}
+
+void Mic::refresh_metrics() {
+  if (leadership_) {
+    const Controller& controller = leadership_->controller();
+    metrics_.queue_depth(controller.queue_depth());
+    metrics_.bad_identities(controller.azure().bad_identities());
+    metrics_.throttled(controller.azure().retrying());
+  }
+  if (events_) metrics_.events_dropped(events_->statistics().dropped);
 }
 
 ProbeState Mic::probe_state() const {

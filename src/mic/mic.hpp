@@ -77,6 +77,7 @@ class Mic {
   base::Task<> give_up_leadership();
   void fatal(base::Error error);
   ProbeState probe_state() const;
+  void refresh_metrics();
 
   // constant
   const MicOptions options_;

@@ -24,7 +24,14 @@ MicMetrics::MicMetrics(base::MetricsRegistry& registry)
       throttled_(registry.gauge(metric::kMicThrottled)),
       reloads_(registry.counter(metric::kMicConfigReloads)),
       bad_objects_(registry.counter(metric::kBadObjects)),
-      mode_(registry.gauge(metric::kModeInfo)) {}
+      mode_(registry.gauge(metric::kModeInfo)),
+      events_dropped_(registry.counter(metric::kEventsDropped)) {}
+
+void MicMetrics::events_dropped(std::uint64_t total) {
+  if (total == events_dropped_so_far_) return;
+  events_dropped_.increment({}, total - events_dropped_so_far_);
+  events_dropped_so_far_ = total;
+}
 
 void MicMetrics::added(base::Duration took) {
   additions_.increment();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller's metrics, found once (mic.md §10, MIC-32).
 #pragma once
+#include <cstdint>
 #include <string_view>
 
 #include "base/clock.hpp"
@@ -30,6 +31,8 @@ class MicMetrics {
   void bad_identities(std::size_t count) { bad_identities_.set({}, static_cast<double>(count)); }
   void throttled(std::size_t resources) { throttled_.set({}, static_cast<double>(resources)); }
   void config_reloaded(bool ok) { reloads_.increment({ok ? "ok" : "error"}); }
+  // `total` so far.
+  void events_dropped(std::uint64_t total);
   void bad_object(std::string_view resource) { bad_objects_.increment({resource}); }
   void mode(bool namespaced) { mode_.set({"standard", namespaced ? "true" : "false"}, 1); }
 
@@ -54,6 +57,8 @@ class MicMetrics {
   base::Family<base::Counter>& reloads_;
   base::Family<base::Counter>& bad_objects_;
   base::Family<base::Gauge>& mode_;
+  base::Family<base::Counter>& events_dropped_;
+  std::uint64_t events_dropped_so_far_ = 0;
 };
 
 }  // namespace podid::mic

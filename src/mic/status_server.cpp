@@ -67,11 +67,13 @@ class StatusServer::Probes final : public Immediate {
 
 class StatusServer::Metrics final : public Immediate {
  public:
-  explicit Metrics(const base::MetricsRegistry& registry) : registry_(registry) {}
+  Metrics(const base::MetricsRegistry& registry, std::function<void()> refresh)
+      : registry_(registry), refresh_(std::move(refresh)) {}
 
  private:
   void answer(std::string_view path, net::ServerResponse& response) override {
     if (path == "/metrics") {
+      refresh_();
       response.send(200, base::kMetricsContentType, registry_.expose());
     } else {
       response.send(404, kText, "404 page not found\n");
@@ -79,11 +81,13 @@ class StatusServer::Metrics final : public Immediate {
   }
 
   const base::MetricsRegistry& registry_;
+  const std::function<void()> refresh_;
 };
 
-StatusServer::StatusServer(base::Executor executor, const base::MetricsRegistry& metrics, State state)
+StatusServer::StatusServer(base::Executor executor, const base::MetricsRegistry& metrics, std::function<void()> refresh,
+                           State state)
     : probes_(std::make_unique<Probes>(std::move(state))),
-      metrics_(std::make_unique<Metrics>(metrics)),
+      metrics_(std::make_unique<Metrics>(metrics, std::move(refresh))),
       probe_server_(executor, *probes_, limits()),
       metrics_server_(executor, *metrics_, limits()) {}
 

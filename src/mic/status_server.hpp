@@ -25,7 +25,9 @@ struct ProbeState {
 class StatusServer {
  public:
   using State = std::function<ProbeState()>;
-  StatusServer(base::Executor executor, const base::MetricsRegistry& metrics, State state);
+  // `refresh` is called before each answer of /metrics: gauges are set when somebody looks.
+  StatusServer(base::Executor executor, const base::MetricsRegistry& metrics, std::function<void()> refresh,
+               State state);
   ~StatusServer();
 
   base::Result<> start(const std::string& address, std::uint16_t probe_port, std::uint16_t metrics_port);

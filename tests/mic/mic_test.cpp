@@ -2,6 +2,10 @@
 // The whole controller against an API server and an Azure that speak the real protocols.
 #include "mic/mic.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/file.hpp"
 #include "mic/mic_fixture.hpp"
 
@@ -93,6 +97,31 @@ TEST_F(MicTest, ThrottlingIsWaitedOut) {
   EXPECT_EQ(azure->statistics().requests("arm.get", 429), 1u);
 }
 
+TEST_F(MicTest, EachMachineIsAskedAndChangedOnce) {
+  constexpr int kMachines = 6;
+  constexpr int kPods = 60;
+  const std::string ids[] = {names.app_one, names.app_two, names.app_three};
+  for (int i = 0; i < kMachines; ++i) {
+    const std::string id = lab::azure::virtual_machine_id(lab::azure::kLabSubscriptionId, lab::azure::kLabResourceGroup,
+                                                          fmt::format("vm-{}", i));
+    azure->world().machines[id] = {};
+    node(fmt::format("node-{}", i), id);
+  }
+  for (int i = 0; i < 3; ++i) {
+    identity(fmt::format("id-{}", i), ids[i]);
+    binding(fmt::format("b-{}", i), fmt::format("id-{}", i));
+  }
+  for (int i = 0; i < kPods; ++i) pod(fmt::format("web-{}", i), fmt::format("node-{}", i % kMachines));
+  const std::uint64_t requests = api->statistics().requests;
+  mic::Mic& mic = start();
+  const auto is_assigned = [](const std::string& state) { return state.ends_with("Assigned"); };
+  ASSERT_TRUE(until([&] { return mic.idle() && std::ranges::count_if(assigned(), is_assigned) == 3 * kPods; }));
+  EXPECT_EQ(azure->statistics().requests("arm.get"), static_cast<std::uint64_t>(kMachines));
+  EXPECT_EQ(azure->statistics().requests("arm.patch"), static_cast<std::uint64_t>(kMachines));
+  // Two writes for each assignment, an event for each, and what the election, the caches and this test have asked.
+  EXPECT_LT(api->statistics().requests - requests, 3u * 3u * kPods + 150u);
+}
+
 TEST_F(MicTest, AnApiServerThatForgetsItsHistoryIsListedAnew) {
   two_nodes();
   start();
@@ -149,6 +178,32 @@ TEST_F(MicTest, StoppingReleasesTheLock) {  // MIC-24
   EXPECT_THAT(fatal, IsEmpty());
 }
 
+TEST_F(MicTest, StoppingLetsARequestUnderWayEnd) {  // MIC-24
+  two_nodes();
+  azure->world().settings.operation_duration = std::chrono::seconds(8);
+  mic::Mic& first = start();
+  pod("web");
+  ASSERT_TRUE(until([&] { return azure->statistics().requests("arm.patch") == 1; }));
+  const base::SteadyTime began = clock.steady_now();
+  stop(first);
+  EXPECT_GE(clock.steady_now() - began, std::chrono::seconds(7));
+  EXPECT_THAT(assigned(), ElementsAre("web-default-one: Created")) << "no further writes";
+  start();
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  EXPECT_EQ(azure->statistics().requests("arm.patch"), 1u) << "the successor finds it attached";
+}
+
+TEST_F(MicTest, StoppingDoesNotWaitForEver) {
+  two_nodes();
+  azure->world().settings.operation_duration = std::chrono::minutes(10);
+  mic::Mic& mic = start();
+  pod("web");
+  ASSERT_TRUE(until([&] { return azure->statistics().requests("arm.patch") == 1; }));
+  const base::SteadyTime began = clock.steady_now();
+  stop(mic);
+  EXPECT_LE(clock.steady_now() - began, std::chrono::seconds(25));
+}
+
 TEST_F(MicTest, ALostLeaseStopsTheWritesAndIsFatal) {
   two_nodes();
   mic::Mic& first = start();
@@ -182,6 +237,7 @@ TEST_F(MicTest, MetricsKeepTheirNames) {
   for (const char* line :
        {"aadpodidentity_assigned_identity_addition_count 1", "aadpodidentity_mic_cycle_count",
         "aadpodidentity_mic_new_leader_election_count 1", "aadpodidentity_mic_leader 1",
+        "aadpodidentity_mic_queue_depth 0", "aadpodidentity_mic_bad_identities 0",
         "aadpodidentity_cloud_provider_operations_duration_seconds_count{operation_type=\"vm_update\"} 1",
         "aadpodidentity_assigned_identity_addition_duration_seconds_count 1"}) {
     EXPECT_THAT(text, HasSubstr(line));
