@@ -123,8 +123,9 @@ class NmiTest : public ::testing::Test {
   void put_assigned(const core::Pod& pod, const std::string& identity, std::string_view status = core::kAssigned) {
     core::AzureIdentityBinding binding = test::make_binding("shop", identity + "-binding", identity);
     binding.meta.uid = "uid-binding";
-    const core::AzureAssignedIdentity assigned =
+    core::AzureAssignedIdentity assigned =
         test::make_assigned(pod, test::make_identity("shop", identity), binding, status);
+    assigned.meta.annotations.clear();  // the server gives uids
     outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities/" + assigned.meta.name,
                 core::write_azure_assigned_identity(assigned));
   }
