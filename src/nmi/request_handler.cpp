@@ -199,6 +199,13 @@ base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::Serve
         send_refusal(response, call, verdict.answer, verdict.reason);
         co_return;
       case Verdict::Kind::wait:
+        if (draining_) {
+          send_refusal(
+              response, call,
+              unavailable(options_.authorizer.style, "the NMI of this node is being restarted", kLimitRetryAfter),
+              "draining");
+          co_return;
+        }
         co_await changes_.wait_until(verdict.until);
         break;
     }

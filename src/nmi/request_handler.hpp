@@ -54,6 +54,12 @@ class RequestHandler final : public net::HttpHandler {
 
   // There is a new snapshot: those who wait look again.
   void snapshot_changed() { changes_.notify(); }
+  // The process ends soon: who waits for an assignment is told to come back, so that the successor can start. Requests
+  // for which a token is being fetched finish.
+  void drain() {
+    draining_ = true;
+    changes_.notify();
+  }
   IssuanceLog& issuances() { return issuances_; }
   std::size_t waiting() const { return room_.waiting(); }
 
@@ -93,6 +99,7 @@ class RequestHandler final : public net::HttpHandler {
   WaitingRoom room_;
   RateLimit rate_;
   LogBudget log_budget_;
+  bool draining_ = false;
   std::string scratch_;  // of try_handle: decoded query
   std::string body_;     // of try_handle and send_token: the answer
 };

@@ -83,6 +83,7 @@ base::Task<> Worker::report() {
 }
 
 base::Task<> Worker::shut_down(net::Deadline deadline) {
+  handler_.drain();
   co_await server_.stop(deadline);
   tasks_.stop();
   co_await tasks_.join();

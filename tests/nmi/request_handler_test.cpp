@@ -464,6 +464,20 @@ TEST_F(RequestHandlerTest, AClientThatLeavesGivesItsPlaceBack) {
   EXPECT_TRUE(test::run_until(io, [this] { return handler->waiting() == 0; }));
 }
 
+TEST_F(RequestHandlerTest, WhoWaitsForAnAssignmentDoesNotHoldUpARestart) {
+  put(usual_pod());
+  builder.set_complete();
+  publish();
+  const Pending pending = begin(kTokenPath);
+  handler->drain();
+  const Got got = finish(pending);
+  EXPECT_EQ(got.status, 503);
+  EXPECT_TRUE(got.has_header("Retry-After: 1")) << got.head;
+  put(assigned("reader"));
+  publish();
+  EXPECT_EQ(ask(kTokenPath).status, 200) << "what needs no wait is answered to the end";
+}
+
 TEST_F(RequestHandlerTest, RequestsOfAPodAreLimitedByRate) {
   options.max_requests_per_pod = 2;
   start();
