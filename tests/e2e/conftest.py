@@ -66,6 +66,7 @@ def names(lab: Lab) -> dict:
 def namespace(lab: Lab):
     """A namespace of the test's own, emptied afterwards."""
     name = f"t{next(numbers)}"
+    lab.revive()
     lab.kubectl("create", "namespace", name)
     yield name
     lab.kubectl("delete", "pods,azureidentitybindings,azureidentities,azurepodidentityexceptions,secrets", "--all", "-n", name)

@@ -75,6 +75,13 @@ class Lab:
     def start(self, component: str) -> None:
         self.run("start", component)
 
+    def revive(self) -> None:
+        """Starts the MICs that have ended, as a kubelet does: one that cannot renew its lease ends (docs/mic.md)."""
+        status = json.loads(self.run("status", "-o", "json", check=False).stdout)
+        for component in status["components"]:
+            if component["name"].startswith("mic-") and not component["running"]:
+                self.start(component["name"])
+
     # -- Kubernetes ------------------------------------------------------------------------------------------------
     def environment(self) -> dict[str, str]:
         return {**os.environ, "KUBECONFIG": f"{self.directory}/kubeconfig", "KUBECACHEDIR": f"{self.directory}/kubectl-cache"}

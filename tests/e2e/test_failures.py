@@ -53,6 +53,7 @@ def test_cached_tokens_are_served_while_the_api_server_is_down_and_watches_resum
     finally:
         lab.start("apiserver")
     lab.wait("API server reachable", lambda: lab.kubectl("get", "nodes").returncode == 0)
+    lab.revive()
     lab.apply([managed_identity("two", names["identities"]["app-two"], namespace), binding("two", "two", f"late-{namespace}", namespace)])
     lab.add_pod("late", "node-a", {"aadpodidbinding": f"late-{namespace}"}, namespace=namespace)
     token = lab.wait("a pod that came later is served", lambda: (lambda t: t if t.status == 200 else None)(lab.token("late", namespace=namespace)))
