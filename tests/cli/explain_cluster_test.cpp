@@ -54,6 +54,10 @@ class ExplainCluster : public ::testing::Test {
     const auto made = test::run_task(io_, client_->create(type, std::move(object), net::deadline_in(test::kNever)));
     ASSERT_TRUE(made.has_value()) << made.error().message;
   }
+  std::string uid_of(kube::ResourceType type, const kube::ObjectKey& key) {
+    const auto found = test::run_task(io_, client_->get(type, key, net::deadline_in(test::kNever)));
+    return found ? std::string(kube::string_at(*found, {"metadata", "uid"})) : found.error().message;
+  }
   void define_kinds() {
     for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
                                            kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
@@ -114,7 +118,8 @@ TEST_F(ExplainCluster, FollowsThePodFromNothingToItsToken) {
   EXPECT_EQ(explain({"web"}), kFailed);
   EXPECT_THAT(out_, HasSubstr("refused (awaiting_creation)"));
 
-  const core::Pod pod = test::make_pod("default", "web");
+  core::Pod pod = test::make_pod("default", "web");
+  pod.uid = uid_of(kube::kPods, {"default", "web"});
   put(kube::kAzureAssignedIdentities,
       without_version(core::write_azure_assigned_identity(test::make_assigned(pod, identity, binding))));
   EXPECT_EQ(explain({"web", "-n", "default"}), kOk);
