@@ -61,7 +61,19 @@ ArmClient::ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http,
     : options_(options), origin_(std::move(origin)), http_(http), tokens_(tokens), clock_(clock), random_(random) {}
 
 base::Task<base::Result<std::string>> ArmClient::get(AzureResource resource, base::SteadyTime deadline) {
-  Call call{.resource = resource, .url = url_of(resource), .patch_body = {}};
+  Call call{.resource = resource, .url = url_of(resource_target(resource)), .patch_body = {}};
+  auto response = co_await send(std::move(call), deadline);
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != kOk) co_return std::unexpected(arm_error(*response, clock_.wall_now()));
+  co_return std::move(response->body);
+}
+
+base::Task<base::Result<std::string>> ArmClient::get_page(AzureResource collection, std::string next_link,
+                                                          base::SteadyTime deadline) {
+  base::Result<net::Url> url = url_of(collection_target(collection));
+  if (!next_link.empty()) url = trusted_url(next_link);
+  if (!url) co_return std::unexpected(url.error());
+  Call call{.resource = std::move(collection), .url = std::move(*url), .patch_body = {}};
   auto response = co_await send(std::move(call), deadline);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != kOk) co_return std::unexpected(arm_error(*response, clock_.wall_now()));
@@ -69,8 +81,10 @@ base::Task<base::Result<std::string>> ArmClient::get(AzureResource resource, bas
 }
 
 base::Task<base::Result<>> ArmClient::patch(AzureResource resource, std::string body, base::SteadyTime deadline) {
-  Call call{
-      .resource = resource, .direction = Direction::write, .url = url_of(resource), .patch_body = std::move(body)};
+  Call call{.resource = resource,
+            .direction = Direction::write,
+            .url = url_of(resource_target(resource)),
+            .patch_body = std::move(body)};
   const auto response = co_await send(std::move(call), deadline);
   if (!response) co_return std::unexpected(response.error());
   if (!is_success(response->status)) co_return std::unexpected(arm_error(*response, clock_.wall_now()));
@@ -134,7 +148,8 @@ base::Task<base::Result<>> ArmClient::wait_for_operation(AzureResource resource,
     }
     co_await clock_.sleep_for(wait);
 
-    const auto url = poll_url(resource, step);
+    const auto url =
+        step.poll_url.empty() ? base::Result<net::Url>(url_of(resource_target(resource))) : trusted_url(step.poll_url);
     if (!url) co_return std::unexpected(url.error());
     Call call{.resource = resource, .url = *url, .patch_body = {}, .poll = true};
     const auto response = co_await send(std::move(call), limit);
@@ -152,18 +167,18 @@ base::Task<base::Result<>> ArmClient::wait_for_operation(AzureResource resource,
   co_return base::Result<>();
 }
 
-net::Url ArmClient::url_of(const AzureResource& resource) const {
+net::Url ArmClient::url_of(const std::string& target) const {
   std::string_view folder = origin_.target;
   while (folder.ends_with('/')) folder.remove_suffix(1);
-  return origin_.with_target(std::string(folder) + resource_target(resource));
+  return origin_.with_target(std::string(folder) + target);
 }
 
-// The token goes along, so only the resource manager itself or one of its regional hosts may be asked.
-base::Result<net::Url> ArmClient::poll_url(const AzureResource& resource, const OperationStep& step) const {
-  if (step.poll_url.empty()) return url_of(resource);
-  if (step.poll_url.starts_with('/')) return origin_.with_target(step.poll_url);
-  auto url = net::parse_url(step.poll_url);
-  if (!url) return fail(url.error(), "the operation's URL");
+// A URL from an answer. The token goes along, so only the resource manager itself or one of its regional hosts may be
+// asked.
+base::Result<net::Url> ArmClient::trusted_url(const std::string& link) const {
+  if (link.starts_with('/')) return origin_.with_target(link);
+  auto url = net::parse_url(link);
+  if (!url) return fail(url.error(), "a URL in the resource manager's answer");
   const bool same_host = url->host == origin_.host || url->host.ends_with("." + origin_.host);
   if (!same_host || url->tls != origin_.tls || url->port != origin_.port) {
     return fail(ErrorKind::denied, fmt::format("the operation's URL points away from {}", origin_.authority()));

@@ -37,6 +37,10 @@ class ArmClient {
   // `throttled` without a call while Azure asked to be left alone, `unavailable`, `timeout`, or why there is
   // no token.
   base::Task<base::Result<std::string>> get(AzureResource resource, base::SteadyTime deadline);
+  // One page of all resources of `collection`'s kind in its group (its name is empty). `next_link`: of the page before, or
+  // empty for the first.
+  base::Task<base::Result<std::string>> get_page(AzureResource collection, std::string next_link,
+                                                 base::SteadyTime deadline);
   // Sends one identity PATCH and waits until the operation has ended.
   base::Task<base::Result<>> patch(AzureResource resource, std::string body, base::SteadyTime deadline);
 
@@ -58,8 +62,8 @@ class ArmClient {
   base::Task<base::Result<net::Response>> attempt(const Call& call, const base::Secret& token,
                                                   base::SteadyTime deadline);
   base::Task<base::Result<>> wait_for_operation(AzureResource resource, OperationStep step, base::SteadyTime deadline);
-  net::Url url_of(const AzureResource& resource) const;
-  base::Result<net::Url> poll_url(const AzureResource& resource, const OperationStep& step) const;
+  net::Url url_of(const std::string& target) const;
+  base::Result<net::Url> trusted_url(const std::string& link) const;
   base::Result<> check_throttle(const Call& call) const;
   void note_limits(const Call& call, const net::Response& response);
 

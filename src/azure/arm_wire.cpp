@@ -129,32 +129,10 @@ OperationStep unreadable_step(std::string message) {
   return step;
 }
 
-}  // namespace
-
-std::string resource_target(const AzureResource& resource) {
-  return fmt::format("/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/{}/{}?api-version={}",
-                     base::percent_encode(resource.subscription_id), base::percent_encode(resource.resource_group),
-                     resource.kind == ResourceKind::vm ? "virtualMachines" : "virtualMachineScaleSets",
-                     base::percent_encode(resource.name), kComputeApiVersion);
-}
-
-net::Request arm_get(std::string target, const base::Secret& token) {
-  return authorized("GET", std::move(target), token);
-}
-
-net::Request arm_patch(std::string target, std::string body, const base::Secret& token) {
-  net::Request request = authorized("PATCH", std::move(target), token);
-  request.headers.add("Content-Type", "application/json; charset=utf-8");
-  request.body = std::move(body);
-  return request;
-}
-
-base::Result<IdentityState> parse_resource(std::string_view body) {
-  const auto resource = parse_object(body);
-  if (!resource) return bad_shape(resource.error().message);
+base::Result<IdentityState> read_state(const boost::json::object& resource) {
   IdentityState state;
-  state.provisioning_state = provisioning_state(*resource);
-  const boost::json::value* member = resource->if_contains("identity");
+  state.provisioning_state = provisioning_state(resource);
+  const boost::json::value* member = resource.if_contains("identity");
   if (member == nullptr || member->is_null()) return state;
   if (!member->is_object()) return bad_shape("identity is not an object");
   const boost::json::object& identity = member->get_object();
@@ -174,6 +152,55 @@ base::Result<IdentityState> parse_resource(std::string_view body) {
   return state;
 }
 
+}  // namespace
+
+std::string resource_target(const AzureResource& resource) {
+  return fmt::format("/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/{}/{}?api-version={}",
+                     base::percent_encode(resource.subscription_id), base::percent_encode(resource.resource_group),
+                     resource.kind == ResourceKind::vm ? "virtualMachines" : "virtualMachineScaleSets",
+                     base::percent_encode(resource.name), kComputeApiVersion);
+}
+
+std::string collection_target(const AzureResource& resource) {
+  return fmt::format("/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/{}?api-version={}",
+                     base::percent_encode(resource.subscription_id), base::percent_encode(resource.resource_group),
+                     resource.kind == ResourceKind::vm ? "virtualMachines" : "virtualMachineScaleSets",
+                     kComputeApiVersion);
+}
+
+net::Request arm_get(std::string target, const base::Secret& token) {
+  return authorized("GET", std::move(target), token);
+}
+
+net::Request arm_patch(std::string target, std::string body, const base::Secret& token) {
+  net::Request request = authorized("PATCH", std::move(target), token);
+  request.headers.add("Content-Type", "application/json; charset=utf-8");
+  request.body = std::move(body);
+  return request;
+}
+
+base::Result<IdentityState> parse_resource(std::string_view body) {
+  const auto resource = parse_object(body);
+  if (!resource) return bad_shape(resource.error().message);
+  return read_state(*resource);
+}
+
+base::Result<ResourcePage> parse_resource_page(std::string_view body, const AzureResource& collection) {
+  const auto answer = parse_object(body);
+  if (!answer) return bad_shape(answer.error().message);
+  const boost::json::value* list = answer->if_contains("value");
+  if (list == nullptr || !list->is_array()) return bad_shape("value is not a list");
+  ResourcePage page;
+  page.next_link = string_member(*answer, "nextLink");
+  for (const boost::json::value& item : list->get_array()) {
+    if (!item.is_object()) continue;
+    AzureResource resource = collection;
+    resource.name = string_member(item.get_object(), "name");
+    auto state = read_state(item.get_object());
+    if (state && !resource.name.empty()) page.states.insert_or_assign(resource.key(), std::move(*state));
+  }
+  return page;
+}
 base::Error arm_error(const net::Response& response, base::WallTime now) {
   base::Error error;
   error.message = base::trim(std::string_view(response.body).substr(0, kMaxMessage));

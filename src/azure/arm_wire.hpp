@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The resource manager's requests, answers and errors as pure functions (azure-wire.md §3, mic.md §7).
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,9 +23,20 @@ std::string resource_target(const AzureResource& resource);
 net::Request arm_get(std::string target, const base::Secret& token);
 net::Request arm_patch(std::string target, std::string body, const base::Secret& token);
 
+// All resources of this one's kind in its group; its name is not looked at.
+std::string collection_target(const AzureResource& resource);
+
 // The body of a GET or PATCH answer. Members that are absent or null read as empty; `invalid` when it is not
 // an object or `identity` has another shape.
 base::Result<IdentityState> parse_resource(std::string_view body);
+
+// One page of a collection's answer: states by AzureResource::key(), and where the next page is (empty: nowhere).
+struct ResourcePage {
+  std::map<std::string, IdentityState> states;
+  std::string next_link;
+};
+// `collection` gives the keys all but the name. Resources that cannot be read are left out.
+base::Result<ResourcePage> parse_resource_page(std::string_view body, const AzureResource& collection);
 
 // An answer that is an error: kind by status, `code` and message from the body in either envelope (with or
 // without "error"), the whole text of the message kept, retry_after.

@@ -16,6 +16,7 @@ using base::ErrorKind;
 using base::fail;
 
 constexpr int kConflict = 409;
+constexpr int kMaxPages = 1000;
 constexpr int kMaxConflicts = 2;  // then three sends in all (mic.md §7.5)
 
 std::string_view word(ResourceKind kind) { return kind == ResourceKind::vm ? "vm" : "vmss"; }
@@ -163,6 +164,29 @@ ComputeClient::ComputeClient(ComputeOptions options, ArmClient& arm, base::Clock
 base::Task<base::Result<IdentityState>> ComputeClient::get(AzureResource resource, base::SteadyTime deadline) {
   auto state = co_await read(std::move(resource), deadline);
   co_return state;
+}
+
+base::Task<base::Result<std::map<std::string, IdentityState>>> ComputeClient::list(AzureResource collection,
+                                                                                   base::SteadyTime deadline) {
+  collection.name.clear();
+  const base::SteadyTime started = clock_.steady_now();
+  std::map<std::string, IdentityState> all;
+  std::string next_link;
+  for (int pages = 0; pages < kMaxPages; ++pages) {
+    const auto body = co_await arm_.get_page(collection, next_link, deadline);
+    if (!body) {
+      report(collection, "list", started, false);
+      co_return std::unexpected(body.error());
+    }
+    auto page = parse_resource_page(*body, collection);
+    if (!page) co_return std::unexpected(page.error());
+    all.merge(page->states);
+    next_link = std::move(page->next_link);
+    if (next_link.empty()) break;
+  }
+  report(collection, "list", started, next_link.empty());
+  if (!next_link.empty()) co_return fail(ErrorKind::invalid, fmt::format("more than {} pages", kMaxPages));
+  co_return all;
 }
 
 base::Task<UpdateResult> ComputeClient::update(AzureResource resource, IdentityChange change,

@@ -2,6 +2,7 @@
 // Which user-assigned identities a VM or scale set has, and changing that (mic.md §7.2 to §7.4).
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ struct ComputeOptions {
   // Requests that one update may spend on finding out which of several identities is refused without being
   // named.
   int max_bisection_steps = 16;
-  // Called at the end of each operation with its metric name (vm_get, vm_update, vmss_get, vmss_update), its
+  // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
   // whole duration, and whether it succeeded. May be empty.
   std::function<void(std::string_view operation, base::Duration took, bool ok)> on_operation;
 };
@@ -43,6 +44,9 @@ class ComputeClient {
   ComputeClient(ComputeOptions options, ArmClient& arm, base::Clock& clock);
 
   base::Task<base::Result<IdentityState>> get(AzureResource resource, base::SteadyTime deadline);
+  // All resources of `collection`'s kind in its subscription and group, by AzureResource::key().
+  base::Task<base::Result<std::map<std::string, IdentityState>>> list(AzureResource collection,
+                                                                      base::SteadyTime deadline);
   // Reads, changes in as many PATCHes as needed, waits for each, and goes on without identities that Azure
   // refuses. No call at all for an empty change. Never touches identities that `change` does not name.
   base::Task<UpdateResult> update(AzureResource resource, IdentityChange change, base::SteadyTime deadline);

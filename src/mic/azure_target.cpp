@@ -54,7 +54,10 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   for (const auto& [identity, pods] : attach_) {
     if (!attached(identity, now) && !blocked(identity, now)) add.insert(identity);
   }
-  if (now >= repair_at_) {
+  for (const std::string& identity : std::exchange(lost_, {})) {
+    if (!blocked(identity, now)) add.insert(identity);
+  }
+  if (assigned && now >= repair_at_) {
     for (const std::string& identity : assigned()) {
       if (!blocked(identity, now)) add.insert(identity);
     }
@@ -85,8 +88,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   removing_.clear();
   last_change_failed_ = result.error.has_value();
   learn(result, now);
-  // The repair comes somewhere in the last fifth of its interval, never later than the interval.
-  repair_at_ = now + std::chrono::duration_cast<base::Duration>(timing_.max_age * (1.0 - 0.2 * spread));
+  plan_repair(now, spread);
 
   std::map<std::string, base::Error> failed;
   for (const azure::RefusedIdentity& refused : result.refused) {
@@ -124,11 +126,31 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   return outcome;
 }
 
+void AzureTarget::know(const azure::IdentityState& state, base::SteadyTime as_of) {
+  known_.emplace();
+  for (const auto& [identity, details] : state.user_assigned) known_->insert(identity);
+  known_at_ = as_of;
+}
+
+// It comes somewhere in the last fifth of the interval, never later than the interval.
+void AzureTarget::plan_repair(base::SteadyTime now, double spread) {
+  repair_at_ = now + std::chrono::duration_cast<base::Duration>(timing_.max_age * (1.0 - 0.2 * spread));
+}
+
+void AzureTarget::observed(const azure::IdentityState& state, const std::set<std::string>& assigned,
+                           base::SteadyTime asked_at, base::SteadyTime now, double spread) {
+  if (in_round_ || (known_ && known_at_ > asked_at)) return;
+  know(state, asked_at);
+  plan_repair(now, spread);
+  lost_.clear();
+  for (const std::string& identity : assigned) {
+    if (!known_->contains(identity)) lost_.insert(identity);
+  }
+}
+
 void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now) {
   if (result.after) {
-    known_.emplace();
-    for (const auto& [identity, details] : result.after->user_assigned) known_->insert(identity);
-    known_at_ = now;
+    know(*result.after, now);
   } else if (result.error && result.error->kind == base::ErrorKind::not_found) {
     // The VM or scale set is gone, and with it all that was attached.
     known_.emplace();
@@ -177,7 +199,7 @@ std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, boo
     consider(bad == bad_.end() ? now : bad->second.until);
   }
   const auto still_on = [this](const auto& wait) { return !absent(wait.first); };
-  if (!orphans_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
+  if (!orphans_.empty() || !lost_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
   if (repairs) consider(repair_at_);
   if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);

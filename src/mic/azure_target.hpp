@@ -66,10 +66,17 @@ class AzureTarget {
   // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
   using Kept = std::function<bool(const std::string& identity)>;
   using Assigned = std::function<std::set<std::string>()>;
-  // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
+  // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come. With an
+  // empty `assigned` no repair is begun: a list call brings what it needs.
   std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned);
   // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
   RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
+
+  bool repair_due(base::SteadyTime now) const { return !in_round_ && now >= repair_at_ && now >= retry_at_; }
+  // What a list call, sent at `asked_at`, says of this resource; it counts as the repair's look. Ignored when something
+  // newer is known or being changed.
+  void observed(const azure::IdentityState& state, const std::set<std::string>& assigned, base::SteadyTime asked_at,
+                base::SteadyTime now, double spread);
 
   // Pods whose waits are over without any request, because of what is known or kept.
   std::set<std::string> settled(base::SteadyTime now, const Kept& kept) const;
@@ -80,7 +87,7 @@ class AzureTarget {
   // Nobody waits for anything here, and what is known is too old to be of use: a pod that also waits elsewhere may ask
   // again.
   bool unused(base::SteadyTime now) const {
-    return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty() && !fresh(now);
+    return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty() && lost_.empty() && !fresh(now);
   }
   std::size_t bad_identities() const { return bad_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
@@ -96,6 +103,8 @@ class AzureTarget {
   bool fresh(base::SteadyTime now) const { return known_ && now - known_at_ <= timing_.max_age; }
   bool blocked(const std::string& identity, base::SteadyTime now) const;
   void learn(const azure::UpdateResult& result, base::SteadyTime now);
+  void know(const azure::IdentityState& state, base::SteadyTime as_of);
+  void plan_repair(base::SteadyTime now, double spread);
   void mark_bad(const std::string& identity, base::SteadyTime now);
   void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
   static void forget(Waiting& waiting, const std::string& pod);
@@ -108,6 +117,7 @@ class AzureTarget {
   Waiting attach_;
   Waiting detach_;
   std::set<std::string> orphans_;
+  std::set<std::string> lost_;  // assigned, but seen to be off: to be attached again
   // knowledge
   std::optional<std::set<std::string, std::less<>>> known_;
   base::SteadyTime known_at_{};

@@ -8,6 +8,15 @@
 #include "mic/limits.hpp"
 
 namespace podid::mic {
+namespace {
+
+azure::AzureResource collection_of(const azure::AzureResource& resource) {
+  azure::AzureResource collection = resource;
+  collection.name.clear();
+  return collection;
+}
+
+}  // namespace
 
 AzureWorkers::AzureWorkers(base::Executor executor, base::Clock& clock, base::Random& random, IdentityApi& api,
                            AzureWorkersOptions options, AzureWorkersOwner& owner)
@@ -26,6 +35,7 @@ AzureTarget& AzureWorkers::find_or_add(const core::ComputeTarget& target) {
   std::unique_ptr<AzureTarget>& found = targets_[key];
   if (!found) {
     found = std::make_unique<AzureTarget>(target, options_.timing);
+    collections_[collection_of(found->resource()).key()].targets.insert(key);
     // A controller that starts looks at all resources within one interval, not all at once.
     const auto delay = std::chrono::duration_cast<base::Duration>(options_.timing.max_age * random_.unit());
     found->set_first_repair(clock_.steady_now() + delay);
@@ -132,7 +142,8 @@ void AzureWorkers::pump_target(AzureTarget& target) {
     dirty_.emplace(key, now);  // the end of a round pumps again
     return;
   }
-  const auto assigned = [this, &key] { return owner_.assigned_on(key); };
+  AzureTarget::Assigned assigned = [this, &key] { return owner_.assigned_on(key); };
+  if (target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target)) assigned = nullptr;
   std::optional<Round> round = target.begin_round(now, kept, assigned);
   if (round) {
     ++active_;
@@ -146,7 +157,10 @@ void AzureWorkers::schedule(AzureTarget& target) {
   const base::SteadyTime now = clock_.steady_now();
   const bool repairs = owner_.any_in_use(target.key());
   if (target.unused(now) && !repairs) {
-    targets_.erase(target.key());
+    const std::string collection = collection_of(target.resource()).key();
+    collections_[collection].targets.erase(target.key());
+    if (collections_[collection].targets.empty() && !collections_[collection].under_way) collections_.erase(collection);
+    targets_.erase(std::string(target.key()));
     return;
   }
   // What could be done now is being done, or waits for a plan that is under way.
@@ -170,6 +184,49 @@ base::Task<> AzureWorkers::run_round(std::string key, Round round) {
   for (const RoundOutcome::Refusal& refusal : outcome.refusals) owner_.on_refused(refusal);
   if (!outcome.settled_pods.empty()) owner_.on_settled(outcome.settled_pods);
   poke(key);
+}
+
+// Whether a list call is, or now gets, under way that looks at the target, too.
+bool AzureWorkers::look_by_list(AzureTarget& target) {
+  const azure::AzureResource resource = collection_of(target.resource());
+  Collection& collection = collections_[resource.key()];
+  if (collection.targets.size() < kListThreshold || collection.unlisted.contains(target.key())) return false;
+  if (clock_.steady_now() < collection.alone_until) return false;
+  if (!std::exchange(collection.under_way, true)) {
+    ++active_;
+    tasks_.spawn("azure list", run_list(resource));
+  }
+  return true;
+}
+
+base::Task<> AzureWorkers::run_list(azure::AzureResource resource) {
+  const base::SteadyTime asked_at = clock_.steady_now();
+  auto states = co_await api_.list(resource);
+  --active_;
+  Collection& collection = collections_[resource.key()];
+  collection.under_way = false;
+  collection.unlisted.clear();
+  if (states) {
+    take_list(*states, resource, asked_at);
+  } else {
+    base::log::warning("listing VMs or scale sets failed; each is looked at by itself",
+                       {{"collection", resource.key()}, {"error", states.error()}});
+    collection.alone_until = clock_.steady_now() + options_.timing.max_age;
+  }
+  for (const std::string& key : collection.targets) poke(key);
+}
+
+void AzureWorkers::take_list(const std::map<std::string, azure::IdentityState>& states,
+                             const azure::AzureResource& resource, base::SteadyTime asked_at) {
+  Collection& collection = collections_[resource.key()];
+  for (const std::string& key : collection.targets) {
+    const auto state = states.find(key);
+    if (state == states.end()) {
+      collection.unlisted.insert(key);
+      continue;
+    }
+    targets_.at(key)->observed(state->second, owner_.assigned_on(key), asked_at, clock_.steady_now(), random_.unit());
+  }
 }
 
 void AzureWorkers::wake() {

@@ -78,7 +78,19 @@ class AzureWorkers final : public AzureView {
   void pump_target(AzureTarget& target);
   void schedule(AzureTarget& target);
   base::Task<> run_round(std::string key, Round round);
+  bool look_by_list(AzureTarget& target);
+  base::Task<> run_list(azure::AzureResource collection);
+  void take_list(const std::map<std::string, azure::IdentityState>& states, const azure::AzureResource& collection,
+                 base::SteadyTime asked_at);
   void wake();
+
+  // The resources of one kind in one group: where many are looked after, one list call looks at all of them (MIC-5).
+  struct Collection {
+    std::set<std::string> targets;
+    std::set<std::string> unlisted;  // targets that the last list did not have
+    bool under_way = false;
+    base::SteadyTime alone_until = base::SteadyTime::min();  // after a failed list each target looks for itself
+  };
 
   // constant
   base::Executor executor_;
@@ -89,6 +101,7 @@ class AzureWorkers final : public AzureView {
   AzureWorkersOwner& owner_;
   // state
   std::map<std::string, std::unique_ptr<AzureTarget>, std::less<>> targets_;
+  std::map<std::string, Collection> collections_;                      // by the key of a resource without a name
   std::unordered_map<std::string, std::set<std::string>> waiting_in_;  // pod → targets
   std::map<std::string, base::SteadyTime> dirty_;                      // target → since when
   std::map<std::string, base::SteadyTime> due_;                        // target → when to look again

@@ -44,6 +44,20 @@ base::Task<azure::UpdateResult> CloudSession::update(azure::AzureResource resour
   co_return result;
 }
 
+base::Task<base::Result<std::map<std::string, azure::IdentityState>>> CloudSession::list(
+    azure::AzureResource collection) {
+  const base::SteadyTime deadline = clock_.steady_now() + kAzureUpdateLimit;
+  auto all = co_await compute_->list(std::move(collection), deadline);
+  co_return all;
+}
+
+base::Task<base::Result<std::map<std::string, azure::IdentityState>>> CloudIdentityApi::list(
+    azure::AzureResource collection) {
+  const std::shared_ptr<CloudSession> session = session_;
+  auto all = co_await session->list(std::move(collection));
+  co_return all;
+}
+
 base::Task<azure::UpdateResult> CloudIdentityApi::update(azure::AzureResource resource, azure::IdentityChange change) {
   const std::shared_ptr<CloudSession> session = session_;
   azure::UpdateResult result = co_await session->update(std::move(resource), std::move(change));

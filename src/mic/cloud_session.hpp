@@ -2,6 +2,7 @@
 // Everything that talks to Azure with one configuration, and the swap to a new one (mic.md §7.7, MIC-19).
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ class CloudSession {
 
   const azure::CloudConfig& config() const { return config_; }
   base::Task<azure::UpdateResult> update(azure::AzureResource resource, azure::IdentityChange change);
+  base::Task<base::Result<std::map<std::string, azure::IdentityState>>> list(azure::AzureResource collection);
 
  private:
   explicit CloudSession(azure::CloudConfig config, base::Clock& clock) : config_(std::move(config)), clock_(clock) {}
@@ -59,6 +61,7 @@ class CloudIdentityApi final : public IdentityApi {
   void replace(std::shared_ptr<CloudSession> session) { session_ = std::move(session); }
   const azure::CloudConfig& config() const { return session_->config(); }
   base::Task<azure::UpdateResult> update(azure::AzureResource resource, azure::IdentityChange change) override;
+  base::Task<base::Result<std::map<std::string, azure::IdentityState>>> list(azure::AzureResource collection) override;
 
  private:
   std::shared_ptr<CloudSession> session_;

@@ -23,6 +23,8 @@ inline constexpr std::chrono::minutes kBadIdentityLastDelay{60};
 // A VM or scale set whose change failed as a whole is tried again after this long, doubling at each failure.
 inline constexpr std::chrono::seconds kAzureRetryFirstDelay{5};
 inline constexpr std::chrono::minutes kAzureRetryLastDelay{10};
+// From so many VMs (or scale sets) of one resource group on, one list call takes the place of a look at each (MIC-5).
+inline constexpr std::size_t kListThreshold = 8;
 // How long the change of a VM or scale set waits for assignments on it that are just being written, so that they share
 // one request.
 inline constexpr std::chrono::milliseconds kFoldLimit{500};

@@ -18,6 +18,7 @@ bool NodeDirectory::put(const core::Node& node) {
 bool NodeDirectory::erase(const std::string& name) {
   const auto found = nodes_.find(name);
   if (found == nodes_.end()) return false;
+  by_target_.remove(found->second.target, name);
   if (found->second.answer.target) gone_.insert_or_assign(name, *found->second.answer.target);
   nodes_.erase(found);
   return true;
@@ -32,11 +33,15 @@ bool NodeDirectory::set_defaults(core::ComputeDefaults defaults) {
   return true;
 }
 
-void NodeDirectory::locate(Entry& entry) const {
+void NodeDirectory::locate(Entry& entry) {
+  by_target_.remove(entry.target, entry.node.name);
+  entry.target.clear();
   entry.answer = NodeAnswer{.exists = true, .target = {}, .problem = {}};
   auto target = core::compute_target(entry.node, defaults_);
   if (target) {
+    entry.target = target->key();
     entry.answer.target = std::move(*target);
+    by_target_.add(entry.target, entry.node.name);
   } else {
     entry.answer.problem = target.error().problem;
   }
@@ -47,14 +52,6 @@ NodeAnswer NodeDirectory::find(const std::string& name) const {
   NodeAnswer answer;
   if (const auto gone = gone_.find(name); gone != gone_.end()) answer.target = gone->second;
   return answer;
-}
-
-std::vector<std::string> NodeDirectory::on_target(const std::string& target) const {
-  std::vector<std::string> names;
-  for (const auto& [name, entry] : nodes_) {
-    if (entry.answer.target && entry.answer.target->key() == target) names.push_back(name);
-  }
-  return names;
 }
 
 void NodeDirectory::forget_gone(const std::function<bool(const std::string& name)>& needed) {

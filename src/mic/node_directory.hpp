@@ -9,6 +9,7 @@
 
 #include "core/azure_ids.hpp"
 #include "core/node.hpp"
+#include "mic/key_index.hpp"
 
 namespace podid::mic {
 
@@ -30,7 +31,7 @@ class NodeDirectory {
 
   NodeAnswer find(const std::string& name) const;
   // Existing nodes on that target (core::ComputeTarget::key()).
-  std::vector<std::string> on_target(const std::string& target) const;
+  const KeyIndex::Keys& on_target(const std::string& target) const { return by_target_.find(target); }
   // Drops the memory of gone nodes that `needed` does not want.
   void forget_gone(const std::function<bool(const std::string& name)>& needed);
   std::vector<std::string> names() const;
@@ -40,11 +41,13 @@ class NodeDirectory {
   struct Entry {
     core::Node node;
     NodeAnswer answer;
+    std::string target;  // key of answer.target
   };
-  void locate(Entry& entry) const;
+  void locate(Entry& entry);
 
   core::ComputeDefaults defaults_;
   std::unordered_map<std::string, Entry> nodes_;
+  KeyIndex by_target_;
   std::unordered_map<std::string, core::ComputeTarget> gone_;
 };
 

@@ -268,5 +268,27 @@ TEST_F(ComputeClientTest, AFailureInALaterStepReportsWhatIsThere) {
   EXPECT_THAT(attached(result), SizeIs(150));
 }
 
+TEST_F(ComputeClientTest, ListsAllPagesOfAGroup) {
+  arm_server_->answer(
+      200, fmt::format(R"({{"value":[{}],"nextLink":"{}"}})", test::resource_body("UserAssigned", {identity_id("a")}),
+                       arm_server_->url("/second?page=2")));
+  arm_server_->answer(200, R"({"value":[{"name":"VM2"},{"name":"odd","identity":7},7]})");
+  const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));
+  ASSERT_TRUE(all.has_value()) << all.error().message;
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_TRUE(all->at(vm_.key()).has(identity_id("a")));
+  const std::string folder = vm_.key().substr(0, vm_.key().rfind('/') + 1);
+  EXPECT_THAT(all->at(folder + "vm2").user_assigned, IsEmpty());
+  EXPECT_THAT(calls(), ElementsAre("GET virtualMachines", "GET second"));
+  EXPECT_THAT(operations_, ElementsAre("vm_list"));
+}
+
+TEST_F(ComputeClientTest, ANextPageElsewhereIsNotAsked) {
+  arm_server_->answer(200, R"({"value":[],"nextLink":"https://evil.example/"})");
+  const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().kind, base::ErrorKind::denied);
+}
+
 }  // namespace
 }  // namespace podid::azure

@@ -89,6 +89,54 @@ TEST_F(ControllerLoadTest, NoMoreRequestsAtOnceThanAllowed) {  // MIC-25
   EXPECT_EQ(assigned(), 5u);
 }
 
+class ControllerListTest : public ControllerLoadTest {  // MIC-5
+ public:
+  void many_machines() {
+    identity("id", "one");
+    binding("b", "id");
+    for (int i = 0; i < 12; ++i) {
+      vm_node(fmt::format("node-{}", i));
+      pod({.name = fmt::format("web-{}", i), .node = fmt::format("node-{}", i)});
+    }
+    start();
+    settle();
+    ASSERT_EQ(azure.calls, 12);
+    for (const char* name : {"node-3", "node-7"}) azure.attached[vm(name)].clear();
+  }
+  void expect_repaired() {
+    for (int i = 0; i < 12; ++i) {
+      EXPECT_THAT(azure.attached[vm(fmt::format("node-{}", i))], ElementsAre(identity_id("one"))) << i;
+    }
+  }
+};
+
+TEST_F(ControllerListTest, OneListLooksAtManyMachines) {
+  many_machines();
+  advance(options.azure.timing.max_age);
+  expect_repaired();
+  EXPECT_EQ(azure.lists, 1);
+  EXPECT_EQ(azure.calls, 14) << "only the two that lack something are asked by themselves";
+  for (int i = 0; i < 10; ++i) advance(options.azure.timing.max_age);
+  EXPECT_LE(azure.lists, 14);
+  EXPECT_EQ(azure.calls, 14);
+}
+
+TEST_F(ControllerListTest, WithoutAListEachMachineIsLookedAt) {
+  azure.list_failure = make_error(base::ErrorKind::denied, "no right to list");
+  many_machines();
+  advance(options.azure.timing.max_age);
+  expect_repaired();
+  EXPECT_EQ(azure.lists, 1);
+}
+
+TEST_F(ControllerListTest, AMachineThatTheListLeavesOutIsLookedAtByItself) {
+  azure.unlisted = {vm("node-3")};
+  many_machines();
+  advance(options.azure.timing.max_age);
+  expect_repaired();
+  EXPECT_EQ(azure.lists, 1);
+}
+
 TEST_F(ControllerLoadTest, AnIdentityKnownToBeAttachedNeedsNoRequest) {  // MIC-5
   usual_cluster();
   pod({.name = "first"});

@@ -159,6 +159,19 @@ std::optional<FakeAssignedApi::WatchEvent> FakeAssignedApi::next_event() {
   return event;
 }
 
+base::Task<base::Result<std::map<std::string, azure::IdentityState>>> FakeAzure::list(azure::AzureResource collection) {
+  ++lists;
+  co_await a_turn();
+  if (list_failure) co_return std::unexpected(*list_failure);
+  std::map<std::string, azure::IdentityState> all;
+  for (const auto& [key, ids] : attached) {
+    if (!key.starts_with(collection.key()) || unlisted.contains(key)) continue;
+    for (const std::string& id : ids) all[key].user_assigned.emplace(id, azure::UserIdentity());
+    all.try_emplace(key);
+  }
+  co_return all;
+}
+
 void FakeAzure::release() {
   held_ = false;
   for (const auto& timer : waiting_) timer->cancel();

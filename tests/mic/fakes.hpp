@@ -69,6 +69,8 @@ class FakeAzure final : public mic::IdentityApi {
 
   base::Task<azure::UpdateResult> update(azure::AzureResource resource, azure::IdentityChange change) override;
 
+  base::Task<base::Result<std::map<std::string, azure::IdentityState>>> list(azure::AzureResource collection) override;
+
   // Holds calls from now on until release(), so that a test sees the state in between.
   void hold() { held_ = true; }
   void release();
@@ -77,7 +79,10 @@ class FakeAzure final : public mic::IdentityApi {
   std::set<std::string> refused;                          // identities that Azure does not accept
   std::set<std::string> gone;                             // resources that do not exist
   std::optional<base::Error> failure;                     // of every call, before anything is changed
+  std::optional<base::Error> list_failure;
+  std::set<std::string> unlisted;  // resources that lists leave out
   int calls = 0;
+  int lists = 0;
   int patches = 0;  // calls that changed something
 
  private:

@@ -122,6 +122,29 @@ TEST_F(MicTest, EachMachineIsAskedAndChangedOnce) {
   EXPECT_LT(api->statistics().requests - requests, 3u * 3u * kPods + 150u);
 }
 
+TEST_F(MicTest, ManyMachinesAreLookedAtByOneList) {  // MIC-5
+  identity("one", names.app_one);
+  binding("b-one", "one");
+  std::vector<std::string> machines;
+  States wanted;
+  azure->world().settings.list_page_size = 3;
+  for (int i = 0; i < 8; ++i) {
+    machines.push_back(lab::azure::virtual_machine_id(lab::azure::kLabSubscriptionId, lab::azure::kLabResourceGroup,
+                                                      fmt::format("vm-{}", i)));
+    azure->world().machines[machines.back()] = {};
+    node(fmt::format("node-{}", i), machines.back());
+    pod(fmt::format("web-{}", i), fmt::format("node-{}", i));
+    wanted.push_back(fmt::format("web-{}-default-one: Assigned", i));
+  }
+  start();
+  ASSERT_TRUE(become(wanted));
+  const std::uint64_t gets = azure->statistics().requests("arm.get");
+  machine(machines[4]).identity.user_assigned.clear();
+  ASSERT_TRUE(until([&] { return !attached(machines[4]).empty(); }));
+  EXPECT_GE(azure->statistics().requests("arm.list", 200), 3u) << "pages";
+  EXPECT_LE(azure->statistics().requests("arm.get"), gets + 1) << "of the machine that had lost something";
+}
+
 TEST_F(MicTest, AnApiServerThatForgetsItsHistoryIsListedAnew) {
   two_nodes();
   start();
