@@ -48,6 +48,7 @@ class Lab:
     def __init__(self, name: str, directory: str | None = None):
         self.name = name
         self.directory = directory or f"/run/podid/lab/{name}"
+        self.stopped: set[str] = set()  # components that a test ended on purpose
         self.podid = os.environ.get("PODID_BINARY", str(ROOT / "build/dev/bin/podid"))
 
     # -- life of the lab ------------------------------------------------------------------------------------------
@@ -70,17 +71,20 @@ class Lab:
         return done
 
     def stop(self, component: str, signal: str = "TERM") -> None:
+        self.stopped.add(component)
         self.run("stop", component, "--signal", signal)
 
     def start(self, component: str) -> None:
         self.run("start", component)
+        self.stopped.discard(component)
 
     def revive(self) -> None:
         """Starts the MICs that have ended, as a kubelet does: one that cannot renew its lease ends (docs/mic.md)."""
         status = json.loads(self.run("status", "-o", "json", check=False).stdout)
         for component in status["components"]:
-            if component["name"].startswith("mic-") and not component["running"]:
-                self.start(component["name"])
+            name = component["name"]
+            if name.startswith("mic-") and not component["running"] and name not in self.stopped:
+                self.start(name)
 
     # -- Kubernetes ------------------------------------------------------------------------------------------------
     def environment(self) -> dict[str, str]:
@@ -105,8 +109,12 @@ class Lab:
 
     def wait(self, what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Polls until the condition holds, and returns what it returned."""
-        deadline = time.monotonic() + patience
+        start = time.monotonic()
+        deadline, revival = start + patience, start + 5
         while True:
+            if time.monotonic() > revival:
+                self.revive()
+                revival = time.monotonic() + 5
             try:
                 result = condition()
                 problem = ""
