@@ -17,8 +17,8 @@ set(PODID_SANITIZE "" CACHE STRING "Sanitizers for everything, as -fsanitize= ta
 add_library(podid_options INTERFACE)
 target_compile_options(podid_options INTERFACE -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
                        -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Wthread-safety)
-target_compile_definitions(podid_options INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
-                           BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_USE_STD_STRING_VIEW SPDLOG_COMPILED_LIB
+target_compile_definitions(podid_options INTERFACE BOOST_ASIO_SEPARATE_COMPILATION
+                           BOOST_ASIO_NO_DEPRECATED SPDLOG_COMPILED_LIB
                            SPDLOG_FMT_EXTERNAL)
 if(PODID_SANITIZE)
   target_compile_options(podid_options INTERFACE -fsanitize=${PODID_SANITIZE} -fno-omit-frame-pointer

@@ -80,6 +80,13 @@ static std::string directory_of(const std::string& name, const std::string& dire
   return directory.empty() ? cluster::default_directory(name) : directory;
 }
 
+std::optional<cluster::LabState> LabVerbs::find_lab() {
+  auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
+  if (state) return *std::move(state);
+  status_ = report(std::unexpected(std::move(state.error())), environment_);
+  return std::nullopt;
+}
+
 LabVerbs::LabVerbs(CLI::App& app, const Environment& environment, int& status)
     : environment_(environment), status_(status), settings_(std::make_unique<Settings>()) {
   CLI::App* lab = app.add_subcommand(
@@ -167,11 +174,8 @@ void LabVerbs::add_status(CLI::App& lab) {
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   verb->callback([this] {
-    const auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
-    if (!state) {
-      status_ = report(std::unexpected(state.error()), environment_);
-      return;
-    }
+    const auto state = find_lab();
+    if (!state) return;
     const auto components = cluster::status(*state);
     json::array rows;
     std::string table = fmt::format("{:<14} {:<8} {:<8} {}\n", "COMPONENT", "STATE", "PID", "NAMESPACE");
@@ -200,11 +204,8 @@ void LabVerbs::add_exec(CLI::App& lab) {
   exec->add_option("words", s.exec_words, "[POD] COMMAND [ARGUMENT …]")->required();
   exec->positionals_at_end();
   exec->callback([this] {
-    const auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
-    if (!state) {
-      status_ = report(std::unexpected(state.error()), environment_);
-      return;
-    }
+    const auto state = find_lab();
+    if (!state) return;
     std::vector<std::string> command = settings_->exec_words;
     // CLI11 leaves the separator between POD and COMMAND among the words.
     const auto separator = std::ranges::find(command, "--");
@@ -250,11 +251,8 @@ void LabVerbs::add_pod(CLI::App& lab) {
   remove->add_option("pod", s.pod_name, "Name")->required();
   remove->add_option("-n,--namespace", s.pod_namespace, "Namespace")->capture_default_str();
   const auto run_verb = [this](bool adding) {
-    const auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
-    if (!state) {
-      status_ = report(std::unexpected(state.error()), environment_);
-      return;
-    }
+    const auto state = find_lab();
+    if (!state) return;
     PodRequest request = settings_->pod;
     request.ns = settings_->pod_namespace;
     request.name = settings_->pod_name;
@@ -283,11 +281,8 @@ void LabVerbs::add_components(CLI::App& lab) {
   CLI::App* start = lab.add_subcommand("start", "Start a component that was stopped, and wait until it is ready");
   start->add_option("component", settings_->component, "Component")->required();
   const auto with_component = [this](auto action) {
-    auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
-    if (!state) {
-      status_ = report(std::unexpected(state.error()), environment_);
-      return;
-    }
+    auto state = find_lab();
+    if (!state) return;
     cluster::Component* component = state->find(settings_->component);
     if (!component) {
       std::string names;
@@ -338,8 +333,8 @@ void LabVerbs::add_programs(CLI::App& lab) {
   azure->add_option("--config", s.azure_config)->required();
   azure->callback([this] { status_ = lab::azure::run_azure_simulator(settings_->azure_config, environment_.out); });
   const auto with_layout = [this](base::Result<> (*program)(const cluster::Layout&)) {
-    const auto state = cluster::load_state(directory_of(settings_->name, settings_->directory));
-    status_ = report(state ? program(state->layout) : std::unexpected(state.error()), environment_);
+    const auto state = find_lab();
+    if (state) status_ = report(program(state->layout), environment_);
   };
   lab.add_subcommand("serve-door", "From the machine's loopback to the lab's API server")
       ->group(group)

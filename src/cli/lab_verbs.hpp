@@ -2,8 +2,10 @@
 // `podid lab …`: the local lab.
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "cli/cli.hpp"
+#include "lab/cluster/state.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 named it
 class App;
@@ -21,6 +23,8 @@ class LabVerbs {
 
  private:
   struct Settings;
+  // The lab that --name and --dir mean; where there is none, says so and sets the status.
+  std::optional<lab::cluster::LabState> find_lab();
   void add_up(CLI::App& lab);
   void add_down(CLI::App& lab);
   void add_status(CLI::App& lab);

@@ -36,8 +36,12 @@ class Answer:
 
     def claims(self) -> dict[str, Any]:
         """The claims of the access token (not verified here: the protected resource does that)."""
-        payload = self.json()["access_token"].split(".")[1]
-        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return claims_of(self.json()["access_token"])
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 class LabError(Exception):

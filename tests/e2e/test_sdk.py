@@ -2,7 +2,6 @@
 """The official Azure SDKs, unmodified, inside pods."""
 from __future__ import annotations
 
-import base64
 import functools
 import json
 import pathlib
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import pytest
-from lab import ROOT
+from lab import ROOT, claims_of
 from manifests import binding, managed_identity
 
 SDK = pathlib.Path(__file__).parent / "sdk"
@@ -114,8 +113,7 @@ def run(lab, names, namespace, client):
 
 def appid(result):
     assert result["ok"], result
-    payload = result["token"].split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["appid"]
+    return claims_of(result["token"])["appid"]
 
 
 @pytest.mark.parametrize(("client", "kind"), CREDENTIALS, indirect=["client"])

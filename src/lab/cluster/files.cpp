@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/secret.hpp"
 #include "base/text.hpp"
+#include "lab/apiserver/kubeconfig.hpp"
 #include "lab/azure/lab_ca.hpp"
 #include "lab/azure/lab_state.hpp"
 #include "lab/azure/program.hpp"
@@ -30,23 +31,10 @@ constexpr User kUsers[] = {
     {"nmi.kubeconfig", "system:serviceaccount:default:aad-pod-id-nmi-service-account", "system:serviceaccounts"},
 };
 
-std::string kubeconfig_text(std::string_view server, std::string_view ca_pem, std::string_view token) {
-  const json::value document = {
-      {"apiVersion", "v1"},
-      {"kind", "Config"},
-      {"current-context", "lab"},
-      {"clusters",
-       json::array{json::object{
-           {"name", "lab"}, {"cluster", {{"server", server}, {"certificate-authority-data", base::base64(ca_pem)}}}}}},
-      {"users", json::array{json::object{{"name", "lab"}, {"user", {{"token", token}}}}}},
-      {"contexts", json::array{json::object{{"name", "lab"}, {"context", {{"cluster", "lab"}, {"user", "lab"}}}}}}};
-  return json::serialize(document) + "\n";
-}
-
-std::string token_for(const std::string& tokens_csv, std::string_view user) {
+base::Secret token_for(const std::string& tokens_csv, std::string_view user) {
   for (const std::string_view line : base::split(tokens_csv, '\n')) {
     const auto fields = base::split(line, ',');
-    if (fields.size() > 1 && fields[1] == user) return std::string(fields[0]);
+    if (fields.size() > 1 && fields[1] == user) return base::Secret(std::string(fields[0]));
   }
   return {};
 }
@@ -158,7 +146,8 @@ base::Result<> write_lab_files(const Layout& layout, base::Clock& clock, base::R
   const std::string inside = fmt::format("https://{}:{}", kControlPlaneAddress, kApiServerPort);
   for (const User& user : kUsers) {
     files.push_back({std::string(user.kubeconfig),
-                     kubeconfig_text(inside, ca->certificate_pem(), token_for(tokens, user.name)), kSecretMode});
+                     lab::apiserver::make_kubeconfig(inside, ca->certificate_pem(), token_for(tokens, user.name)),
+                     kSecretMode});
   }
   return write_all(layout, files);
 }
@@ -168,9 +157,10 @@ base::Result<> write_outside_kubeconfig(const Layout& layout, std::uint16_t port
   if (!ca) return std::unexpected(ca.error());
   const auto tokens = base::read_file(layout.file("tokens.csv"));
   if (!tokens) return std::unexpected(tokens.error());
-  return base::write_file(
-      layout.file("kubeconfig"),
-      kubeconfig_text(fmt::format("https://127.0.0.1:{}", port), *ca, token_for(*tokens, kUsers[0].name)), kSecretMode);
+  return base::write_file(layout.file("kubeconfig"),
+                          lab::apiserver::make_kubeconfig(fmt::format("https://127.0.0.1:{}", port), *ca,
+                                                          token_for(*tokens, kUsers[0].name)),
+                          kSecretMode);
 }
 
 }  // namespace podid::lab::cluster
