@@ -56,22 +56,26 @@ class PodLoad:
 
 
 def ask() -> str:
+    connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
     try:
-        connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
         connection.request("GET", PATH, headers={"Metadata": "true"})
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
         return f"failed {type(error).__name__}"
+    finally:
+        connection.close()
     if answer.status != 200:
         return f"failed status-{answer.status}"
     return "token " + claims_of(json.loads(body)["access_token"])["appid"]
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A flag, not an exception: Python drops an exception that a handler raises inside a finaliser, and the program would go on.
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     end = time.monotonic() + float(sys.argv[1])
-    while time.monotonic() < end:
+    while not stopping.is_set() and time.monotonic() < end:
         line = ask()
         print(line, flush=True)
         if line.startswith("failed"):
