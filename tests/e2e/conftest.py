@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import pathlib
-import shutil
 import subprocess
 
 import pytest
 
-from lab import ROOT, Lab
+from lab import ROOT, SUFFIX, Lab, keep_logs, temporary_lab
 
-LOGS = ROOT / "build/e2e-logs"
-# Of the labs' names, at most 5 of a-z and 0-9: with different ones two runs can go on beside each other on one machine.
-SUFFIX = os.environ.get("PODID_E2E_SUFFIX", "")
 numbers = itertools.count(1)
 
 
@@ -50,16 +44,10 @@ def find_control_plane() -> None:
     os.environ.update(PODID_KUBE_APISERVER=paths["kube-apiserver"], PODID_ETCD=paths["etcd"])
 
 
-def keep_logs(lab: Lab) -> None:
-    target = LOGS / lab.name
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(pathlib.Path(lab.directory, "logs"), target, dirs_exist_ok=True)
-
-
 @pytest.fixture(scope="session")
 def names(lab: Lab) -> dict:
     """What exists in the simulated Azure (names.json)."""
-    return json.loads(pathlib.Path(lab.directory, "names.json").read_text())
+    return lab.names()
 
 
 @pytest.fixture
@@ -76,9 +64,5 @@ def namespace(lab: Lab):
 @pytest.fixture
 def fresh_lab():
     """A small lab of the test's own, for what would disturb others."""
-    made = Lab(f"e2efresh{SUFFIX}")
-    made.down()
-    made.up("--nodes", "1")
-    yield made
-    keep_logs(made)
-    made.down()
+    with temporary_lab("e2efresh", "--nodes", "1") as made:
+        yield made

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LOGS = ROOT / "build/e2e-logs"
+# Of the labs' names, at most 5 of a-z and 0-9: with different ones two runs can go on beside each other on one machine.
+SUFFIX = os.environ.get("PODID_E2E_SUFFIX", "")
 VAULT = "https://vault.azure.net"
 TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
 # Must be long enough for a loaded machine; a wait normally ends within milliseconds.
@@ -82,10 +87,16 @@ class Lab:
         self.run("start", component)
         self.stopped.discard(component)
 
+    def components(self) -> list[dict[str, Any]]:
+        """The lab's programs: name, running, pid, namespace."""
+        return json.loads(self.run("status", "-o", "json", check=False).stdout)["components"]
+
+    def pid(self, component: str) -> int:
+        return next(each["pid"] for each in self.components() if each["name"] == component)
+
     def revive(self) -> None:
         """Starts the MICs that have ended, as a kubelet does: one that cannot renew its lease ends (docs/mic.md)."""
-        status = json.loads(self.run("status", "-o", "json", check=False).stdout)
-        for component in status["components"]:
+        for component in self.components():
             name = component["name"]
             if name.startswith("mic-") and not component["running"] and name not in self.stopped:
                 self.start(name)
@@ -167,7 +178,18 @@ class Lab:
         return self.curl(pod, "https://store.vault.azure.net/secrets/greeting?api-version=7.4", "-H",
                          f"Authorization: Bearer {token.json()['access_token']}", "--cacert", f"{self.directory}/ca.pem", namespace=namespace)
 
+    # -- what the NMI says -----------------------------------------------------------------------------------------
+    def nmi_metrics(self, node: str) -> dict[str, float]:
+        """Series, as the NMI writes them, → value."""
+        text = self.node_exec(node, "curl", "-sS", "http://127.0.0.1:9090/metrics").stdout
+        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {series: float(value) for series, _, value in lines}
+
     # -- the Azure simulator ---------------------------------------------------------------------------------------
+    def names(self) -> dict[str, Any]:
+        """What exists in the simulated Azure (names.json)."""
+        return json.loads(pathlib.Path(self.directory, "names.json").read_text())
+
     def azure(self, path: str, body: Any = None) -> Any:
         """The simulator's control interface."""
         command = [self.podid, "lab", "exec", "--name", self.name, "--dir", self.directory, "--control-plane", "--",
@@ -175,3 +197,22 @@ class Lab:
         if body is not None:
             command += ["-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
         return json.loads(self._subprocess(command, timeout=30).stdout or "null")
+
+
+def keep_logs(lab: Lab) -> None:
+    target = LOGS / lab.name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(pathlib.Path(lab.directory, "logs"), target, dirs_exist_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_lab(name: str, *arguments: str) -> Iterator[Lab]:
+    """A lab of a test's own, for what would disturb others; `arguments` are those of `podid lab up`."""
+    made = Lab(f"{name}{SUFFIX}")
+    made.down()  # what a killed run left
+    made.up(*arguments)
+    try:
+        yield made
+    finally:
+        keep_logs(made)
+        made.down()
