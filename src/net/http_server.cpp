@@ -2,13 +2,16 @@
 #include "net/http_server.hpp"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
+#include "base/log.hpp"
 #include "net/port_holder.hpp"
 #include "net/server_core.hpp"
 
@@ -34,10 +37,26 @@ std::unexpected<base::Error> listen_failure(const tcp::endpoint& endpoint, int f
   return base::fail(ErrorKind::already_exists, message);
 }
 
+// The kernel picks the socket of the group by the lowest 32 bits of the peer's address: neighbours take turns. Where it
+// cannot (before Linux 4.5), connections are spread.
+void keep_peers_together(int fd, bool v6, unsigned sockets) {
+  constexpr std::uint32_t kSource4 = 12, kSource6 = 8 + 12;  // in the IP header
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_NET_OFF) + (v6 ? kSource6 : kSource4)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  const sock_fprog program{.len = std::size(code), .filter = code};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {
+    base::log::warning("connections of one address are spread over all threads, limits count for each of them",
+                       {{"reason", std::generic_category().message(errno)}});
+  }
+}
+
 }  // namespace
 
 HttpServer::HttpServer(base::Executor executor, HttpHandler& handler, ServerLimits limits)
-    : core_(std::make_shared<ServerCore>(executor, handler, limits)) {}
+    : core_(std::make_shared<ServerCore>(executor, handler, std::move(limits))) {}
 
 HttpServer::~HttpServer() {
   core_->close_listeners();
@@ -62,6 +81,9 @@ base::Result<tcp::endpoint> HttpServer::listen(const ListenOptions& options) {
   if (address.is_v6()) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   if (::bind(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return failed(fd);
   if (::listen(fd, SOMAXCONN) != 0) return failed(fd);
+  if (options.reuse_port && options.keep_peers_together > 0) {
+    keep_peers_together(fd, address.is_v6(), options.keep_peers_together);
+  }
   return core_->listen_on(fd, options.tls);
 }
 

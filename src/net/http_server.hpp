@@ -61,7 +61,9 @@ class ServerResponse {
 };
 
 // Called on the server's executor, one request per connection at a time. When the peer leaves while handle() waits, its
-// task is cancelled. An exception, or no answer, becomes a 500 and is logged.
+// task is cancelled. The end of what a peer sends counts as leaving: close() and a half-closed connection look the same
+// until an answer is written, clients that half-close are rare, and what a waiting request occupies is needed. An
+// exception, or no answer, becomes a 500 and is logged.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
@@ -75,14 +77,26 @@ class HttpHandler {
   virtual base::Task<> handle(ServerRequest& request, ServerResponse& response) = 0;
 };
 
+// What a client is told, with status 429 and Retry-After: 1, when there is no room for its connection or its request.
+struct BusyAnswer {
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body = "too many connections, or too much unanswered data\n";
+};
+
+// Peers are told apart by address.
 struct ServerLimits {
   std::size_t max_header_bytes = 64 * 1024;  // 431 beyond
   std::size_t max_body_bytes = 1024 * 1024;  // 413 beyond, in read_body()
-  std::size_t max_connections = 16 * 1024;   // beyond: accepted and closed at once, counted
-  std::size_t max_connections_per_peer = 0;  // by address; 0: no limit
-  std::chrono::seconds idle_timeout{120};    // between requests
-  std::chrono::seconds header_timeout{20};   // from the first byte of a head to its end (408 beyond)
-  std::chrono::seconds write_timeout{30};    // a peer that does not read
+  std::size_t max_connections = 16 * 1024;   // beyond: `busy` (with TLS just closed) at once, counted
+  std::size_t max_connections_per_peer = 0;  // 0: no limit
+  // Long heads, bodies, answers that are not read: what connections hold beyond the 4 KiB that each of them may. Beyond:
+  // `busy`, `throttled` for a handler that reads a body, or closed when it is too late to say so; counted.
+  std::size_t max_buffered_bytes = 256 * 1024 * 1024;
+  std::size_t max_buffered_bytes_per_peer = 0;  // 0: no limit
+  BusyAnswer busy{};
+  std::chrono::seconds idle_timeout{120};   // between requests
+  std::chrono::seconds header_timeout{20};  // from the first byte of a head to its end (408 beyond)
+  std::chrono::seconds write_timeout{30};   // a peer that does not read
 };
 
 struct ServerStatistics {
@@ -90,20 +104,26 @@ struct ServerStatistics {
   std::uint64_t refused_connections = 0;
   std::uint64_t malformed_requests = 0;
   std::uint64_t requests = 0;
+  std::uint64_t refused_buffers = 0;  // requests and answers that max_buffered_bytes(_per_peer) ended
   std::size_t open_connections = 0;
+  std::size_t buffered_bytes = 0;
 };
 
 struct ListenOptions {
   std::string address = "127.0.0.1";  // an IP literal
   std::uint16_t port = 0;             // 0: chosen by the kernel
   bool reuse_port = false;            // SO_REUSEPORT: several servers, one per thread, share the port
-  TlsContext tls{};                   // empty: plain
+  // With reuse_port, how many servers share it: all connections from one address then meet the same one, so that what one
+  // address may occupy is counted in one place. 0: the kernel spreads connections.
+  unsigned keep_peers_together = 0;
+  TlsContext tls{};  // empty: plain
 };
 
 class ServerCore;
 
-// Belongs to one executor. Await stop() before destroying a server whose handlers may still run. Malformed requests are answered 400 (431, 413, 408, 505 where they say more) by the server
-// itself, without the handler, and the connection is closed.
+// Belongs to one executor. Await stop() before destroying a server whose handlers may still run. Malformed requests are
+// answered 400 (431, 413, 408, 505 where they say more) by the server itself, without the handler, and the connection is
+// closed.
 class HttpServer {
  public:
   // `handler` is not owned and outlives the server.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/system/system_error.hpp>
@@ -20,12 +21,13 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kFirstReadBytes = 2048;  // a request for a token fits
+constexpr std::size_t kReadBytes = 1024;  // a request for a token fits
 constexpr std::size_t kBodyReadBytes = 16 * 1024;
-constexpr std::size_t kKeptBytes = 4096;  // of buffers while idle
+constexpr std::size_t kFreeBytes = 4096;  // that a connection may hold whatever the others hold
 constexpr std::size_t kMaxBatchedOutput = 256 * 1024;
 constexpr std::size_t kMaxDiscardedBytes = 256 * 1024;
-constexpr std::size_t kMaxPipelinedBytes = 64 * 1024;  // read ahead while a handler waits
+// Read ahead while a handler waits, so that the peer's departure is noticed behind it. Not accounted for: it is little.
+constexpr std::size_t kMaxPipelinedBytes = 4096;
 constexpr std::chrono::seconds kGoodbye{1};
 
 std::string describe(const std::exception_ptr& failure) {
@@ -123,14 +125,20 @@ base::Task<> ServerConnection::serve() {
     }
     if (core_->draining() && buffer_.empty()) co_return;
     prepare_to_read();
+    const auto room = buffer_.prepare(kReadBytes);
+    if (!account_memory()) {
+      begin_refusal().send_busy(core_->limits().busy);
+      const bool written = co_await write_output();
+      static_cast<void>(written);
+      co_return;
+    }
     error_code error;
     if (watch_) {
       error = co_await wait_for_watch();
     } else if (transport_.is_tls()) {
       error = co_await read_into(buffer_);
     } else {  // here and not in read_into(): the path of most requests makes no coroutine more than it must
-      const auto [failure, n] =
-          co_await transport_.socket().async_read_some(buffer_.prepare(kFirstReadBytes / 2), base::as_result);
+      const auto [failure, n] = co_await transport_.socket().async_read_some(room, base::as_result);
       buffer_.commit(n);
       error = failure;
     }
@@ -222,16 +230,29 @@ bool ServerConnection::answer_one() {
   return true;
 }
 
-void ServerConnection::refuse(const HeadError& error) {
-  ++core_->statistics.malformed_requests;
+// False when there is no room for what this connection holds.
+bool ServerConnection::account_memory() {
+  std::size_t bytes = buffer_.capacity() + output_.capacity();
+  if (exchange_) bytes += exchange_->request.held_bytes();
+  bytes -= std::min(bytes, kFreeBytes);
+  return bytes == held || core_->hold(*this, bytes);
+}
+
+// The answer to what is no request, or one that there is no room for.
+OutgoingResponse& ServerConnection::begin_refusal() {
   if (!exchange_) exchange_ = core_->take_exchange();
   exchange_->request.parsed_head() = MessageHead{};
   exchange_->request.begin(*this, 0);
   OutgoingResponse& response = exchange_->response;
   response.begin(*this, exchange_->request, core_->output());
   response.close_after();
-  response.send(error.status, "text/plain; charset=utf-8", fmt::format("bad request: it {}\n", error.problem));
   lingering_ = true;
+  return response;
+}
+
+void ServerConnection::refuse(const HeadError& error) {
+  ++core_->statistics.malformed_requests;
+  begin_refusal().send(error.status, "text/plain; charset=utf-8", fmt::format("bad request: it {}\n", error.problem));
 }
 
 base::Task<bool> ServerConnection::handle() {
@@ -239,6 +260,13 @@ base::Task<bool> ServerConnection::handle() {
   OutgoingResponse& response = exchange_->response;
   begin_collecting();
   response.redirect(output_);
+  if (!account_memory()) {
+    lingering_ = true;
+    response.send_busy(core_->limits().busy);
+    auto flushed = co_await flush();
+    static_cast<void>(flushed);
+    co_return false;
+  }
   handling_ = true;
   if (request.body_complete()) start_watch();
   std::exception_ptr failure;
@@ -301,12 +329,21 @@ void ServerConnection::end_collecting() {
 }
 
 base::Task<error_code> ServerConnection::read_into(ByteBuffer& buffer) {
-  const IoResult result = co_await transport_.read_some(buffer.prepare(kFirstReadBytes / 2));
+  const IoResult result = co_await transport_.read_some(buffer.prepare(kReadBytes));
   buffer.commit(result.bytes);
   co_return result.error;
 }
 
 base::Task<base::Result<>> ServerConnection::receive(Deadline deadline) {
+  if (!watch_) exchange_->request.received().prepare(kBodyReadBytes);
+  if (!account_memory()) {
+    exchange_->response.close_after();
+    co_return std::unexpected(base::Error{.kind = ErrorKind::throttled,
+                                          .message = "too much is held for this peer, or for all",
+                                          .http_status = 429,
+                                          .code = {},
+                                          .retry_after = {}});
+  }
   expires_ = deadline;
   error_code error;
   if (watch_) {
@@ -353,6 +390,7 @@ base::Task<base::Result<>> ServerConnection::flush() {
     IoResult result;
     if (!transport_.is_tls()) result = transport_.write_now(rest);
     if (transport_.is_tls() || result.error == asio::error::would_block) {
+      if (!account_memory()) co_return base::fail(ErrorKind::throttled, "the peer leaves too much unread");
       expires_ = core_->after(core_->limits().write_timeout);
       result = co_await transport_.write_some(asio::buffer(rest));
       expires_ = no_deadline;
@@ -423,9 +461,12 @@ base::Task<> ServerConnection::say_goodbye() {
   // Closing with unread bytes would reset the connection, and the peer might lose the answer (RFC 9112 §9.6).
   error_code error;
   transport_.socket().shutdown(tcp::socket::shutdown_send, error);
+  buffer_.clear();
+  release_idle_memory();
+  account_memory();
   for (std::size_t discarded = 0; !error && discarded < kMaxDiscardedBytes;) {
     buffer_.clear();
-    const IoResult result = co_await transport_.read_some(buffer_.prepare(kFirstReadBytes));
+    const IoResult result = co_await transport_.read_some(buffer_.prepare(kReadBytes));
     discarded += result.bytes;
     error = result.error;
   }

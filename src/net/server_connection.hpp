@@ -34,7 +34,10 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   // Cancels the handler and ends the connection.
   void abort();
 
-  std::list<ServerConnection*>::iterator position;  // in the core's list
+  // Of the core.
+  std::list<ServerConnection*>::iterator position;  // in its list
+  PeerUse* peer_use = nullptr;
+  std::size_t held = 0;  // as last told to ServerCore::hold()
 
   const boost::asio::ip::tcp::endpoint& peer() const override { return peer_; }
   const boost::asio::ip::tcp::endpoint& local() const override;
@@ -61,6 +64,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   base::Task<> say_goodbye();
   Next answer_buffered();
   bool answer_one();
+  OutgoingResponse& begin_refusal();
   void refuse(const HeadError& error);
   base::Task<bool> handle();
   base::Task<bool> discard_body();
@@ -73,6 +77,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   void watch_ended(IoResult result);
   void prepare_to_read();
   void release_idle_memory();
+  bool account_memory();
 
   std::shared_ptr<ServerCore> core_;
   Transport transport_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/server_core.hpp"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/address_v4.hpp>
@@ -39,7 +40,7 @@ tcp::endpoint without_mapping(const tcp::endpoint& endpoint) {
 ServerCore::ServerCore(base::Executor executor, HttpHandler& handler, ServerLimits limits)
     : executor_(executor),
       handler_(handler),
-      limits_(limits),
+      limits_(std::move(limits)),
       now_(std::chrono::steady_clock::now()),
       tick_timer_(executor),
       emptied_(executor) {}
@@ -115,33 +116,64 @@ void ServerCore::accepted(int fd, tcp::endpoint peer, Listener& listener) {
     ++statistics.refused_connections;
     return;
   }
-  bool refused = statistics.open_connections >= limits_.max_connections;
-  if (!refused && limits_.max_connections_per_peer > 0) {
-    const auto at = connections_per_peer_.find(peer.address());
-    refused = at != connections_per_peer_.end() && at->second >= limits_.max_connections_per_peer;
-  }
-  if (refused) {
+  if (!has_room_for(peer.address())) {
     ++statistics.refused_connections;
+    if (!listener.tls) send_busy(fd);
     return;  // closes
   }
   start_ticking();
   ServerConnection::start(shared_from_this(), std::move(socket), peer, listener.tls);
 }
 
+bool ServerCore::has_room_for(const asio::ip::address& peer) const {
+  if (statistics.open_connections >= limits_.max_connections) return false;
+  if (limits_.max_connections_per_peer == 0) return true;
+  const auto at = peers_.find(peer);
+  return at == peers_.end() || at->second.connections < limits_.max_connections_per_peer;
+}
+
+// To a connection that is closed right after, without waiting for its request: that would be what there is no room for.
+void ServerCore::send_busy(int fd) {
+  const std::string answer = fmt::format(
+      "HTTP/1.1 429 {}\r\nRetry-After: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nDate: {}\r\n"
+      "Connection: close\r\n\r\n{}",
+      reason_phrase(429), kBusyRetryAfter, limits_.busy.content_type, limits_.busy.body.size(), date(),
+      limits_.busy.body);
+  // A fresh socket's buffer takes it whole; where it does not, the peer sees a connection that was closed.
+  static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+  // A request that is here already would make close() reset the connection, which can overtake the answer.
+  char ignored[4096];
+  static_cast<void>(::recv(fd, ignored, sizeof ignored, MSG_DONTWAIT));
+}
+
 void ServerCore::add(ServerConnection& connection) {
   connection.position = connections_.insert(connections_.end(), &connection);
   statistics.open_connections = connections_.size();
-  if (limits_.max_connections_per_peer > 0) ++connections_per_peer_[connection.peer().address()];
+  connection.peer_use = &peers_[connection.peer().address()];
+  ++connection.peer_use->connections;
 }
 
 void ServerCore::remove(ServerConnection& connection) {
   connections_.erase(connection.position);
   statistics.open_connections = connections_.size();
-  if (limits_.max_connections_per_peer > 0) {
-    const auto at = connections_per_peer_.find(connection.peer().address());
-    if (--at->second == 0) connections_per_peer_.erase(at);
-  }
+  hold(connection, 0);
+  if (--connection.peer_use->connections == 0) peers_.erase(connection.peer().address());
   if (connections_.empty()) emptied_.cancel();
+}
+
+bool ServerCore::hold(ServerConnection& connection, std::size_t bytes) {
+  const std::size_t all = statistics.buffered_bytes - connection.held + bytes;
+  const std::size_t of_peer = connection.peer_use->buffered_bytes - connection.held + bytes;
+  const std::size_t most_of_peer = limits_.max_buffered_bytes_per_peer;
+  const bool fits = all <= limits_.max_buffered_bytes && (most_of_peer == 0 || of_peer <= most_of_peer);
+  if (bytes > connection.held && !fits) {
+    ++statistics.refused_buffers;
+    return false;
+  }
+  statistics.buffered_bytes = all;
+  connection.peer_use->buffered_bytes = of_peer;
+  connection.held = bytes;
+  return true;
 }
 
 void ServerCore::start_ticking() {
@@ -209,7 +241,7 @@ std::unique_ptr<Exchange> ServerCore::take_exchange() {
 }
 
 void ServerCore::give_back(std::unique_ptr<Exchange> exchange) {
-  exchange->request.received().release_above(16 * 1024);
+  exchange->request.received().release_above(kKeptBytes);
   if (spare_exchanges_.size() < kMaxSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
   if (output_.empty() && output_.capacity() > kKeptOutputBytes) output_ = std::string();
 }

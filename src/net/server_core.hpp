@@ -18,6 +18,12 @@ namespace podid::net {
 
 class ServerConnection;
 
+// What one address occupies.
+struct PeerUse {
+  std::size_t connections = 0;
+  std::size_t buffered_bytes = 0;
+};
+
 // Belongs to one executor. Lives as long as the server or one of its connections.
 class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
@@ -47,6 +53,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void give_back(std::unique_ptr<Exchange> exchange);
   void add(ServerConnection& connection);
   void remove(ServerConnection& connection);
+  // The connection holds that many bytes now, beyond what each may. False, and nothing changes but a counter, when that
+  // is more than a limit allows.
+  bool hold(ServerConnection& connection, std::size_t bytes);
 
   ServerStatistics statistics;
 
@@ -61,6 +70,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void wait_for_connections(std::shared_ptr<Listener> listener);
   void accept_waiting(Listener& listener);
   void accepted(int fd, boost::asio::ip::tcp::endpoint peer, Listener& listener);
+  bool has_room_for(const boost::asio::ip::address& peer) const;
+  void send_busy(int fd);
   void start_ticking();
   void tick();
 
@@ -73,7 +84,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   bool draining_ = false;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::list<ServerConnection*> connections_;
-  std::map<boost::asio::ip::address, std::size_t> connections_per_peer_;
+  std::map<boost::asio::ip::address, PeerUse> peers_;
   base::SteadyTimer emptied_;  // cancelled when the last connection ends
   std::string output_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;

@@ -43,6 +43,7 @@ bool is_bodiless(int status) { return status < 200 || status == 204 || status ==
 void IncomingRequest::begin(ServerConnectionIo& connection, std::size_t max_body_bytes) {
   connection_ = &connection;
   max_body_bytes_ = max_body_bytes;
+  body_bytes_ = 0;
   continue_pending_ = head_.expects_continue;
   body_.start(head_.framing, head_.content_length);
 }
@@ -90,6 +91,7 @@ base::Task<base::Result<std::string>> IncomingRequest::read_body(Deadline deadli
     if (piece->empty()) co_return body;
     if (body.size() + piece->size() > max_body_bytes_) co_return std::unexpected(too_large(max_body_bytes_));
     body += *piece;
+    body_bytes_ = body.capacity();
   }
 }
 
@@ -159,6 +161,12 @@ void OutgoingResponse::send(int status, std::string_view content_type, std::stri
   render_head(status, bodiless ? BodyFraming::none : BodyFraming::length, content_type, body.size());
   if (!bodiless && !head_only_) out_->append(body);
   state_ = State::complete;
+}
+
+void OutgoingResponse::send_busy(const BusyAnswer& busy) {
+  close_after();
+  header("Retry-After", kBusyRetryAfter);
+  send(429, busy.content_type, busy.body);
 }
 
 base::Task<base::Result<>> OutgoingResponse::start(int status) {

@@ -19,7 +19,7 @@ class ServerConnectionIo {
   virtual ~ServerConnectionIo() = default;
   virtual const boost::asio::ip::tcp::endpoint& peer() const = 0;
   virtual const boost::asio::ip::tcp::endpoint& local() const = 0;
-  // More bytes into IncomingRequest::received; `unavailable` when the peer has ended.
+  // More bytes into IncomingRequest::received; `unavailable` when the peer has ended, `throttled` when there is no room.
   virtual base::Task<base::Result<>> receive(Deadline deadline) = 0;
   // Writes what the answer has rendered so far.
   virtual base::Task<base::Result<>> flush() = 0;
@@ -31,6 +31,11 @@ class ServerConnectionIo {
   virtual std::string_view date() = 0;
 };
 
+// Of each buffer while a connection is idle.
+inline constexpr std::size_t kKeptBytes = 2048;
+// In seconds, of BusyAnswer.
+inline constexpr std::string_view kBusyRetryAfter = "1";
+
 class IncomingRequest final : public ServerRequest {
  public:
   // `head` has been parsed into head(); its views are valid until the answer is complete.
@@ -39,6 +44,8 @@ class IncomingRequest final : public ServerRequest {
   const MessageHead& head() const { return head_; }
   // What came after the head while a handler runs: first the body, then pipelined requests.
   ByteBuffer& received() { return received_; }
+  // Memory of received(), and of the body that read_body() gave to the handler.
+  std::size_t held_bytes() const { return received_.capacity() + body_bytes_; }
   bool body_complete() const { return body_.complete(); }
   // The peer waits for "100 Continue" before it sends the body, and has not been told.
   bool continue_pending() const { return continue_pending_; }
@@ -62,6 +69,7 @@ class IncomingRequest final : public ServerRequest {
   ByteBuffer received_;
   ServerConnectionIo* connection_ = nullptr;
   std::size_t max_body_bytes_ = 0;
+  std::size_t body_bytes_ = 0;
   bool continue_pending_ = false;
 };
 
@@ -82,6 +90,8 @@ class OutgoingResponse final : public ServerResponse {
   base::Task<base::Result<>> write(std::string_view piece) override;
   base::Task<base::Result<>> finish() override;
   bool answered() const override { return state_ != State::open; }
+  // The answer of a server that has no room, and the end of the connection.
+  void send_busy(const BusyAnswer& busy);
   void close_after() override { closing_ = true; }
   void drop() override { state_ = State::streaming; }  // never finished, so the connection is cut off
 

@@ -49,11 +49,17 @@ TEST_F(HttpServerLimitsTest, an_unread_body_beyond_reason_ends_the_connection_af
 }
 
 TEST_F(HttpServerLimitsTest, connections) {
-  restart({.max_connections = 2});
+  restart({.max_connections = 2, .busy = {.content_type = "application/json", .body = "{\"error\":\"busy\"}"}});
   test::RawClient first = connect();
   test::RawClient second = connect();
   test::RawClient third = connect();
-  EXPECT_EQ(test::run_task(io, third.read_to_end()), "");
+  const std::string answer = test::run_task(io, third.read_to_end());
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: application/json\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: 16\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n{\"error\":\"busy\"}"));
   EXPECT_EQ(server->statistics().refused_connections, 1u);
   EXPECT_EQ(server->statistics().open_connections, 2u);
   first.close();
@@ -66,7 +72,9 @@ TEST_F(HttpServerLimitsTest, connections_per_peer) {
   test::RawClient first = connect();
   test::run_task(io, first.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
   test::run_task(io, first.read_until("hello"));
-  EXPECT_EQ(talk(request_of_size(100)), "");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_THAT(talk(request_of_size(100)), StartsWith("HTTP/1.1 429 ")) << "also when the request is there already";
+  }
   // Another peer is not affected.
   test::RawClient other(io.get_executor());
   other.socket().open(boost::asio::ip::tcp::v4());
@@ -77,6 +85,71 @@ TEST_F(HttpServerLimitsTest, connections_per_peer) {
   first.close();
   until([this] { return server->statistics().open_connections == 0; });
   EXPECT_THAT(talk(request_of_size(100)), EndsWith("hello"));
+}
+
+constexpr std::size_t kLongHead = 20'000;
+const std::string kUnfinished = "GET /fast HTTP/1.1\r\nHost: h\r\nX: " + std::string(kLongHead, 'x');
+
+TEST_F(HttpServerLimitsTest, bytes_held_for_all_peers) {
+  restart({.max_buffered_bytes = 64 * 1024});
+  std::vector<test::RawClient> holders;
+  while (server->statistics().refused_buffers == 0 && holders.size() < 10) {
+    holders.push_back(connect());
+    test::run_task(io, holders.back().write(kUnfinished));
+    const std::size_t before = server->statistics().buffered_bytes;
+    until([&] {
+      return server->statistics().buffered_bytes >= before + kLongHead || server->statistics().refused_buffers > 0;
+    });
+  }
+  EXPECT_EQ(holders.size(), 3u) << "in buffers of 32 KiB, without the 4 KiB that each may hold";
+  EXPECT_LE(server->statistics().buffered_bytes, 64u * 1024);
+  const std::string answer = test::run_task(io, holders.back().read_to_end());
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 429 "));
+  EXPECT_THAT(answer, HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(talk(request_of_size(1000)), EndsWith("hello")) << "small requests are not affected";
+  holders.clear();
+  until([this] { return server->statistics().open_connections == 0; });
+  EXPECT_EQ(server->statistics().buffered_bytes, 0u);
+  EXPECT_THAT(talk(request_of_size(kLongHead)), EndsWith("hello"));
+}
+
+TEST_F(HttpServerLimitsTest, bytes_held_for_one_peer) {
+  restart({.max_buffered_bytes_per_peer = 32 * 1024});
+  test::RawClient holder = connect();
+  test::run_task(io, holder.write(kUnfinished));
+  until([this] { return server->statistics().buffered_bytes >= kLongHead; });
+  EXPECT_THAT(talk(request_of_size(kLongHead)), StartsWith("HTTP/1.1 429 "));
+  test::RawClient other(io.get_executor());
+  other.socket().open(boost::asio::ip::tcp::v4());
+  other.socket().bind({boost::asio::ip::make_address("127.0.0.2"), 0});
+  test::run_task(io, other.connect(endpoint));
+  test::run_task(io, other.write(request_of_size(kLongHead)));
+  EXPECT_THAT(test::run_task(io, other.read_to_end()), EndsWith("hello"));
+}
+
+TEST_F(HttpServerLimitsTest, bytes_of_bodies_count_while_their_handler_works) {
+  restart({.max_buffered_bytes = 128 * 1024});
+  const auto post = [](std::size_t size) {
+    return "POST /keep HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " + std::to_string(size) +
+           "\r\n\r\n" + std::string(size, 'x');
+  };
+  test::RawClient holder = connect();
+  test::run_task(io, holder.write(post(50'000)));
+  until([this] { return handler.waiting == 1; });
+  EXPECT_GE(server->statistics().buffered_bytes, 40'000u) << "all but what came with the last read";
+  EXPECT_THAT(talk(post(100'000)), StartsWith("HTTP/1.1 429 "));
+  handler.gate.cancel();
+  EXPECT_THAT(test::run_task(io, holder.read_to_end()), EndsWith("waited"));
+  until([this] { return server->statistics().open_connections == 0; });
+  EXPECT_EQ(server->statistics().buffered_bytes, 0u);
+}
+
+TEST_F(HttpServerLimitsTest, answers_that_are_not_read_count) {
+  restart({.max_buffered_bytes_per_peer = 32 * 1024});
+  test::RawClient deaf = connect();
+  test::run_task(io, deaf.write("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return server->statistics().accepted == 1 && server->statistics().open_connections == 0; });
+  EXPECT_EQ(server->statistics().refused_buffers, 1u);
 }
 
 TEST_F(HttpServerLimitsTest, idle_time) {

@@ -220,6 +220,20 @@ TEST_F(HttpServerTest, cancels_the_handler_of_a_peer_that_leaves) {
   EXPECT_EQ(handler.abandoned, 2);
 }
 
+TEST_F(HttpServerTest, takes_the_end_of_what_a_peer_sends_for_its_departure) {
+  test::RawClient waiting = connect();
+  test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return handler.waiting == 1; });
+  waiting.shutdown_send();
+  EXPECT_EQ(test::run_task(io, waiting.read_to_end()), "");
+  EXPECT_EQ(handler.abandoned, 1);
+  // What needs no waiting is answered before anybody looks.
+  test::RawClient quick = connect();
+  test::run_task(io, quick.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+  quick.shutdown_send();
+  EXPECT_THAT(test::run_task(io, quick.read_to_end()), EndsWith("hello"));
+}
+
 TEST_F(HttpServerTest, notices_the_departure_behind_pipelined_bytes_and_after_a_body) {
   test::RawClient client = connect();
   test::run_task(io, client.write("POST /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\nGET /fast HTTP/1.1\r\n"));
@@ -344,6 +358,28 @@ TEST_F(HttpServerTest, shares_a_port_on_request) {
   const auto first = one.listen({.reuse_port = true});
   ASSERT_TRUE(first);
   EXPECT_TRUE(two.listen({.port = first->port(), .reuse_port = true}));
+}
+
+TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_servers) {
+  HttpServer one(io.get_executor(), handler, {});
+  HttpServer two(io.get_executor(), handler, {});
+  const auto shared = one.listen({.reuse_port = true, .keep_peers_together = 2});
+  ASSERT_TRUE(shared);
+  ASSERT_TRUE(two.listen({.port = shared->port(), .reuse_port = true, .keep_peers_together = 2}));
+  const auto ask_eight_times = [&](const std::string& from) {
+    for (int i = 0; i < 8; ++i) {
+      test::RawClient raw(io.get_executor());
+      raw.socket().open(boost::asio::ip::tcp::v4());
+      raw.socket().bind({boost::asio::ip::make_address(from), 0});
+      test::run_task(io, raw.connect(*shared));
+      test::run_task(io, raw.write("GET /fast HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+      EXPECT_THAT(test::run_task(io, raw.read_to_end()), EndsWith("hello"));
+    }
+  };
+  ask_eight_times("127.0.0.2");
+  ask_eight_times("127.0.0.3");
+  EXPECT_EQ(one.statistics().accepted, 8u);
+  EXPECT_EQ(two.statistics().accepted, 8u);
 }
 
 TEST_F(HttpServerTest, serves_a_listening_socket_made_elsewhere) {

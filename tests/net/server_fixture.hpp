@@ -52,6 +52,14 @@ class RoutesHandler final : public net::HttpHandler {
       if (begun) begun = co_await response.write("part");
     }
     if (target == "/wait") co_await wait(response);
+    if (target == "/keep") {
+      const auto body = co_await request.read_body(soon());
+      if (body) {
+        co_await wait(response);
+      } else {
+        response.send(body.error().http_status, "text/plain", body.error().message);
+      }
+    }
     if (target == "/big") response.send(200, "application/octet-stream", std::string(64 * 1024 * 1024, 'x'));
     if (target == "/flood") co_await flood(response);
     if (target == "/slow") response.send(200, "text/plain", "slow");
