@@ -55,6 +55,7 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
   if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
     return "it lies in a namespace where the controller writes none";
   }
+  if (assigned.identity.unnamed()) return "its identity has neither a client ID nor a resource ID";
   // A pod made anew under an old name: the controller has yet to say whether the identity is its own (MIC-27).
   const auto made_for = value_or_empty(meta.annotations, kPodUidAnnotation);
   if (input.pod != nullptr && !made_for.empty() && made_for != input.pod->uid) {
@@ -179,7 +180,7 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
   Decision decision;
   bool any_identity = false;
   for (const AzureIdentity* identity : input.identities) {
-    if (identity->meta.ns != input.pod_namespace) continue;
+    if (identity->meta.ns != input.pod_namespace || identity->unnamed()) continue;
     const AzureIdentityBinding* binding = binding_for(input, *identity);
     if (binding == nullptr) continue;
     any_identity = true;

@@ -49,6 +49,11 @@ void record_identity_of(const DecisionInput& input, const AzureIdentityBinding& 
          "correct spec.resourceID; the MIC ignores the AzureIdentity until then");
     return;
   }
+  if (identity.unnamed()) {
+    fail(checks, CheckId::identity_exists, object_of(identity), "has neither a client ID nor a resource ID",
+         "set spec.clientID of the managed identity");
+    return;
+  }
   pass(checks, CheckId::identity_exists, object_of(identity), "exists; named by " + object_of(binding));
   if (input.mode == OperationMode::standard &&
       !namespaces_allow(identity, binding.meta.ns, input.pod_namespace, input.namespaced)) {

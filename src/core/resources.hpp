@@ -52,6 +52,8 @@ struct AzureIdentity {
   UnknownMembers unknown;
 
   bool user_assigned() const { return type == IdentityType::user_assigned; }
+  // A managed identity that nothing names: IMDS would answer for it with the node's own default identity.
+  bool unnamed() const { return user_assigned() && client_id.empty() && resource_id.empty(); }
   // The annotation of api.md §2.3: usable only when identity, binding and pod share a namespace.
   bool namespaced() const;
   // The identity's object (principal) ID where the author gave it in the annotation kObjectIdAnnotation, else

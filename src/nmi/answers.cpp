@@ -72,6 +72,10 @@ Answer invalid_token_path() { return text_answer(400, "Invalid request"); }
 
 Answer instance_blocked() { return text_answer(403, "Request blocked by AAD Pod Identity NMI"); }
 
+Answer node_credential_refused() {
+  return json_answer(404, "certificates of the node's identities are not for pods: ask for a token");
+}
+
 Answer malformed_target() { return text_answer(400, "Invalid request"); }
 
 Answer method_not_allowed(const AnswerStyle& style) {

@@ -34,6 +34,7 @@ Answer metadata_header_missing();                      // §3.5
 Answer canonical_redirect(std::string_view location);  // §3.2
 Answer invalid_token_path();                           // §3.3 route 2
 Answer instance_blocked();                             // §3.3 route 4
+Answer node_credential_refused();                      // 404, on which SDKs fall back to tokens
 Answer malformed_target();                             // no path that could be decoded
 Answer method_not_allowed(const AnswerStyle& style);   // identity paths take GET and HEAD alone
 // Limits: the client may come back after `retry_after`.

@@ -119,18 +119,21 @@ Verdict Authorizer::judge(TokenCall& call) {
 base::SteadyTime Authorizer::held_until(const TokenCall& call, bool complete) const {
   if (!complete) return call.start + options_.max_wait;
   const core::Decision& decision = call.decision;
-  const bool standard = options_.mode == core::OperationMode::standard;
-  const bool legacy_waits = options_.style.legacy && standard && decision.reason != core::RefusalReason::namespace_rule;
-  if (decision.healing == core::Healing::none && !legacy_waits) return call.start;
-  if (options_.retry_limits || options_.style.legacy) {
-    if (!standard) return call.start;
+  const bool legacy = options_.style.legacy;
+  // Managed mode never waits; the old NMI waited for any assignment, and looked at namespaces once it had one.
+  if (options_.mode == core::OperationMode::managed) return call.start;
+  if (legacy && decision.reason == core::RefusalReason::namespace_rule) return call.start;
+  if (!legacy && decision.healing == core::Healing::none) return call.start;
+  base::SteadyTime limit = call.start + options_.max_wait;
+  if (options_.retry_limits || legacy) {
     const int intervals = decision.created_seen
                               ? options_.retry.attempts_for_created + options_.retry.attempts_for_assigned
                               : options_.retry.attempts_for_created;
-    return call.start + std::chrono::seconds(static_cast<std::int64_t>(intervals) * options_.retry.interval_seconds);
+    limit = call.start + std::chrono::seconds(static_cast<std::int64_t>(intervals) * options_.retry.interval_seconds);
   }
-  const base::SteadyTime limit = call.start + options_.max_wait;
-  if (decision.healing == core::Healing::settles) return std::min(limit, call.changed_at + core::kSettleTime);
+  if (!legacy && decision.healing == core::Healing::settles) {
+    return std::min(limit, call.changed_at + core::kSettleTime);
+  }
   return limit;
 }
 
@@ -147,7 +150,9 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {
   if (call.host) return std::nullopt;
   const PodAtAddress& at = snapshots_.get()->at(AddressKey::of(call.peer));
-  if (at.entry && at.entry->pod->uid == call.entry->pod->uid) return std::nullopt;
+  if (at.entry && at.entry->pod->uid == call.entry->pod->uid && clock_.wall_now() < at.entry->served_until) {
+    return std::nullopt;
+  }
   return error_answer(options_.style, 503, "the pod that asked is gone");
 }
 

@@ -28,6 +28,7 @@ std::size_t share(int all, int workers) { return static_cast<std::size_t>((all +
 WorkerOptions worker_options(const NmiOptions& options) {
   const int workers = std::max(1, options.workers);
   WorkerOptions worker;
+  worker.workers = static_cast<unsigned>(workers);
   RequestHandlerOptions& handler = worker.handler;
   handler.routes = {.block_instance = options.block_instance_metadata, .strict_paths = options.strict_paths};
   handler.authorizer = {.style = {.legacy = options.legacy_refusals, .retry_after_503 = options.retry_after_header},
@@ -42,11 +43,11 @@ WorkerOptions worker_options(const NmiOptions& options) {
   handler.permanent_config_errors_403 = options.permanent_config_errors_403;
   handler.max_snapshot_age = options.max_snapshot_age;
   handler.max_waiting = share(options.max_waiting, workers);
-  handler.max_waiting_per_pod = share(options.max_waiting_per_pod, workers);
-  handler.max_requests_per_pod = static_cast<double>(options.max_requests_per_pod) / workers;
+  handler.max_waiting_per_pod = static_cast<std::size_t>(options.max_waiting_per_pod);
+  handler.max_requests_per_pod = options.max_requests_per_pod;
   worker.limits.max_header_bytes = static_cast<std::size_t>(options.max_header_bytes);
   worker.limits.max_connections = share(options.max_connections, workers);
-  worker.limits.max_connections_per_peer = share(options.max_connections_per_pod, workers);
+  worker.limits.max_connections_per_peer = static_cast<std::size_t>(options.max_connections_per_pod);
   worker.client.user_agent = base::user_agent("NMI", options.custom_user_agent);
   worker.proxy.endpoint = metadata_endpoint(options);
   return worker;
@@ -100,7 +101,8 @@ class Nmi::Impl {
   void stop() {
     if (!thread_.joinable()) return;
     const net::Deadline deadline = net::deadline_in(options_.shutdown_timeout);
-    for (const auto& worker : workers_) worker->stop(deadline);
+    for (const auto& worker : workers_) worker->begin_stop(deadline);
+    for (const auto& worker : workers_) worker->join();
     // What the last workers delivered is in the queue before this.
     run_and_wait(io_.get_executor(), stop_control(deadline));
     io_.stop();  // idle timers of the servers are left; nothing waits for them

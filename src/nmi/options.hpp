@@ -65,12 +65,12 @@ struct NmiOptions {
   bool allow_cross_namespace_secrets = false;
   std::vector<std::string> allowed_ad_endpoints;
 
-  // Limits. Those per pod and of waiting requests are divided among the workers.
+  // Limits. What holds for all pods is divided among the workers; a pod always meets the same one.
   int workers = 0;  // 0: as many as the machine has processors, at most 4
   int max_connections = 16384;
-  int max_connections_per_pod = 4096;
+  int max_connections_per_pod = 1024;
   int max_waiting = 4096;
-  int max_waiting_per_pod = 512;
+  int max_waiting_per_pod = 256;
   int max_requests_per_pod = 0;     // a second; 0: no limit
   int max_new_tokens_per_pod = 10;  // fetches a second, four times as many at once; 0: no limit
   int max_cached_tokens = 4096;

@@ -82,6 +82,11 @@ bool is_refused_before_proxying(std::string_view path, const RouteOptions& optio
     refusal = Route::blocked_instance;
     return true;
   }
+  if (has_metadata_prefix(lower, kIdentity) &&
+      (after_identity.contains("issuecredential") || after_identity.contains("getplatformmetadata"))) {
+    refusal = Route::node_credential;
+    return true;
+  }
   return false;
 }
 

@@ -11,6 +11,7 @@ enum class Route {
   invalid_token_path,  // 400: resembles the token path, must never reach the real endpoint
   host_token,          // a token for a pod named by a node agent
   blocked_instance,    // 403: --block-instance-metadata
+  node_credential,     // 404: IMDSv2, which hands out certificates for the node's own identities (azure-wire.md §1.8)
   proxy,               // the real endpoint answers
   redirect,            // 301 to the canonical path
   malformed,           // 400: no path at all

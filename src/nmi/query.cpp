@@ -25,9 +25,10 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
   scratch.clear();
   scratch.reserve(raw.size());  // decoding never lengthens
   TokenQuery query;
-  std::string_view msi_res_id, mi_res_id;
+  std::string_view msi_res_id, mi_res_id, resource_id;
   // Whether a value of that name was seen: an empty first value wins over a later one.
-  bool seen_resource = false, seen_client = false, seen_msi = false, seen_mi = false, seen_object = false;
+  bool seen_resource = false, seen_client = false, seen_msi = false, seen_mi = false, seen_object = false,
+       seen_id = false;
   bool seen_bypass = false;
   const auto take = [](std::string_view& slot, bool& seen, std::string_view value) {
     if (!std::exchange(seen, true)) slot = value;
@@ -49,6 +50,9 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
       take(msi_res_id, seen_msi, *value);
     } else if (*name == "mi_res_id") {
       take(mi_res_id, seen_mi, *value);
+    } else if (*name == "resource_id") {
+      take(resource_id, seen_id,
+           *value);  // azure-identity for Python passes it on as it was given (azure-wire.md §6.1)
     } else if (*name == "object_id") {
       take(query.object_id, seen_object, *value);
     } else if (*name == "bypass_cache") {
@@ -61,7 +65,7 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
       query.extra.emplace_back(*name, *value);
     }
   }
-  query.resource_id = msi_res_id.empty() ? mi_res_id : msi_res_id;
+  query.resource_id = !msi_res_id.empty() ? msi_res_id : !mi_res_id.empty() ? mi_res_id : resource_id;
   return query;
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::size_t kMaxTokenQueryBytes = 4096;
 struct TokenQuery {
   std::string_view resource;
   std::string_view client_id;
-  std::string_view resource_id;  // msi_res_id, else mi_res_id
+  std::string_view resource_id;  // msi_res_id, else mi_res_id, else resource_id
   std::string_view object_id;
   bool bypass_cache = false;  // bypass_cache=true
   // claims, xms_cc, token_sha256_to_refresh, and bypass_cache itself: passed on to IMDS, decoded.

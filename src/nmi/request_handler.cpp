@@ -66,6 +66,9 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
     case Route::blocked_instance:
       send(response, instance_blocked());
       return true;
+    case Route::node_credential:
+      send(response, node_credential_refused());
+      return true;
     case Route::redirect:
       send(response, canonical_redirect(routed.location));
       return true;
@@ -141,14 +144,16 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
     }
   } else {
     if (!options_.host_token) return refuse(error_answer(style, 404, "host tokens are switched off"), "host_token_off");
-    call.pod_ns = request.header("podns").value_or("");
-    call.pod_name = request.header("podname").value_or("");
-    if (call.pod_ns.empty() || call.pod_name.empty()) {
+    const std::string_view pod_ns = request.header("podns").value_or("");
+    const std::string_view pod_name = request.header("podname").value_or("");
+    if (pod_ns.empty() || pod_name.empty()) {
       return refuse(error_answer(style, 400, "missing 'podname' and 'podns' from request header"), "host_headers");
     }
     if (!is_this_host(call.peer)) {
       return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
     }
+    call.pod_ns = pod_ns;
+    call.pod_name = pod_name;
   }
   if (query_too_long) return refuse(error_answer(style, 400, "the query of the request is too long"), "query_size");
   if (call.query.resource.empty()) {
@@ -220,7 +225,7 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
   want.request.extra = call.query.extra;
   want.pod = call.entry->pod->uid;
   want.new_token = call.query.wants_new_token();
-  want.cached_only = is_stale();
+  want.cached_only = is_stale(*call.snapshot);
   const TokenResult result = co_await broker_.get(std::move(want));
   if (const std::optional<Answer> gone = authorizer_.changed_hands(call)) {
     send_refusal(response, call, *gone, "pod_gone");
@@ -270,11 +275,13 @@ Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Err
   const bool permanent = error.kind == base::ErrorKind::invalid || error.kind == base::ErrorKind::denied ||
                          error.kind == base::ErrorKind::unsupported;
   if (permanent && options_.permanent_config_errors_403) return error_answer(style, 403, error.message);
-  return unavailable(style, error.message, error.retry_after.value_or(std::chrono::seconds(0)));
+  const std::chrono::seconds retry_after = error.retry_after.value_or(std::chrono::seconds(0));
+  return unavailable(style, error.message, style.legacy ? std::chrono::seconds(0) : retry_after);
 }
 
-bool RequestHandler::is_stale() const {
-  return clock_.steady_now() - snapshots_.last_heard() > options_.max_snapshot_age;
+bool RequestHandler::is_stale(const Snapshot& snapshot) const {
+  // Before the first word of the API server there is nothing that could have grown old.
+  return snapshot.complete() && clock_.steady_now() - snapshots_.last_heard() > options_.max_snapshot_age;
 }
 
 void RequestHandler::record(const TokenCall& call, int status, std::string_view reason) {
@@ -283,7 +290,12 @@ void RequestHandler::record(const TokenCall& call, int status, std::string_view 
   const std::string_view ns = call.entry ? std::string_view(call.entry->pod->ns) : call.pod_ns;
   const std::string_view pod = call.entry ? std::string_view(call.entry->pod->name) : call.pod_name;
   const base::Duration took = clock_.steady_now() - call.start;
-  durations_.observe({call.operation, std::string_view(digits, 3), ns, call.query.resource}, base::in_seconds(took));
+  const std::string_view resource = resource_labels_.label_of(call.query.resource, status == 200);
+  durations_.observe({call.operation, std::string_view(digits, 3), ns, resource}, base::in_seconds(took));
+  if (call.decision.legacy_assignment && log_budget_.take(clock_.steady_now())) {
+    base::log::warning("the AzureAssignedIdentity has no status: an old controller wrote it",
+                       {{"namespace", ns}, {"pod", pod}, {"object", call.decision.assigned->meta.name}});
+  }
   // What happens thousands of times a second, or before anybody knows who asks, is worth a line only to those who look
   // for it: system calls are most of a cached token's cost.
   const bool notable = status != 200 && call.entry;
@@ -298,6 +310,7 @@ void RequestHandler::record(const TokenCall& call, int status, std::string_view 
                                                          {"method", call.method},
                                                          {"path", call.operation},
                                                          {"took_ns", took.count()},
+                                                         {"candidates", call.decision.candidates},
                                                          {"suppressed_before", log_budget_.take_suppressed()}});
 }
 

@@ -15,6 +15,7 @@
 #include "nmi/path.hpp"
 #include "nmi/pod_limits.hpp"
 #include "nmi/proxy.hpp"
+#include "nmi/resource_labels.hpp"
 #include "nmi/token_broker.hpp"
 
 namespace podid::nmi {
@@ -77,7 +78,7 @@ class RequestHandler final : public net::HttpHandler {
   void send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
                     std::string_view reason);
   Answer token_error_answer(const TokenCall& call, const base::Error& error) const;
-  bool is_stale() const;
+  bool is_stale(const Snapshot& snapshot) const;
   // Metric and log line. `reason`: of a refusal.
   void record(const TokenCall& call, int status, std::string_view reason);
 
@@ -98,6 +99,7 @@ class RequestHandler final : public net::HttpHandler {
   IssuanceLog issuances_;
   WaitingRoom room_;
   RateLimit rate_;
+  ResourceLabels resource_labels_;
   LogBudget log_budget_;
   bool draining_ = false;
   std::string scratch_;  // of try_handle: decoded query

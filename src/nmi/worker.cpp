@@ -25,6 +25,7 @@ base::Result<std::unique_ptr<Worker>> Worker::create(WorkerOptions options, cons
 Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpClient> client,
                std::unique_ptr<base::asio::io_context> io, Deliver deliver)
     : clock_(context.clock),
+      workers_(options.workers),
       deliver_(std::move(deliver)),
       connections_gauge_(context.metrics.gauge(base::metric::kNmiConnections).find_or_add()),
       waiting_gauge_(context.metrics.gauge(base::metric::kNmiWaitingRequests).find_or_add()),
@@ -38,11 +39,13 @@ Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std:
       tasks_(io_->get_executor()) {}
 
 Worker::~Worker() {
-  if (thread_.joinable()) stop(net::Deadline::min());
+  if (!thread_.joinable()) return;
+  begin_stop(net::Deadline::min());
+  join();
 }
 
 base::Result<boost::asio::ip::tcp::endpoint> Worker::listen(const std::string& address, std::uint16_t port) {
-  return server_.listen({.address = address, .port = port, .reuse_port = true});
+  return server_.listen({.address = address, .port = port, .reuse_port = true, .keep_peers_together = workers_});
 }
 
 void Worker::start() {
@@ -91,10 +94,11 @@ base::Task<> Worker::shut_down(net::Deadline deadline) {
   io_->stop();  // idle timers of the server are left; nothing waits for them
 }
 
-void Worker::stop(net::Deadline deadline) {
+void Worker::begin_stop(net::Deadline deadline) {
   base::asio::post(
       *io_, [this, deadline] { base::asio::co_spawn(io_->get_executor(), shut_down(deadline), base::asio::detached); });
-  thread_.join();
 }
+
+void Worker::join() { thread_.join(); }
 
 }  // namespace podid::nmi

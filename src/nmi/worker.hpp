@@ -16,6 +16,7 @@
 namespace podid::nmi {
 
 struct WorkerOptions {
+  unsigned workers = 1;  // that listen on the same port
   RequestHandlerOptions handler;
   net::ServerLimits limits;
   net::HttpClientOptions client;  // to the real endpoint
@@ -23,7 +24,7 @@ struct WorkerOptions {
 };
 
 // Owns its event loop, its listening sockets (SO_REUSEPORT) and its connections; shares nothing mutable with other
-// workers.
+// workers. All connections of one pod come to the same worker, so its limits are kept here.
 class Worker {
  public:
   // `deliver` is called on this worker's thread with issuances to record; it hands them on.
@@ -40,8 +41,9 @@ class Worker {
   // Thread-safe: those who wait look at the new snapshot.
   void snapshot_changed();
   // No new connections; requests in flight finish until `deadline`; what is unrecorded is delivered; the thread ends.
-  // Called by another thread, which waits.
-  void stop(net::Deadline deadline);
+  // Called by another thread, once; join() waits for the end.
+  void begin_stop(net::Deadline deadline);
+  void join();
 
  private:
   Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpClient> client,
@@ -53,6 +55,7 @@ class Worker {
   base::Task<> shut_down(net::Deadline deadline);
 
   base::Clock& clock_;
+  const unsigned workers_;
   Deliver deliver_;
   base::Gauge* const connections_gauge_;
   base::Gauge* const waiting_gauge_;

@@ -285,6 +285,15 @@ TEST_F(DecideManagedTest, EmptySelectorsAndUnlabelledPods) {
   expect_refused(RefusalReason::no_binding_label, Healing::none);
 }
 
+TEST_F(DecideManagedTest, AManagedIdentityThatNothingNamesIsNotTheNodesOwn) {
+  bind(make_binding("shop", "b", "kv"));
+  AzureIdentity identity = make_identity("shop", "kv");
+  identity.client_id.clear();
+  identity.resource_id.clear();
+  define(identity);
+  expect_refused(RefusalReason::identity_missing, Healing::none);
+}
+
 TEST_F(DecideManagedTest, UnknownPod) {
   input.pod = nullptr;
   expect_refused(RefusalReason::pod_unknown, Healing::none);

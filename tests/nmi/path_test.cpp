@@ -51,6 +51,17 @@ TEST(Path, RoutesOfTheSpecification) {
       {});
 }
 
+TEST(Path, CertificatesOfTheNodesIdentitiesAreOutOfReach) {
+  expect_routes({{"/metadata/identity/issuecredential?cred-api-version=2.0", Route::node_credential},
+                 {"/metadata/identity/getplatformmetadata", Route::node_credential},
+                 {"/Metadata/identity/issueCredential", Route::node_credential},
+                 {"/metadata/identity%255Cissuecredential", Route::node_credential},
+                 {"/metadata\\identity/issuecredential/", Route::node_credential},
+                 {"/metadata/IDENTITY/issuecredential", Route::node_credential},
+                 {"/metadata/identity/info", Route::proxy}},
+                {});
+}
+
 TEST(Path, InstanceMetadataIsBlockedOnRequest) {
   const RouteOptions block{.block_instance = true};
   expect_routes({{"/metadata/instance", Route::blocked_instance},

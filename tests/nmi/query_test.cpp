@@ -29,6 +29,8 @@ TEST(Query, ReadsParametersAsFormsWriteThem) {
       {"msi_res_id=m&mi_res_id=n&resource=r", "r", "", "m"},
       {"mi_res_id=n&resource=r", "r", "", "n"},
       {"msi_res_id=&mi_res_id=n&resource=r", "r", "", "n"},
+      {"resource_id=o&mi_res_id=n&resource=r", "r", "", "n"},
+      {"resource_id=o&resource=r", "r", "", "o"},
       {"resource_id=x&msi-res-id=y&resource=r", "r", "", ""},
       {"resource", "", "", ""},
       {"&&resource=r&&", "r", "", ""},

@@ -130,6 +130,13 @@ TEST_F(RequestHandlerTest, InstanceMetadataIsBlockedOnRequest) {
   expect_text(ask("/Metadata/instance?api-version=2021-02-01", ""), 403, "Request blocked by AAD Pod Identity NMI");
 }
 
+TEST_F(RequestHandlerTest, CertificatesOfTheNodesIdentitiesAreNotHandedOut) {
+  publish_usual();
+  expect_json(ask("/metadata/identity/issuecredential?cred-api-version=2.0", "Metadata: true\r\nContent-Length: 0\r\n",
+                  "127.0.0.5", "POST"),
+              404, "not_found", "certificates of the node's identities are not for pods");
+}
+
 TEST_F(RequestHandlerTest, UnknownAddressesAreRefusedAfterAWait) {
   publish_usual();
   for (const bool legacy_style : {false, true}) {
@@ -185,6 +192,20 @@ TEST_F(RequestHandlerTest, ATerminatingPodIsRefusedAfterItsGracePeriod) {
 }
 
 // NMI-28: what waiting cannot heal is told at once, with what is missing and how to see why.
+TEST_F(RequestHandlerTest, APodWhoseGracePeriodEndsDuringAFetchGetsNothing) {
+  core::Pod pod = usual_pod();
+  pod.deletion_timestamp = "2027-01-15T08:00:30Z";
+  put(pod);
+  put(assigned("reader"));
+  builder.set_complete();
+  publish();
+  tokens.closed = true;
+  const Pending pending = begin(kTokenPath);
+  advance(seconds(31));
+  tokens.open();
+  EXPECT_EQ(finish(pending).status, 503);
+}
+
 TEST_F(RequestHandlerTest, APodWithoutTheLabelIsToldAtOnce) {
   core::Pod pod = usual_pod();
   pod.labels.clear();
@@ -291,6 +312,27 @@ TEST_F(RequestHandlerTest, LegacyRefusalsKeepTheirWaitsAndTexts) {
   }
 }
 
+TEST_F(RequestHandlerTest, TheNamespaceRuleIsOldNewsToALegacyClientAtOnce) {
+  options.authorizer.namespaced = true;
+  options.authorizer.style.legacy = true;
+  start();
+  put(usual_pod());
+  put(test::make_assigned(usual_pod(), test::make_identity("other", "reader"),
+                          test::make_binding("other", "reader-binding", "reader"), core::kAssigned));
+  builder.set_complete();
+  publish();
+  EXPECT_EQ(ask(kTokenPath).status, 404);
+}
+
+TEST_F(RequestHandlerTest, RetryFlagsDoNotStretchARefusalThatHasSettled) {
+  options.authorizer.retry_limits = true;
+  start();
+  publish_usual();
+  const Pending pending = begin(kTokenPath + "&client_id=another");
+  advance(core::kSettleTime);
+  EXPECT_EQ(finish(pending).status, 400);
+}
+
 TEST_F(RequestHandlerTest, RetryFlagsReplaceTheLongestWait) {
   options.authorizer.retry = {.attempts_for_created = 1, .attempts_for_assigned = 1, .interval_seconds = 1};
   options.authorizer.retry_limits = true;
@@ -335,6 +377,22 @@ TEST_F(RequestHandlerTest, TokenErrorsSayWhoseTheyAre) {
   options.permanent_config_errors_403 = true;
   start();
   expect_text(ask(kTokenPath), 403, "unsupported identity type 7");
+}
+
+TEST_F(RequestHandlerTest, RetryAfterOfTheDirectoryIsNotForLegacyClients) {
+  publish_usual();
+  tokens.answer = [](const TokenRequest&) -> test::FakeTokenSource::Answer {
+    base::Error error;
+    error.kind = base::ErrorKind::unavailable;
+    error.message = "busy";
+    error.retry_after = seconds(7);
+    return std::unexpected(error);
+  };
+  EXPECT_TRUE(ask(kTokenPath).has_header("Retry-After: 7"));
+  legacy();
+  const Got got = ask(kTokenPath + "2");
+  expect_text(got, 503, "busy");
+  EXPECT_FALSE(got.head.contains("Retry-After")) << got.head;
 }
 
 TEST_F(RequestHandlerTest, ExceptedPodsGetTokensOfTheNode) {
@@ -423,6 +481,15 @@ TEST_F(RequestHandlerTest, UntilTheCachesAreFilledNothingIsRefused) {
   advance(seconds(1));
   EXPECT_EQ(finish(unknown).status, 503);
   finish(known);
+}
+
+TEST_F(RequestHandlerTest, BeforeTheFirstWordOfTheApiServerNothingIsStale) {
+  source.heard(base::SteadyTime{});
+  clock.advance(std::chrono::hours(1));
+  put(usual_pod());
+  put(assigned("reader"));
+  publish();
+  EXPECT_EQ(ask(kTokenPath).status, 200);
 }
 
 TEST_F(RequestHandlerTest, AStaleSnapshotGrantsNothingNew) {
@@ -517,6 +584,27 @@ TEST_F(RequestHandlerTest, MetricsNameStatusNamespaceAndResource) {
 }
 
 // ---- proxy ----
+
+TEST_F(RequestHandlerTest, NonsenseFromOnePodTakesNoMetricLabelFromTheOthers) {
+  put(usual_pod());
+  core::Pod stray = test::make_pod("shop", "stray");
+  stray.pod_ips = {"127.0.0.7"};
+  stray.labels.clear();
+  put(stray);
+  put(assigned("reader"));
+  builder.set_complete();
+  publish();
+  for (std::size_t i = 0; i <= ResourceLabels::kMostRefused; ++i) {
+    const std::string path = "/metadata/identity/oauth2/token?resource=nonsense" + std::to_string(i);
+    EXPECT_EQ(ask(path, "Metadata: true\r\n", "127.0.0.7").status, 400);
+  }
+  EXPECT_EQ(ask(kTokenPath).status, 200);
+  const std::string text = metrics.expose();
+  EXPECT_TRUE(text.contains("resource=\"https://vault.azure.net\""));
+  EXPECT_TRUE(text.contains("resource=\"nonsense0\""));
+  EXPECT_TRUE(text.contains("resource=\"other\""));
+  EXPECT_FALSE(text.contains("resource=\"nonsense" + std::to_string(ResourceLabels::kMostRefused) + "\""));
+}
 
 TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
   imds.reply_body = "{\"compute\":{}}";
