@@ -2,6 +2,7 @@
 #include "net/client_connection.hpp"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -44,8 +45,22 @@ Deadline share_of(Deadline deadline, std::chrono::milliseconds connect_timeout, 
   return std::min(limit, now + (deadline - now) / static_cast<std::int64_t>(addresses_left));
 }
 
+// A peer that these cannot be told about is one whose silence is noticed later.
+void keep_alive(Socket& socket, const KeepAlive& how) {
+  const auto set = [fd = socket.native_handle()](int level, int option, auto value) {
+    const int number = static_cast<int>(value);
+    ::setsockopt(fd, level, option, &number, sizeof number);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, how.idle.count());
+  set(IPPROTO_TCP, TCP_KEEPINTVL, how.interval.count());
+  set(IPPROTO_TCP, TCP_KEEPCNT, how.probes);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, how.unacknowledged.count());
+}
+
 base::Task<base::Result<Socket>> connect_any(base::Executor executor, std::vector<tcp::endpoint> endpoints,
-                                             std::chrono::milliseconds connect_timeout, Deadline deadline) {
+                                             std::chrono::milliseconds connect_timeout, KeepAlive probing,
+                                             Deadline deadline) {
   base::Error last;
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     const tcp::endpoint& endpoint = endpoints[i];
@@ -53,6 +68,7 @@ base::Task<base::Result<Socket>> connect_any(base::Executor executor, std::vecto
     error_code error;
     socket.open(endpoint.protocol(), error);
     if (!error) socket.set_option(tcp::no_delay(true), error);
+    if (!error) keep_alive(socket, probing);
     bool expired = false;
     if (!error) {
       const Expiry expiry(executor, share_of(deadline, connect_timeout, endpoints.size() - i), [&socket] {
@@ -88,7 +104,8 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> ClientConnection::co
   const std::string authority = host_and_port(origin);
   auto endpoints = co_await resolve(executor, origin.host, origin.port, deadline);
   if (!endpoints) co_return base::fail(std::move(endpoints.error()), authority);
-  auto socket = co_await connect_any(executor, std::move(*endpoints), options.connect_timeout, deadline);
+  auto socket =
+      co_await connect_any(executor, std::move(*endpoints), options.connect_timeout, options.keep_alive, deadline);
   if (!socket) co_return base::fail(std::move(socket.error()), authority);
   const bool tls = origin.tls;
   const std::string name = options.server_name.empty() ? origin.host : options.server_name;

@@ -12,6 +12,7 @@
 #include "net/byte_buffer.hpp"
 #include "net/deadline.hpp"
 #include "net/http.hpp"
+#include "net/http_client.hpp"
 #include "net/message_head.hpp"
 #include "net/tls.hpp"
 #include "net/transport.hpp"
@@ -23,6 +24,7 @@ struct ConnectOptions {
   std::string server_name;
   bool verify = true;
   std::chrono::milliseconds connect_timeout{};
+  KeepAlive keep_alive{};
 };
 
 // Not thread-safe. Errors name the origin ("imds.local:80: ...").

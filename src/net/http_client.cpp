@@ -27,8 +27,10 @@ bool announces_empty_body(std::string_view method) {  // RFC 9110 §8.6
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-// The request's bytes. Refuses what would not arrive as the caller means it.
-base::Result<std::string> render(const Url& origin, const Request& request, const std::string& user_agent) {
+// The request's bytes, without its body where that comes from `source`. Refuses what would not arrive as the caller means
+// it.
+base::Result<std::string> render(const Url& origin, const Request& request, const std::string& user_agent,
+                                 const BodySource* source) {
   const auto bad = [](std::string_view problem) {
     return base::fail(ErrorKind::invalid, fmt::format("request {}", problem));
   };
@@ -52,12 +54,25 @@ base::Result<std::string> render(const Url& origin, const Request& request, cons
     field(header.name, header.value);
   }
   if (!user_agent.empty() && !request.headers.find("User-Agent")) field("User-Agent", user_agent);
+  if (source != nullptr) {
+    const std::optional<std::uint64_t> length = source->length();
+    if (length) {
+      field("Content-Length", std::to_string(*length));
+    } else {
+      field("Transfer-Encoding", "chunked");
+    }
+    bytes.append("\r\n");
+    return bytes;
+  }
   if (!request.body.empty() || announces_empty_body(request.method)) {
     field("Content-Length", std::to_string(request.body.size()));
   }
   bytes.append("\r\n").append(request.body);
   return bytes;
 }
+
+// A piece as it goes out in a body of unknown length; the empty one ends it.
+std::string chunk(std::string_view piece) { return fmt::format("{:x}\r\n{}\r\n", piece.size(), piece); }
 
 // The system's trust store is large, so it is read when the first https request needs it. What the caller gives is
 // checked at once.
@@ -100,6 +115,8 @@ class HttpClient::Impl {
 
   base::Task<base::Result<std::unique_ptr<ClientConnection>>> exchange(Url origin, const Request& request,
                                                                        Deadline deadline);
+  base::Task<base::Result<std::unique_ptr<ClientConnection>>> exchange(Url origin, const Request& request,
+                                                                       BodySource& body, Deadline deadline);
 
   base::Executor executor;
   HttpClientOptions options;
@@ -107,6 +124,8 @@ class HttpClient::Impl {
   std::map<std::string, std::vector<std::unique_ptr<ClientConnection>>> idle;
 
  private:
+  base::Task<base::Result<std::unique_ptr<ClientConnection>>> connect(Url origin, Deadline deadline);
+
   void drop_old() {
     const auto oldest = std::chrono::steady_clock::now() - options.idle_timeout;
     for (auto& [key, connections] : idle) {
@@ -116,26 +135,32 @@ class HttpClient::Impl {
   }
 };
 
-base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::exchange(Url origin,
-                                                                                       const Request& request,
-                                                                                       Deadline deadline) {
-  const auto bytes = render(origin, request, options.user_agent);
-  if (!bytes) co_return std::unexpected(bytes.error());
+base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::connect(Url origin, Deadline deadline) {
   if (origin.tls && !tls) {
     auto context = make_client_context(options.tls);
     if (!context) co_return std::unexpected(std::move(context.error()));
     tls = std::move(*context);
   }
+  ConnectOptions how{.tls = tls,
+                     .server_name = options.tls.server_name,
+                     .verify = !options.tls.insecure_skip_verify,
+                     .connect_timeout = options.connect_timeout,
+                     .keep_alive = options.keep_alive};
+  auto fresh = co_await ClientConnection::connect(executor, std::move(origin), std::move(how), deadline);
+  co_return fresh;
+}
+
+base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::exchange(Url origin,
+                                                                                       const Request& request,
+                                                                                       Deadline deadline) {
+  const auto bytes = render(origin, request, options.user_agent, nullptr);
+  if (!bytes) co_return std::unexpected(bytes.error());
   const bool to_head_request = request.method == "HEAD";
   auto connection = take_idle(origin);
   while (true) {
     const bool pooled = connection != nullptr;
     if (!pooled) {
-      ConnectOptions connect{.tls = tls,
-                             .server_name = options.tls.server_name,
-                             .verify = !options.tls.insecure_skip_verify,
-                             .connect_timeout = options.connect_timeout};
-      auto fresh = co_await ClientConnection::connect(executor, origin, std::move(connect), deadline);
+      auto fresh = co_await connect(origin, deadline);
       if (!fresh) co_return std::unexpected(std::move(fresh.error()));
       connection = std::move(*fresh);
     }
@@ -149,6 +174,38 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
     if (!stale || !is_idempotent(request.method)) co_return std::unexpected(std::move(failure));
     connection.reset();
   }
+}
+
+base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::exchange(Url origin,
+                                                                                       const Request& request,
+                                                                                       BodySource& body,
+                                                                                       Deadline deadline) {
+  const auto head = render(origin, request, options.user_agent, &body);
+  if (!head) co_return std::unexpected(head.error());
+  auto connection = co_await connect(std::move(origin), deadline);
+  if (!connection) co_return connection;
+  ClientConnection& peer = **connection;
+  const std::optional<std::uint64_t> length = body.length();
+  std::uint64_t sent = 0;
+  auto written = co_await peer.write(*head, deadline);
+  for (bool more = true; written && more;) {
+    auto piece = co_await body.read_some(deadline);
+    if (!piece) co_return std::unexpected(std::move(piece.error()));
+    more = !piece->empty();
+    sent += piece->size();
+    if (length && (more ? sent > *length : sent != *length)) {
+      co_return base::fail(ErrorKind::invalid, "request body is not as long as it was said to be");
+    }
+    if (length && !more) break;
+    const std::string bytes = length ? std::move(*piece) : chunk(*piece);
+    written = co_await peer.write(bytes, deadline);
+  }
+  // A peer that wants no more of the body may have said why.
+  if (!written && written.error().kind != ErrorKind::unavailable) co_return std::unexpected(written.error());
+  const bool to_head_request = request.method == "HEAD";
+  auto answered = co_await peer.read_head(to_head_request, options.max_header_bytes, deadline);
+  if (!answered) co_return std::unexpected(written ? std::move(answered.error()) : std::move(written.error()));
+  co_return connection;
 }
 
 class ResponseStream::Impl {
@@ -233,6 +290,14 @@ base::Task<base::Result<Response>> HttpClient::send(Url origin, Request request,
 base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request request, Deadline deadline) {
   const auto impl = impl_;
   auto connection = co_await impl->exchange(std::move(origin), request, deadline);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  co_return ResponseStream(std::make_unique<ResponseStream::Impl>(impl, std::move(*connection)));
+}
+
+base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request request, BodySource& body,
+                                                          Deadline deadline) {
+  const auto impl = impl_;
+  auto connection = co_await impl->exchange(std::move(origin), request, body, deadline);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   co_return ResponseStream(std::make_unique<ResponseStream::Impl>(impl, std::move(*connection)));
 }

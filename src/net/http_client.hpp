@@ -3,7 +3,9 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/async.hpp"
@@ -14,14 +16,34 @@
 
 namespace podid::net {
 
+// How soon a peer that vanished without a word is noticed (a node that lost power, a connection that a firewall forgot):
+// it stays silent to probes, or acknowledges nothing of what was sent.
+struct KeepAlive {
+  std::chrono::seconds idle{10};  // before the first probe
+  std::chrono::seconds interval{5};
+  int probes = 3;
+  std::chrono::milliseconds unacknowledged{20'000};
+};
+
 struct HttpClientOptions {
   TlsClientOptions tls{};
   std::string user_agent{};  // sent where a request has none
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};  // a pooled connection older than this is closed, not reused
+  KeepAlive keep_alive{};
   std::size_t max_idle_per_origin = 16;
   std::size_t max_header_bytes = 64 * 1024;
   std::size_t max_body_bytes = 64 * 1024 * 1024;  // of send(); streams are unbounded, their reader is not
+};
+
+// A request's body, handed over piece by piece, so that nobody has to hold the whole.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // Its size in bytes; without one it is sent in chunks.
+  virtual std::optional<std::uint64_t> length() const = 0;
+  // The next piece; empty at the end.
+  virtual base::Task<base::Result<std::string>> read_some(Deadline deadline) = 0;
 };
 
 // A response whose body is read piece by piece (watches, proxied bodies). Closing it early closes its connection.
@@ -60,6 +82,9 @@ class HttpClient {
   base::Task<base::Result<Response>> send(Url origin, Request request, Deadline deadline);
   // Completes when the head of the answer is there. `deadline` covers everything up to that.
   base::Task<base::Result<ResponseStream>> open(Url origin, Request request, Deadline deadline);
+  // The same with a body that comes piece by piece (request.body is not used), on a connection of its own and never sent
+  // twice. An error of the source comes back as it is; the peer sees that the body is not whole.
+  base::Task<base::Result<ResponseStream>> open(Url origin, Request request, BodySource& body, Deadline deadline);
   // New TLS settings (a re-read client certificate or CA) for connections made from now on; idle ones are closed.
   base::Result<> replace_tls(const TlsClientOptions& tls);
   void close_idle();

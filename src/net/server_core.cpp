@@ -2,6 +2,8 @@
 #include "net/server_core.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/address_v4.hpp>
@@ -27,6 +29,8 @@ constexpr std::size_t kMaxSpareExchanges = 64;
 constexpr std::size_t kKeptOutputBytes = 1024 * 1024;
 // Connections accepted in a row before the loop sees to the others again.
 constexpr int kAcceptBatch = 64;
+constexpr std::chrono::seconds kKeepAliveIdle{60};
+constexpr std::chrono::seconds kKeepAliveInterval{15};
 
 // An IPv4 peer of a dual-stack socket is seen as the IPv4 peer that it is.
 tcp::endpoint without_mapping(const tcp::endpoint& endpoint) {
@@ -60,6 +64,12 @@ base::Result<tcp::endpoint> ServerCore::listen_on(int fd, TlsContext tls) {
   if (error) return base::fail(ErrorKind::internal, "listening socket: " + error.message());
   // Accepted sockets inherit this, so it costs no system call per connection. Answers are written whole.
   acceptor.set_option(tcp::no_delay(true), error);
+  // Ends what nobody is behind any more: streams that have nothing to say, requests that wait.
+  acceptor.set_option(asio::socket_base::keep_alive(true), error);
+  const int idle = static_cast<int>(kKeepAliveIdle.count());
+  const int interval = static_cast<int>(kKeepAliveInterval.count());
+  ::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
   auto listener = std::make_shared<Listener>(std::move(acceptor), std::move(tls));
   listeners_.push_back(listener);
   wait_for_connections(listener);

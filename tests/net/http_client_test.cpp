@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -86,6 +89,88 @@ TEST_F(HttpClientTest, announces_an_empty_body_where_one_is_expected) {
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello)}});
   ASSERT_TRUE(send(url_of(server), {.method = "POST"}));
   EXPECT_THAT(server.received().at(0), HasSubstr("Content-Length: 0\r\n"));
+}
+
+class Pieces final : public BodySource {
+ public:
+  Pieces(std::vector<base::Result<std::string>> pieces, std::optional<std::uint64_t> length)
+      : pieces_(std::move(pieces)), length_(length) {}
+  std::optional<std::uint64_t> length() const override { return length_; }
+  base::Task<base::Result<std::string>> read_some(Deadline) override {
+    if (next_ == pieces_.size()) co_return std::string();
+    co_return pieces_[next_++];
+  }
+
+ private:
+  std::vector<base::Result<std::string>> pieces_;
+  std::optional<std::uint64_t> length_;
+  std::size_t next_ = 0;
+};
+
+TEST_F(HttpClientTest, sends_a_body_piece_by_piece) {
+  const auto sent = [this](std::optional<std::uint64_t> length, std::size_t bytes) {
+    test::ScriptedPeer server({{peer::read_head(), peer::read_bytes(bytes), peer::write(kHello)}});
+    Pieces pieces({"one ", "and two"}, length);
+    auto stream =
+        test::run_task(io, client->open(url_of(server), {.method = "POST", .body = "not this"}, pieces, test::soon()));
+    EXPECT_TRUE(stream) << stream.error().message;
+    const std::string received = server.received().at(0);
+    return received.substr(received.find("test\r\n") + 6);  // behind User-Agent
+  };
+  EXPECT_EQ(sent(11, 11), "Content-Length: 11\r\n\r\none and two");
+  EXPECT_EQ(sent(std::nullopt, 26), "Transfer-Encoding: chunked\r\n\r\n4\r\none \r\n7\r\nand two\r\n0\r\n\r\n");
+}
+
+TEST_F(HttpClientTest, never_makes_a_broken_body_look_whole) {
+  const auto error_of_body = [this](std::vector<base::Result<std::string>> pieces,
+                                    std::optional<std::uint64_t> length) {
+    test::ScriptedPeer server({{peer::read_head(), peer::stall()}});
+    Pieces source(std::move(pieces), length);
+    auto stream = test::run_task(io, client->open(url_of(server), {.method = "POST"}, source, test::soon()));
+    EXPECT_FALSE(stream);
+    EXPECT_FALSE(server.received().at(0).contains("\r\n0\r\n"));
+    return stream ? base::Error{} : stream.error();
+  };
+  const base::Error gone{
+      .kind = ErrorKind::unavailable, .message = "gone", .http_status = 0, .code = {}, .retry_after = {}};
+  EXPECT_EQ(error_of_body({"one", std::unexpected(gone)}, std::nullopt).message, "gone");
+  EXPECT_EQ(error_of_body({"one", std::unexpected(gone)}, 6).message, "gone");
+  EXPECT_EQ(error_of_body({"one"}, 4).kind, ErrorKind::invalid) << "too short";
+  EXPECT_EQ(error_of_body({"one", "two"}, 4).kind, ErrorKind::invalid) << "too long";
+}
+
+TEST_F(HttpClientTest, takes_the_answer_of_a_peer_that_wants_no_more_of_the_body) {
+  test::ScriptedPeer server(
+      {{peer::read_head(), peer::write("HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n"),
+        peer::close()}});
+  Pieces pieces(std::vector<base::Result<std::string>>(64, std::string(1024 * 1024, 'x')), std::nullopt);
+  auto stream = test::run_task(io, client->open(url_of(server), {.method = "POST"}, pieces, test::soon()));
+  ASSERT_TRUE(stream) << stream.error().message;
+  EXPECT_EQ(stream->status(), 413);
+}
+
+// The value of an option of the socket in this process that is connected to `port`.
+int option_of_socket_to(std::uint16_t port, int level, int option) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0 || ntohs(peer.sin_port) != port) continue;
+    int value = -1;
+    socklen_t size = sizeof value;
+    return ::getsockopt(fd, level, option, &value, &size) == 0 ? value : -1;
+  }
+  return -1;
+}
+
+TEST_F(HttpClientTest, notices_a_peer_that_vanished) {
+  test::ScriptedPeer server({{peer::read_head(), peer::write("HTTP/1.1 200 OK\r\n\r\n"), peer::stall()}});
+  auto stream = open(url_of(server));
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(option_of_socket_to(server.port(), SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_of_socket_to(server.port(), IPPROTO_TCP, TCP_KEEPIDLE), 10);
+  EXPECT_EQ(option_of_socket_to(server.port(), IPPROTO_TCP, TCP_KEEPINTVL), 5);
+  EXPECT_EQ(option_of_socket_to(server.port(), IPPROTO_TCP, TCP_KEEPCNT), 3);
+  EXPECT_EQ(option_of_socket_to(server.port(), IPPROTO_TCP, TCP_USER_TIMEOUT), 20'000);
 }
 
 TEST_F(HttpClientTest, sends_no_request_that_is_another_one_underway) {
