@@ -165,7 +165,7 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
 bool RequestHandler::serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential) {
   if (!call.query.extra.empty()) return false;
   LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
-  if (held == nullptr) return false;
+  if (held == nullptr || held->token->superseded()) return false;
   const base::WallTime now = clock_.wall_now();
   if (!held->token->fresh(now)) return false;
   if (held->token->wants_refresh(now) && call.start >= held->ask_again) {

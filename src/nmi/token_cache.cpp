@@ -150,7 +150,7 @@ base::Task<> TokenCache::fetch(std::string key, std::string store_under, TokenRe
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
   const base::Result<std::vector<azure::AccessToken>> result = co_await source_.fetch(std::move(request), deadline);
   --fetches_;
-  if (key != store_under && result) find_or_add(store_under)->second.token = cached(*result);
+  if (key != store_under && result) replace(find_or_add(store_under)->second, cached(*result));
   settle(entries_.find(key), result);  // entries that are being fetched are not evicted
   if (key != store_under) forget(key);
 }
@@ -160,6 +160,12 @@ void TokenCache::forget(const std::string& key) {
   if (entry == entries_.end() || entry->second.fetching || entry->second.refused_until > clock_.steady_now()) return;
   recently_used_.erase(entry->second.used);
   entries_.erase(entry);
+}
+
+void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
+  if (entry.token) entry.token->supersede();
+  entry.token = std::move(token);
+  entry.next_refresh = {};
 }
 
 void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result) {
@@ -172,13 +178,12 @@ void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<
   state.fetching = false;
   TokenResult outcome;
   if (result) {
-    state.token = cached(*result);
-    state.next_refresh = {};
+    replace(state, cached(*result));
     state.refused_until = {};
     outcome = {state.token, TokenOrigin::fetched, {}};
   } else if (azure::token_endpoint_answered(result.error()) && !base::is_retryable(result.error())) {
     // The endpoint's own no: whatever was granted before, it is not any more.
-    state.token = nullptr;
+    replace(state, nullptr);
     state.refusal = result.error();
     state.refused_until = steady + kRefusalMemory;
     outcome.error = state.refusal;

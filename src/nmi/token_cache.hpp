@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tokens by (credential, resource): fetched once however many ask, refreshed ahead, served while they are valid.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -20,7 +21,7 @@
 
 namespace podid::nmi {
 
-// A token as the cache holds it, with its times. Immutable, shared by all threads.
+// A token as the cache holds it, with its times. Shared by all threads; only the mark changes.
 struct CachedToken {
   explicit CachedToken(const std::vector<azure::AccessToken>& tokens) : text(tokens) {}
 
@@ -30,6 +31,13 @@ struct CachedToken {
   bool fresh(base::WallTime now) const { return now < stale_at; }
   bool wants_refresh(base::WallTime now) const { return now >= refresh_at; }
   bool valid(base::WallTime now) const { return now < text.expiry(); }
+
+  // Set by the cache when another token serves instead, or none: whoever holds this one asks the cache.
+  void supersede() const { superseded_.store(true, std::memory_order_release); }
+  bool superseded() const { return superseded_.load(std::memory_order_acquire); }
+
+ private:
+  mutable std::atomic<bool> superseded_{false};
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 
@@ -108,6 +116,8 @@ class TokenCache {
   // `store_under`: the key of those whom the token serves, other than the entry's own for a challenge.
   void start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request);
   base::Task<> fetch(std::string key, std::string store_under, TokenRequest request);
+  // From now on this token serves, or none. Who holds the one before is told.
+  static void replace(Entry& entry, CachedTokenPtr token);
   void settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result);
   void forget(const std::string& key);
   CachedTokenPtr cached(const std::vector<azure::AccessToken>& tokens) const;

@@ -266,6 +266,31 @@ TEST_F(NmiTest, CachedTokensAreServedWhileTheApiServerIsAway) {
   outside.run([this] { outside.api->intercept = nullptr; });
 }
 
+// On real threads: connections go to either worker.
+TEST_F(NmiTest, AChallengeReachesEveryWorker) {
+  outside.run([this] {
+    outside.imds.reply = [number = 0](const std::string&) mutable {
+      net::Response response;
+      response.status = 200;
+      response.body = R"({"access_token":")" + std::to_string(++number) + R"(","expires_in":"86399"})";
+      return response;
+    };
+  });
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  const auto all_get = [this](const std::string& expected) {
+    for (int i = 0; i < 20; ++i) {
+      const Got got = token("127.0.0.5");
+      EXPECT_TRUE(got.body.starts_with("{\"access_token\":\"" + expected + "\"")) << got.body;
+    }
+  };
+  all_get("1");
+  EXPECT_EQ(ask(io, nmi->service_port(), kTokenPath + "&bypass_cache=true", "127.0.0.5").status, 200);
+  all_get("2");
+}
+
 TEST_F(NmiTest, APortInUseIsNamed) {
   start();
   NmiOptions same = options;
