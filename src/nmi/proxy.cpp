@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/proxy.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/text.hpp"
 
@@ -10,6 +13,9 @@ namespace podid::nmi {
 namespace {
 
 // RFC 9110 §7.6.1, and the framing that each side of us does for itself.
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::chrono::seconds kRetryAfter{1};
+
 constexpr std::array<std::string_view, 10> kConnectionHeaders{
     "connection",          "keep-alive",       "proxy-authenticate",
     "proxy-authorization", "proxy-connection", "te",
@@ -50,25 +56,86 @@ net::Request forwarded_request(const net::ServerRequest& request, const net::Url
   return forwarded;
 }
 
+// The body of a pod's request on its way to the endpoint, up to a limit.
+class Proxy::PodBody final : public net::BodySource {
+ public:
+  PodBody(net::ServerRequest& request, std::size_t limit) : request_(request), limit_(limit) {}
+
+  // The server has refused requests with a bad length, or with several.
+  std::optional<std::uint64_t> length() const override {
+    return base::parse_number<std::uint64_t>(request_.header("Content-Length").value_or(""));
+  }
+  base::Task<base::Result<std::string>> read_some(net::Deadline deadline) override {
+    base::Result<std::string> piece = co_await request_.read_body_some(deadline);
+    if (piece && piece->size() > limit_ - passed_) piece = too_large();
+    if (piece) {
+      passed_ += piece->size();
+    } else {
+      failure_ = piece.error();
+    }
+    co_return piece;
+  }
+  std::unexpected<base::Error> too_large() const {
+    return std::unexpected(base::Error{.kind = base::ErrorKind::invalid,
+                                       .message = fmt::format("request body is larger than {} bytes", limit_),
+                                       .http_status = 413,
+                                       .code = {},
+                                       .retry_after = {}});
+  }
+  bool is_too_large() const { return length().value_or(0) > limit_; }
+  // What was wrong with the pod's side.
+  const std::optional<base::Error>& failure() const { return failure_; }
+
+ private:
+  net::ServerRequest& request_;
+  const std::size_t limit_;
+  std::size_t passed_ = 0;
+  std::optional<base::Error> failure_;
+};
+
 Proxy::Proxy(ProxyOptions options, net::HttpClient& client, base::MetricsRegistry& metrics)
-    : options_(std::move(options)), client_(client), forwarded_(metrics.counter(base::metric::kNmiProxiedRequests)) {}
+    : options_(std::move(options)),
+      client_(client),
+      forwarded_(metrics.counter(base::metric::kNmiProxiedRequests)),
+      limit_hits_(metrics.counter(base::metric::kNmiLimitHits)),
+      room_(options_.max_forwarded, options_.max_forwarded_per_pod) {}
+
+base::Task<base::Result<net::ResponseStream>> Proxy::open(const net::ServerRequest& request, PodBody& body) {
+  const net::Deadline deadline = net::deadline_in(options_.timeout);
+  net::Request forwarded = forwarded_request(request, options_.endpoint);
+  if (!request.has_body()) {
+    auto answer = co_await client_.open(options_.endpoint, std::move(forwarded), deadline);
+    co_return answer;
+  }
+  auto answer = co_await client_.open(options_.endpoint, std::move(forwarded), body, deadline);
+  co_return answer;
+}
 
 base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& response) {
-  net::Request forwarded = forwarded_request(request, options_.endpoint);
-  const net::Deadline deadline = net::deadline_in(options_.timeout);
-  if (request.has_body()) {
-    base::Result<std::string> body = co_await request.read_body(deadline);
-    if (!body) {
-      response.send(body.error().http_status == 413 ? 413 : 400, "text/plain; charset=utf-8",
-                    body.error().message + "\n");
-      co_return;
-    }
-    forwarded.body = std::move(*body);
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
+  if (!place) {
+    limit_hits_.increment({"forwarded_requests"});
+    const Answer answer =
+        too_many_requests(options_.style, "too many requests to the metadata endpoint at once", kRetryAfter);
+    response.header("Retry-After", std::to_string(answer.retry_after.count()));
+    response.send(answer.status, answer.content_type, answer.body);
+    co_return;
   }
-  base::Result<net::ResponseStream> answer = co_await client_.open(options_.endpoint, std::move(forwarded), deadline);
+  PodBody body(request, options_.max_body_bytes);
+  if (body.is_too_large()) {
+    response.send(413, kText, body.too_large().error().message + "\n");
+    co_return;
+  }
+  base::Result<net::ResponseStream> answer = co_await open(request, body);
+  if (!answer && body.failure()) {
+    const int status = body.failure()->http_status;
+    const int otherwise = body.failure()->kind == base::ErrorKind::timeout ? 408 : 400;
+    response.send(status != 0 ? status : otherwise, kText, body.failure()->message + "\n");
+    co_return;
+  }
   if (!answer) {
     forwarded_.increment({"error"});
-    response.send(500, "text/plain; charset=utf-8", answer.error().message + "\n");
+    response.send(500, kText, answer.error().message + "\n");
     co_return;
   }
   forwarded_.increment({"success"});

@@ -81,6 +81,9 @@ base::Task<> Worker::report() {
     const std::uint64_t refused =
         statistics.refused_connections - std::exchange(reported_refused_, statistics.refused_connections);
     if (refused > 0) limit_hits_.increment({"connections"}, refused);
+    const std::uint64_t unbuffered =
+        statistics.refused_buffers - std::exchange(reported_unbuffered_, statistics.refused_buffers);
+    if (unbuffered > 0) limit_hits_.increment({"buffered_bytes"}, unbuffered);
     co_await clock_.sleep_for(kReportInterval);
   }
 }

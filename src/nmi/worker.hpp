@@ -72,6 +72,7 @@ class Worker {
   double reported_connections_ = 0;
   double reported_waiting_ = 0;
   std::uint64_t reported_refused_ = 0;
+  std::uint64_t reported_unbuffered_ = 0;
   base::TaskGroup tasks_;
   std::thread thread_;
 };

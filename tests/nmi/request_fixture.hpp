@@ -70,10 +70,8 @@ class RequestFixture : public ::testing::Test {
     imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
     const auto imds_at = imds_server->listen({});
     client = net::HttpClient::create(io.get_executor(), {}).value();
-    nmi::ProxyOptions proxy_options;
     proxy_options.endpoint.host = "127.0.0.1";
     proxy_options.endpoint.port = imds_at->port();
-    proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, metrics);
     options.authorizer.node_name = "node-a";
     source.heard(clock.steady_now());
     start();
@@ -89,6 +87,7 @@ class RequestFixture : public ::testing::Test {
   void start() {
     if (server) run_task(io, server->stop(net::deadline_in(std::chrono::seconds(0))));
     server.reset();
+    proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, metrics);
     const nmi::RequestHandlerContext context{source, *broker, clock, metrics};
     handler = std::make_unique<nmi::RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
     server = std::make_unique<net::HttpServer>(io.get_executor(), *handler, net::ServerLimits{});
@@ -177,6 +176,7 @@ class RequestFixture : public ::testing::Test {
   FakeImds imds;
   std::unique_ptr<net::HttpServer> imds_server;
   std::unique_ptr<net::HttpClient> client;
+  nmi::ProxyOptions proxy_options;
   std::unique_ptr<nmi::Proxy> proxy;
   nmi::RequestHandlerOptions options;
   std::unique_ptr<nmi::RequestHandler> handler;

@@ -642,6 +642,36 @@ TEST_F(RequestHandlerTest, BodiesArePassedOn) {
   EXPECT_TRUE(imds.requests[0].ends_with("body")) << imds.requests[0];
 }
 
+TEST_F(RequestHandlerTest, BodiesAreLimited) {
+  const std::string megabyte(1024 * 1024, 'x');
+  const auto post = [this](const std::string& framing_and_body) {
+    return ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST").status;
+  };
+  EXPECT_EQ(post("Content-Length: 1048576\r\n\r\n" + megabyte), 200);
+  EXPECT_EQ(post("Content-Length: 1048577\r\n\r\n" + megabyte + "x"), 413);
+  EXPECT_EQ(imds.requests.size(), 1u) << "refused before anybody was asked";
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n0\r\n\r\n"), 200);
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n1\r\nx\r\n0\r\n\r\n"), 413);
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\nrubbish\r\n"), 400);
+}
+
+TEST_F(RequestHandlerTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
+  proxy_options.max_forwarded_per_pod = 1;
+  start();
+  // Its body never comes, so it stays under way.
+  test::RawClient slow = connect_from("127.0.0.5");
+  test::run_task(io, slow.write("POST /metadata/a HTTP/1.1\r\nHost: h\r\nMetadata: true\r\nContent-Length: 9\r\n\r\n"));
+  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 1; }));
+  const Got got = ask("/metadata/instance");
+  EXPECT_EQ(got.status, 429);
+  EXPECT_TRUE(got.has_header("Retry-After: 1")) << got.head;
+  EXPECT_TRUE(got.body.contains("\"error\":\"too_many_requests\"")) << got.body;
+  EXPECT_EQ(ask("/metadata/instance", "Metadata: true\r\n", "127.0.0.6").status, 200) << "another pod";
+  slow.close();
+  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 0; }));
+  EXPECT_EQ(ask("/metadata/instance").status, 200);
+}
+
 TEST_F(RequestHandlerTest, AnUnreachableEndpointIsA500) {
   test::run_task(io, imds_server->stop(net::deadline_in(seconds(0))));
   const Got got = ask("/metadata/instance");
