@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "base/cli_flags.hpp"
 #include "base/log.hpp"
@@ -25,12 +26,12 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Every connection of a pod is a file; the usual soft limit is far below --max-connections.
-void allow_many_files() {
+// Every connection of a pod is a file; the usual soft limit is far below --max-connections. Returns how many there may be.
+rlim_t allow_many_files() {
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return RLIM_INFINITY;
+  const rlim_t before = std::exchange(files.rlim_cur, files.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : before;
 }
 
 int fatal(const base::Error& error) {
@@ -68,7 +69,7 @@ int run(const nmi::NmiOptions& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  allow_many_files();
+  const rlim_t max_files = allow_many_files();
   nmi::NmiOptions options;
   base::LogOptions log_options;
   bool show_version = false;
@@ -92,5 +93,6 @@ int main(int argc, char** argv) {
   }
   const base::Result<> network = nmi::check_kubenet(options);
   if (!network) return fatal(network.error());
+  nmi::leave_files(options, max_files);
   return run(options);
 }

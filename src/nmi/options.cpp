@@ -2,9 +2,11 @@
 #include "nmi/options.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/log.hpp"
 #include "nmi/pod_interfaces.hpp"
 #include "nmi/redirect_rules.hpp"
 
@@ -12,6 +14,8 @@ namespace podid::nmi {
 namespace {
 
 constexpr unsigned kMostDefaultWorkers = 4;
+// For proxied requests (256), the probe and metrics ports (256 each), and all that the daemon opens for itself.
+constexpr std::uint64_t kReservedFiles = 1024;
 // A quiet watch says nothing for a minute or two.
 constexpr std::chrono::minutes kLeastSnapshotAge{3};
 
@@ -128,6 +132,15 @@ base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags,
   base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
   if (!interfaces) return std::unexpected(std::move(interfaces.error()));
   return {};
+}
+
+void leave_files(NmiOptions& options, std::uint64_t max_files) {
+  const std::uint64_t reserved = std::min(kReservedFiles, max_files / 2);
+  const auto most = static_cast<int>(std::clamp<std::uint64_t>(max_files - reserved, 1, INT_MAX));
+  if (options.max_connections <= most) return;
+  base::log::warning("fewer connections than --max-connections: too few files may be open",
+                     {{"connections", most}, {"files", max_files}, {"max_connections", options.max_connections}});
+  options.max_connections = most;
 }
 
 base::Result<> check_kubenet(const NmiOptions& options) {

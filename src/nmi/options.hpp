@@ -90,6 +90,9 @@ void add_nmi_flags(base::FlagSet& flags, NmiOptions& options);
 // name the flags. `forced_namespaced`, `kubeconfig`: the variables' values.
 base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
                                 std::string_view kubeconfig);
+// Leaves the process some of the `max_files` that it may have open, for calls to Azure and the API server, tools and
+// proxied requests: lowers max_connections, with a warning, where they would not be enough.
+void leave_files(NmiOptions& options, std::uint64_t max_files);
 // The kubenet check (nmi.md §2): fails on a kubelet file that names it.
 base::Result<> check_kubenet(const NmiOptions& options);
 
