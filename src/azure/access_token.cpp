@@ -197,6 +197,7 @@ base::Result<AccessToken> read_token_response(const net::Response& response, std
 
 base::Error refresh_not_executed(base::Error cause) {
   cause.message = fmt::format("adal: Failed to execute the refresh request. Error = '{}'", cause.message);
+  if (cause.kind != ErrorKind::timeout && cause.kind != ErrorKind::cancelled) cause.kind = ErrorKind::unavailable;
   return cause;
 }
 

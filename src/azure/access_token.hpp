@@ -50,7 +50,8 @@ base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTi
 // the full URL asked.
 base::Result<AccessToken> read_token_response(const net::Response& response, std::string_view url, base::WallTime now);
 
-// An attempt that brought no answer, in aad-pod-identity's words.
+// An attempt that brought no answer, or none that HTTP knows, in aad-pod-identity's words: timeout, cancelled or
+// unavailable.
 base::Error refresh_not_executed(base::Error cause);
 
 // expires_on's date forms and numbers, as Unix seconds; nothing for other text.

@@ -15,7 +15,10 @@ base::Task<base::Result<SecretReader::Data>> KubeSecretReader::read(core::Secret
   base::Result<boost::json::value> object = co_await client_.get(kube::kSecrets, {secret.ns, secret.name}, until);
   if (!object) {
     errors_.increment({"get_secret"});
-    co_return std::unexpected(std::move(object.error()));
+    base::Error error = std::move(object.error());
+    // Without a status the server has not answered, or not in a way that says anything about the Secret.
+    if (error.http_status == 0 && error.kind != base::ErrorKind::timeout) error.kind = base::ErrorKind::unavailable;
+    co_return std::unexpected(std::move(error));
   }
   co_return read_secret_data(*object);
 }

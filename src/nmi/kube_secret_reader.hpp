@@ -9,7 +9,8 @@
 
 namespace podid::nmi {
 
-// The client's executor. References outlive it.
+// The client's executor. References outlive it. Errors: the API server's about the Secret (`not_found`, `denied`, …);
+// `unavailable` or `timeout` where it said nothing about it.
 class KubeSecretReader final : public SecretReader {
  public:
   KubeSecretReader(kube::Client& client, base::MetricsRegistry& metrics);

@@ -181,8 +181,7 @@ void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<
     replace(state, cached(*result));
     state.refused_until = {};
     outcome = {state.token, TokenOrigin::fetched, {}};
-  } else if (azure::token_endpoint_answered(result.error()) && !base::is_retryable(result.error())) {
-    // The endpoint's own no: whatever was granted before, it is not any more.
+  } else if (is_refusal(result.error())) {
     replace(state, nullptr);
     state.refusal = result.error();
     state.refused_until = steady + kRefusalMemory;

@@ -86,7 +86,7 @@ class TokenCache {
   // Answers through `done`, at once or later, exactly once unless stop() comes first.
   //
   // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who
-  // wait; when it fails for any reason but the endpoint's refusal, a cached token that is still valid answers.
+  // wait; when it fails for any reason but a refusal (is_refusal), a cached token that is still valid answers.
   // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
   // a token.
   void get(TokenWant want, Done done);

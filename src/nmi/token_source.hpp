@@ -19,6 +19,11 @@ struct TokenRequest {
   std::vector<std::pair<std::string, std::string>> extra;  // for IMDS: claims, xms_cc, bypass_cache, …
 };
 
+// Whether an error of fetch() is a definite no: the endpoint's refusal, a Secret that is gone or may not be read, a
+// credential that cannot be used. What was granted before is then not granted any more. All else (no answer, throttling,
+// server errors, answers that nobody can read) is an outage, which a token that is still valid outlives.
+bool is_refusal(const base::Error& error);
+
 // One executor; any number of calls at once.
 class TokenSource {
  public:

@@ -127,6 +127,17 @@ TEST(TokenAnswer, ATooLargeBodyIsRefused) {
   EXPECT_LT(token.error().message.size(), 1000u);
 }
 
+TEST(TokenResponse, AnAttemptWithoutAnAnswerIsAnOutage) {
+  const auto kind_after = [](base::ErrorKind kind) {
+    base::Error cause;
+    cause.kind = kind;
+    return refresh_not_executed(cause).kind;
+  };
+  EXPECT_EQ(kind_after(base::ErrorKind::invalid), base::ErrorKind::unavailable) << "not HTTP";
+  EXPECT_EQ(kind_after(base::ErrorKind::unavailable), base::ErrorKind::unavailable);
+  EXPECT_EQ(kind_after(base::ErrorKind::timeout), base::ErrorKind::timeout);
+}
+
 TEST(TokenResponse, ARefusalKeepsStatusBodyCodeAndRetryAfter) {
   net::Response response;
   response.status = 400;

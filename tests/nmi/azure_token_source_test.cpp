@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "builders.hpp"
+#include "kube/kube_fixture.hpp"
 #include "nmi/kube_secret_reader.hpp"
 
 namespace podid::nmi {
@@ -50,6 +51,32 @@ TEST(AzureTokenSource, TheClientSecretIsChosenByNameElseTheOnlyOne) {
   EXPECT_TRUE(several.error().message.contains("shop/s")) << several.error().message;
   EXPECT_TRUE(several.error().message.contains("a, b")) << several.error().message;
   EXPECT_FALSE(choose_client_secret(data({}), name));
+}
+
+class KubeSecretReaderTest : public test::KubeFixture<test::FakeClock> {
+ protected:
+  base::ErrorKind kind_of_answer(int status, const std::string& body) {
+    server.intercept = [=](const net::Request&) {
+      net::Response response;
+      response.status = status;
+      response.body = body;
+      return response;
+    };
+    KubeSecretReader reader(*client, metrics);
+    const auto data = test::run_task(io, reader.read({"s", "shop"}, clock.steady_now() + std::chrono::seconds(20)));
+    return data ? base::ErrorKind::internal : data.error().kind;
+  }
+  base::MetricsRegistry metrics;
+};
+
+TEST_F(KubeSecretReaderTest, TellsADefiniteNoFromAnOutage) {
+  using base::ErrorKind;
+  EXPECT_EQ(kind_of_answer(404, "{}"), ErrorKind::not_found);
+  EXPECT_EQ(kind_of_answer(403, "{}"), ErrorKind::denied);
+  EXPECT_EQ(kind_of_answer(503, "{}"), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_answer(200, "<html>"), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_answer(0, ""), ErrorKind::unavailable) << "cut";
+  EXPECT_EQ(kind_of_answer(200, R"({"data":{"a":"*"}})"), ErrorKind::invalid);
 }
 
 TEST(KubeSecretReader, DecodesTheDataAndRefusesWhatIsNotBase64) {

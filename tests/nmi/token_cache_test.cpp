@@ -159,12 +159,39 @@ TEST_F(TokenCacheTest, OutagesAreSurvivedWhileTheTokenIsValid) {
   EXPECT_EQ(token_of(ask(want())), "(connection refused)") << "expired";
 }
 
-TEST_F(TokenCacheTest, ThrottlingAndServerErrorsOfTheEndpointAreOutagesToo) {
-  source.lifetime = 7200;
-  const std::string first = token_of(ask(want()));
-  refuse(429, base::ErrorKind::throttled, "slow down");
-  clock.advance(minutes(61));
-  EXPECT_EQ(token_of(ask(want())), first);
+// Status 0: not an endpoint's answer, but the API server's about a Secret, or our own finding about what is in it.
+TEST_F(TokenCacheTest, DefiniteAnswersEndATokenAndOutagesDoNot) {
+  using base::ErrorKind;
+  struct Case {
+    int status;
+    ErrorKind kind;
+    bool ends;
+  };
+  for (const auto& [status, kind, ends] : {Case{0, ErrorKind::not_found, true},
+                                           {0, ErrorKind::denied, true},
+                                           {0, ErrorKind::invalid, true},
+                                           {0, ErrorKind::unsupported, true},
+                                           {400, ErrorKind::invalid, true},
+                                           {401, ErrorKind::unauthenticated, true},
+                                           {403, ErrorKind::denied, true},
+                                           {0, ErrorKind::unavailable, false},
+                                           {0, ErrorKind::timeout, false},
+                                           {0, ErrorKind::throttled, false},
+                                           {0, ErrorKind::unauthenticated, false},
+                                           {200, ErrorKind::invalid, false},    // an answer that nobody can read
+                                           {302, ErrorKind::internal, false},   // a proxy's
+                                           {404, ErrorKind::not_found, false},  // the node's endpoint starts
+                                           {410, ErrorKind::gone, false},       // and is updated
+                                           {429, ErrorKind::throttled, false},
+                                           {501, ErrorKind::unsupported, false},
+                                           {503, ErrorKind::unavailable, false}}) {
+    make({});
+    recover();
+    const std::string first = token_of(ask(want()));
+    refuse(status, kind, "no");
+    clock.advance(minutes(61));
+    EXPECT_EQ(token_of(ask(want())), ends ? "(no)" : first) << status << " " << base::to_string(kind);
+  }
 }
 
 TEST_F(TokenCacheTest, ShortTokensServeForHalfTheirLife) {
