@@ -97,7 +97,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       source_(
           {.namespaced = options.namespaced, .allow_cross_namespace_secrets = options.allow_cross_namespace_secrets},
           *clients_.imds, entra_, secrets_, context.clock, context.metrics),
-      cache_(executor, cache_options(options), source_, context.clock, context.metrics),
+      cache_(executor, cache_options(options), source_, context.clock, context.random, context.metrics),
       broker_(executor, cache_),
       recorder_(*clients_.kube, recorder_options(options)),
       events_(recorder_),

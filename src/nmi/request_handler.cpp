@@ -224,6 +224,9 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
   want.request.resource = call.query.resource;
   want.request.extra = call.query.extra;
   want.pod = call.entry->pod->uid;
+  if (call.query.extra.empty()) {
+    if (const LocalTokens::Held* held = local_.find(credential->key, call.query.resource)) want.held = held->token;
+  }
   want.new_token = call.query.wants_new_token();
   want.cached_only = is_stale(*call.snapshot);
   const TokenResult result = co_await broker_.get(std::move(want));

@@ -29,10 +29,11 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
 }  // namespace
 
 TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
-                       base::MetricsRegistry& metrics)
+                       base::Random& random, base::MetricsRegistry& metrics)
     : options_(options),
       source_(source),
       clock_(clock),
+      random_(random),
       entries_gauge_(metrics.gauge(base::metric::kNmiTokenCacheEntries).find_or_add()),
       refreshes_(metrics.counter(base::metric::kNmiTokenRefreshes)),
       tasks_(executor) {}
@@ -90,10 +91,22 @@ bool TokenCache::allow_fetch(const std::string& pod) {
   return true;
 }
 
+void TokenCache::adopt(const std::string& key, const CachedTokenPtr& held) {
+  if (!held || held->superseded() || !held->valid(clock_.wall_now())) return;
+  Entry& entry = find_or_add(key)->second;
+  if (entry.token) return;
+  if (clock_.steady_now() < entry.refused_until) {
+    held->supersede();
+  } else {
+    entry.token = held;
+  }
+}
+
 void TokenCache::get(TokenWant want, Done done) {
   const base::WallTime now = clock_.wall_now();
   const base::SteadyTime steady = clock_.steady_now();
   const std::string key = cache_key(want.request);
+  adopt(key, want.held);
   const auto fail = [&done](base::ErrorKind kind, std::string message) {
     TokenResult result;
     result.error.kind = kind;
@@ -109,15 +122,16 @@ void TokenCache::get(TokenWant want, Done done) {
     return fail(base::ErrorKind::unavailable,
                 "the API server has not been reachable for too long: no new tokens are handed out");
   }
+  if (has_valid) find_or_add(key);  // the most recently used
   const std::string flight = want.new_token ? challenge_key(key, want.request) : key;
   auto entry = entries_.find(flight);
   const bool fetching = entry != entries_.end() && entry->second.fetching;
   if (has_valid && !want.new_token) {
-    entry = find_or_add(key);  // the most recently used
     const CachedTokenPtr token = entry->second.token;
     const bool refresh = !fetching && token->wants_refresh(now) && steady >= entry->second.next_refresh &&
                          fetches_ < options_.max_fetches;
-    if (token->fresh(now) || (!fetching && !refresh)) {
+    const bool outage = entry->second.failing && steady < entry->second.next_refresh + kOutageMemory;
+    if (token->fresh(now) || outage || (!fetching && !refresh)) {
       // Refreshing ahead is ours to decide, not a pod's: it does not count against the pod that happened to ask.
       if (refresh) start_fetch(entry, key, std::move(want.request));
       return done({token, TokenOrigin::cached, {}});
@@ -165,6 +179,7 @@ void TokenCache::forget(const std::string& key) {
 void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
   if (entry.token) entry.token->supersede();
   entry.token = std::move(token);
+  entry.failing.reset();
   entry.next_refresh = {};
 }
 
@@ -187,7 +202,10 @@ void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<
     state.refused_until = steady + kRefusalMemory;
     outcome.error = state.refusal;
   } else {
-    state.next_refresh = steady + kRefreshPause;
+    if (!state.failing) state.failing.emplace(kRefreshPauses, random_);
+    const std::chrono::seconds told = result.error().retry_after.value_or(std::chrono::seconds(0));
+    state.next_refresh =
+        steady + std::max(state.failing->next(), std::min<std::chrono::milliseconds>(told, kRefreshPauses.limit));
     if (had_token) {
       outcome = {state.token, TokenOrigin::cached, {}};
     } else {

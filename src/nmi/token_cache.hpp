@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,7 +16,9 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/metrics.hpp"
+#include "base/random.hpp"
 #include "base/task_group.hpp"
+#include "net/backoff.hpp"
 #include "nmi/token_source.hpp"
 #include "nmi/token_text.hpp"
 
@@ -57,14 +60,18 @@ struct TokenCacheOptions {
 inline constexpr std::chrono::minutes kExpiryMargin{5};
 // A refusal is remembered so long: a client that repeats at once is not passed on.
 inline constexpr std::chrono::seconds kRefusalMemory{1};
-// After a failed refresh the next one is tried after this, while the cached token serves.
-inline constexpr std::chrono::seconds kRefreshPause{10};
+// After a failed refresh the next ones are tried after pauses that grow, or later where the endpoint says so.
+inline constexpr net::BackoffOptions kRefreshPauses{.initial = std::chrono::seconds(10),
+                                                    .limit = std::chrono::seconds(60)};
+// Longer after the last pause than this, a failed refresh says nothing any more about the next one.
+inline constexpr std::chrono::minutes kOutageMemory{1};
 
 struct TokenWant {
   TokenRequest request;
   std::string pod;           // uid of the pod that asks, for the limit; empty: none
   bool new_token = false;    // bypass_cache or a claims challenge: a cached token does not do
   bool cached_only = false;  // nothing is fetched (the snapshot is too old for new grants)
+  CachedTokenPtr held;       // what the asker has for the same request: the cache may have evicted it
 };
 
 enum class TokenOrigin { cached, fetched };
@@ -81,12 +88,13 @@ class TokenCache {
   using Done = std::function<void(const TokenResult&)>;
 
   TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
-             base::MetricsRegistry& metrics);
+             base::Random& random, base::MetricsRegistry& metrics);
 
   // Answers through `done`, at once or later, exactly once unless stop() comes first.
   //
   // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who
-  // wait; when it fails for any reason but a refusal (is_refusal), a cached token that is still valid answers.
+  // wait; when it fails for any reason but a refusal (is_refusal), a cached token that is still valid answers. In such
+  // an outage nobody waits again: the cached token answers at once, and fetches are tried behind its back.
   // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
   // a token.
   void get(TokenWant want, Done done);
@@ -99,7 +107,8 @@ class TokenCache {
     CachedTokenPtr token;
     std::vector<Done> waiting;
     bool fetching = false;
-    base::SteadyTime next_refresh{};  // not before this
+    std::optional<net::Backoff> failing;  // while refreshes fail: the pauses between them
+    base::SteadyTime next_refresh{};      // not before this
     base::Error refusal;
     base::SteadyTime refused_until{};
     std::list<std::string>::iterator used;  // place in recently_used_
@@ -113,6 +122,8 @@ class TokenCache {
   Entries::iterator find_or_add(const std::string& key);
   void evict();
   bool allow_fetch(const std::string& pod);
+  // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
+  void adopt(const std::string& key, const CachedTokenPtr& held);
   // `store_under`: the key of those whom the token serves, other than the entry's own for a challenge.
   void start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request);
   base::Task<> fetch(std::string key, std::string store_under, TokenRequest request);
@@ -126,6 +137,7 @@ class TokenCache {
   const TokenCacheOptions options_;
   TokenSource& source_;
   base::Clock& clock_;
+  base::Random& random_;
   base::Gauge* const entries_gauge_;
   base::Family<base::Counter>& refreshes_;
   // state

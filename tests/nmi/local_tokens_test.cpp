@@ -16,7 +16,7 @@ using test::kTokenPath;
 
 class LocalTokensTest : public test::RequestFixture {
  protected:
-  LocalTokensTest() {
+  LocalTokensTest() : RequestFixture({.max_entries = 2}) {
     const RequestHandlerContext context{source, *broker, clock, metrics};
     other_handler = std::make_unique<RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
     other_server = std::make_unique<net::HttpServer>(io.get_executor(), *other_handler, net::ServerLimits{});
@@ -75,6 +75,16 @@ TEST_F(LocalTokensTest, ARefusedRefreshEndsTheTokenOfEveryWorker) {
     EXPECT_EQ(token_in(ask_other(kTokenPath)), "403");
     advance(kRefusalMemory);
   }
+}
+
+TEST_F(LocalTokensTest, WhatTheCacheHasEvictedServesInAnOutage) {
+  EXPECT_EQ(token_in(ask(kTokenPath)), "token-1");
+  for (const char* other : {"/a", "/b"}) EXPECT_EQ(ask(kTokenPath + other).status, 200);
+  fail(base::ErrorKind::unavailable, 0);
+  advance(minutes(61));
+  source.heard(clock.steady_now());
+  EXPECT_EQ(token_in(ask(kTokenPath)), "token-1");
+  EXPECT_EQ(token_in(ask_other(kTokenPath)), "token-1") << "the cache has it again";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "nmi/snapshot_builder.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
+#include "support/seeded_random.hpp"
 
 namespace podid::test {
 
@@ -64,8 +65,8 @@ class FakeImds final : public net::HttpHandler {
 
 class RequestFixture : public ::testing::Test {
  protected:
-  RequestFixture() {
-    cache = std::make_unique<nmi::TokenCache>(io.get_executor(), nmi::TokenCacheOptions{}, tokens, clock, metrics);
+  explicit RequestFixture(const nmi::TokenCacheOptions& cache_options = {}) {
+    cache = std::make_unique<nmi::TokenCache>(io.get_executor(), cache_options, tokens, clock, random, metrics);
     broker = std::make_unique<nmi::TokenBroker>(io.get_executor(), *cache);
     imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
     const auto imds_at = imds_server->listen({});
@@ -168,6 +169,7 @@ class RequestFixture : public ::testing::Test {
   base::asio::io_context io{1};
   FakeClock clock;
   base::MetricsRegistry metrics;
+  SeededRandom random;
   FakeTokenSource tokens{io.get_executor(), clock};
   std::unique_ptr<nmi::TokenCache> cache;
   std::unique_ptr<nmi::TokenBroker> broker;

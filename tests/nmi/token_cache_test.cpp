@@ -6,6 +6,7 @@
 #include "fake_token_source.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
+#include "support/seeded_random.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -22,7 +23,7 @@ class TokenCacheTest : public ::testing::Test {
   }
   void make(TokenCacheOptions options) {
     if (cache) test::run_task(io, cache->stop());
-    cache = std::make_unique<TokenCache>(io.get_executor(), options, source, clock, metrics);
+    cache = std::make_unique<TokenCache>(io.get_executor(), options, source, clock, random, metrics);
   }
 
   static TokenWant want(const std::string& resource = "r", const std::string& client = "c") {
@@ -66,6 +67,7 @@ class TokenCacheTest : public ::testing::Test {
   base::asio::io_context io;
   test::FakeClock clock;
   base::MetricsRegistry metrics;
+  test::SeededRandom random;
   test::FakeTokenSource source{io.get_executor(), clock};
   std::unique_ptr<TokenCache> cache;
 };
@@ -152,11 +154,90 @@ TEST_F(TokenCacheTest, OutagesAreSurvivedWhileTheTokenIsValid) {
   EXPECT_EQ(source.requests.size(), 2u);
   EXPECT_EQ(token_of(ask(want())), first);
   EXPECT_EQ(source.requests.size(), 2u) << "the endpoint is left alone for a while";
-  clock.advance(kRefreshPause);
+  clock.advance(kRefreshPauses.initial);
   EXPECT_EQ(token_of(ask(want())), first);
   EXPECT_EQ(source.requests.size(), 3u);
   clock.advance(minutes(59));
   EXPECT_EQ(token_of(ask(want())), "(connection refused)") << "expired";
+}
+
+TEST_F(TokenCacheTest, InAnOutageNobodyWaitsForTheNextTry) {
+  const std::string first = token_of(ask(want()));
+  refuse(0, base::ErrorKind::unavailable, "connection refused");
+  clock.advance(minutes(61));
+  EXPECT_EQ(token_of(ask(want())), first);
+  source.closed = true;  // the endpoint hangs from now on
+  const auto tries = [this] { return source.requests.size(); };
+  clock.advance(kRefreshPauses.initial);
+  EXPECT_EQ(token_of(ask(want())), first);
+  EXPECT_EQ(tries(), 3u);
+  EXPECT_EQ(token_of(ask(want())), first);
+  EXPECT_EQ(tries(), 3u) << "one try at a time";
+  source.open();
+  settle();
+  // The pauses grow, up to their limit.
+  clock.advance(kRefreshPauses.initial / 2);
+  EXPECT_EQ(token_of(ask(want())), first);
+  EXPECT_EQ(tries(), 3u);
+  for (std::size_t i = 4; i < 10; ++i) {
+    clock.advance(kRefreshPauses.limit);
+    EXPECT_EQ(token_of(ask(want())), first);
+    EXPECT_EQ(tries(), i);
+  }
+  recover();
+  clock.advance(kRefreshPauses.limit);
+  EXPECT_EQ(token_of(ask(want())), first) << "fetched behind its back";
+  EXPECT_EQ(token_of(ask(want())), "token-10");
+}
+
+TEST_F(TokenCacheTest, AnOldOutageDoesNotExcuseAnOldToken) {
+  const std::string first = token_of(ask(want()));
+  refuse(0, base::ErrorKind::unavailable, "connection refused");
+  clock.advance(minutes(46));
+  EXPECT_EQ(token_of(ask(want())), first);
+  settle();
+  recover();
+  clock.advance(minutes(60));
+  EXPECT_NE(token_of(ask(want())), first);
+}
+
+TEST_F(TokenCacheTest, TheEndpointSaysHowLongAnOutageIs) {
+  const std::string first = token_of(ask(want()));
+  source.answer = [](const TokenRequest&) -> test::FakeTokenSource::Answer {
+    base::Error error;
+    error.kind = base::ErrorKind::throttled;
+    error.retry_after = seconds(45);
+    return std::unexpected(error);
+  };
+  clock.advance(minutes(61));
+  EXPECT_EQ(token_of(ask(want())), first);
+  clock.advance(seconds(44));
+  EXPECT_EQ(token_of(ask(want())), first);
+  EXPECT_EQ(source.requests.size(), 2u);
+  clock.advance(seconds(1));
+  EXPECT_EQ(token_of(ask(want())), first);
+  EXPECT_EQ(source.requests.size(), 3u);
+}
+
+TEST_F(TokenCacheTest, AnEvictedTokenComesBackFromWhoeverHoldsIt) {
+  make({.max_entries = 1, .pod_rate = 0});
+  TokenWant holder = want();
+  holder.held = ask(want())->value().token;
+  ask(want("another"));
+  EXPECT_EQ(ask(holder)->value().token, holder.held);
+  EXPECT_EQ(source.requests.size(), 2u);
+  ask(want("another"));
+  refuse(0, base::ErrorKind::unavailable, "connection refused");
+  clock.advance(minutes(61));
+  EXPECT_EQ(ask(holder)->value().token, holder.held) << "in an outage, too";
+  // A refusal ends it like any other.
+  refuse(400, base::ErrorKind::invalid, "no such identity");
+  clock.advance(kOutageMemory + kRefreshPauses.limit);
+  EXPECT_EQ(token_of(ask(holder)), "(no such identity)");
+  EXPECT_TRUE(holder.held->superseded());
+  recover();
+  clock.advance(kRefusalMemory);
+  EXPECT_NE(ask(holder)->value().token, holder.held) << "and it does not come back";
 }
 
 // Status 0: not an endpoint's answer, but the API server's about a Secret, or our own finding about what is in it.
