@@ -23,6 +23,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::string_view kVersion = "HTTP/1.";  // how every answer begins
 // "100 Continue" and its like before the answer proper.
 constexpr int kMaxInterimHeads = 16;
 
@@ -189,6 +190,9 @@ base::Task<base::Result<>> ClientConnection::read_head(bool to_head_request, std
     if (size > max_bytes || (size == 0 && buffer_.size() >= max_bytes))
       co_return invalid("has a head that is too large");
     if (size == 0) {
+      // Nothing that could still come makes a head of it: not worth the wait.
+      if (!buffer_.data().starts_with(kVersion.substr(0, buffer_.size())))
+        co_return invalid("has no valid HTTP version");
       auto more = co_await read_more(deadline, "waiting for the answer");
       if (!more) co_return more;
       continue;

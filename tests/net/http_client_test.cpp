@@ -229,6 +229,15 @@ TEST_F(HttpClientTest, says_what_is_wrong_with_an_answer) {
   EXPECT_THAT(cut.message, HasSubstr("the peer closed the connection while reading the answer"));
 }
 
+TEST_F(HttpClientTest, does_not_wait_for_the_end_of_what_is_no_answer) {
+  for (const char* bytes : {"S", "\x01\x02\x03", "HTTP/2"}) {
+    test::ScriptedPeer server({{peer::read_head(), peer::write(bytes), peer::stall()}});
+    auto response = send(url_of(server));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().kind, ErrorKind::invalid) << response.error().message;
+  }
+}
+
 TEST_F(HttpClientTest, limits_what_it_reads) {
   use({.max_header_bytes = 1000, .max_body_bytes = 10});
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), "0123456789");
