@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/random.hpp"
 #include "kube/status.hpp"
 
@@ -171,6 +172,7 @@ void Reflector::heard() {
 void Reflector::failed(const Error& error) {
   ++statistics_.failures;
   last_error_ = error;
+  base::log::warning("list or watch failed", {{"resource", options_.type.plural}, {"error", error}});
   if (error.kind == ErrorKind::gone || is_version_too_large(error)) {
     // The server cannot go on from here: it has forgotten the version, or (restored from a backup) never had it.
     version_.clear();
