@@ -142,7 +142,7 @@ base::Task<base::Result<>> Control::start() {
 }
 
 std::optional<std::string> Control::not_ready() const {
-  if (!redirect_.active()) return redirect_.problem();
+  if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
   if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
 }

@@ -18,6 +18,7 @@ std::unexpected<base::Error> errno_error(const char* what, int code) {
   base::ErrorKind kind = base::ErrorKind::unavailable;
   if (code == EPERM || code == EACCES) kind = base::ErrorKind::denied;
   if (code == ENOENT || code == ESRCH || code == ENODEV) kind = base::ErrorKind::not_found;
+  if (code == EEXIST) kind = base::ErrorKind::already_exists;
   if (code == ENOBUFS) kind = base::ErrorKind::conflict;  // notifications were lost
   if (code == EINVAL || code == EOPNOTSUPP || code == EPROTONOSUPPORT) kind = base::ErrorKind::unsupported;
   std::string text = std::string(what) + ": " + std::strerror(code);

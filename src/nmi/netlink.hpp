@@ -30,7 +30,7 @@ class Netlink {
   base::Result<> subscribe(int group);
 
   // Sends one message (its sequence number is set here) and visits the answers until the acknowledgement or the end
-  // of a dump. Errors carry the kernel's errno as text; `not_found` for ENOENT and ESRCH. A dump that the kernel says
+  // of a dump. Errors carry the kernel's errno as text; `not_found` for ENOENT and ESRCH, `already_exists`. A dump that the kernel says
   // was torn by a concurrent change is asked for again by the caller.
   base::Task<base::Result<>> request(nlmsghdr& message, const Visit& visit);
 

@@ -30,9 +30,11 @@ bool glob(std::string_view pattern, std::string_view text) {
   return false;
 }
 
+constexpr std::string_view kMark = "podid-localnet-";
+
 // IFLA_AF_SPEC → AF_INET → IFLA_INET_CONF: an array of the interface's IPv4 settings, numbered from 1.
-bool route_localnet_of(const nlattr& af_spec) {
-  bool value = false;
+std::optional<bool> route_localnet_of(const nlattr& af_spec) {
+  std::optional<bool> value;
   each_nested(af_spec, [&value](const nlattr& family) {
     if (mnl_attr_get_type(&family) != AF_INET) return;
     each_nested(family, [&value](const nlattr& field) {
@@ -43,6 +45,15 @@ bool route_localnet_of(const nlattr& af_spec) {
     });
   });
   return value;
+}
+
+std::string mark_of(const nlattr& properties) {
+  std::string mark;
+  each_nested(properties, [&mark](const nlattr& property) {
+    if (mnl_attr_get_type(&property) != IFLA_ALT_IFNAME) return;
+    if (attribute_text(property).starts_with(kMark)) mark = attribute_text(property);
+  });
+  return mark;
 }
 
 std::string kind_of(const nlattr& link_info) {
@@ -69,6 +80,9 @@ std::optional<Interface> read_interface(const nlmsghdr& message) {
       case IFLA_AF_SPEC:
         interface.route_localnet = route_localnet_of(attribute);
         break;
+      case IFLA_PROP_LIST:
+        interface.mark = mark_of(attribute);
+        break;
       case IFLA_LINKINFO:
         interface.kind = kind_of(attribute);
         break;
@@ -77,6 +91,51 @@ std::optional<Interface> read_interface(const nlmsghdr& message) {
     }
   });
   return interface;
+}
+
+// A request about one interface.
+ifinfomsg* put_link(nlmsghdr* message, int type, int flags, int index) {
+  message->nlmsg_type = static_cast<std::uint16_t>(type);
+  message->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
+  link->ifi_family = AF_UNSPEC;
+  link->ifi_index = index;
+  return link;
+}
+
+base::Task<base::Result<>> acknowledged(Netlink& netlink, nlmsghdr& message) {
+  const Netlink::Visit ignore = [](const nlmsghdr&) {};
+  base::Result<> done = co_await netlink.request(message, ignore);
+  if (!done && done.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};  // it has gone meanwhile
+  co_return done;
+}
+
+base::Task<base::Result<>> set_route_localnet(Netlink& netlink, int index, bool value) {
+  alignas(nlmsghdr) char buffer[256];
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
+  put_link(message, RTM_NEWLINK, NLM_F_ACK, index);
+  nlattr* af_spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+  nlattr* family = mnl_attr_nest_start(message, AF_INET);
+  nlattr* settings = mnl_attr_nest_start(message, IFLA_INET_CONF);
+  mnl_attr_put_u32(message, IPV4_DEVCONF_ROUTE_LOCALNET, value ? 1 : 0);
+  mnl_attr_nest_end(message, settings);
+  mnl_attr_nest_end(message, family);
+  mnl_attr_nest_end(message, af_spec);
+  base::Result<> done = co_await acknowledged(netlink, *message);
+  co_return done;
+}
+
+// RTM_NEWLINKPROP or RTM_DELLINKPROP.
+base::Task<base::Result<>> change_mark(Netlink& netlink, int change, int index, std::string mark) {
+  alignas(nlmsghdr) char buffer[256];
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
+  put_link(message, change, NLM_F_ACK, index);
+  nlattr* properties = mnl_attr_nest_start(message, IFLA_PROP_LIST);
+  mnl_attr_put_strz(message, IFLA_ALT_IFNAME, mark.c_str());
+  mnl_attr_nest_end(message, properties);
+  base::Result<> done = co_await acknowledged(netlink, *message);
+  if (!done && done.error().kind == base::ErrorKind::already_exists) co_return base::Result<>{};
+  co_return done;
 }
 
 }  // namespace
@@ -109,58 +168,79 @@ bool InterfacePattern::matches(const Interface& interface) const {
 PodInterfaces::PodInterfaces(base::Executor executor, InterfacePattern pattern)
     : executor_(executor), pattern_(std::move(pattern)) {}
 
-base::Task<base::Result<>> PodInterfaces::set(Netlink& netlink, Interface interface, bool value) {
-  alignas(nlmsghdr) char buffer[256];
-  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
-  message->nlmsg_type = RTM_NEWLINK;
-  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
-  link->ifi_family = AF_UNSPEC;
-  link->ifi_index = interface.index;
-  nlattr* af_spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
-  nlattr* family = mnl_attr_nest_start(message, AF_INET);
-  nlattr* settings = mnl_attr_nest_start(message, IFLA_INET_CONF);
-  mnl_attr_put_u32(message, IPV4_DEVCONF_ROUTE_LOCALNET, value ? 1 : 0);
-  mnl_attr_nest_end(message, settings);
-  mnl_attr_nest_end(message, family);
-  mnl_attr_nest_end(message, af_spec);
-  const Netlink::Visit ignore = [](const nlmsghdr&) {};
-  base::Result<> done = co_await netlink.request(*message, ignore);
-  if (!done && done.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};  // it has gone meanwhile
-  if (!done) co_return base::fail(std::move(done.error()), "route_localnet of interface " + interface.name);
-  base::log::debug("route_localnet set", {{"interface", interface.name}, {"value", value}});
+bool PodInterfaces::to_open(const Interface& interface) const {
+  return interface.route_localnet == false && pattern_.matches(interface);
+}
+
+base::Task<base::Result<>> PodInterfaces::open(Netlink& netlink, Interface interface) {
+  // The mark first: what is open without one stays open for good.
+  const base::Result<> marked = co_await change_mark(netlink, RTM_NEWLINKPROP, interface.index,
+                                                     std::string(kMark) + std::to_string(interface.index));
+  if (!marked && marked.error().kind != base::ErrorKind::unsupported) {
+    co_return base::fail(marked.error(), "mark of interface " + interface.name);
+  }
+  if (!marked && !std::exchange(told_of_no_marks_, true)) {
+    base::log::warning("this kernel has no alternative names of interfaces: --uninstall will not clear route_localnet",
+                       {{"interface", interface.name}});
+  }
+  const base::Result<> done = co_await set_route_localnet(netlink, interface.index, true);
+  if (!done) co_return base::fail(done.error(), "route_localnet of interface " + interface.name);
+  base::log::debug("route_localnet set", {{"interface", interface.name}});
   co_return base::Result<>{};
 }
 
-base::Task<base::Result<std::size_t>> PodInterfaces::set_all(bool value) {
-  base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor_, NETLINK_ROUTE);
-  if (!netlink) co_return base::fail(std::move(netlink.error()), "interfaces");
-  alignas(nlmsghdr) char buffer[256];
-  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
-  message->nlmsg_type = RTM_GETLINK;
-  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
-  link->ifi_family = AF_UNSPEC;
-  std::vector<Interface> found;
-  const Netlink::Visit visit = [this, &found, value](const nlmsghdr& answer) {
-    const std::optional<Interface> interface = read_interface(answer);
-    if (interface && interface->route_localnet != value && pattern_.matches(*interface)) found.push_back(*interface);
-  };
-  base::Result<> listed = co_await (*netlink)->request(*message, visit);
-  if (!listed) co_return base::fail(std::move(listed.error()), "list of interfaces");
-  for (const Interface& interface : found) {
-    const base::Result<> done = co_await set(**netlink, interface, value);
-    if (!done) co_return std::unexpected(done.error());
+base::Task<base::Result<>> PodInterfaces::open_all(Netlink& netlink, std::vector<Interface> interfaces) {
+  // One that cannot be opened keeps no other closed.
+  base::Result<> result;
+  for (const Interface& interface : interfaces) {
+    const base::Result<> done = co_await open(netlink, interface);
+    if (!done && result) result = done;
   }
-  co_return found.size();
+  co_return result;
 }
 
-base::Task<base::Result<std::size_t>> PodInterfaces::open_existing() { return set_all(true); }
+base::Task<base::Result<std::vector<Interface>>> PodInterfaces::list(Netlink& netlink) {
+  alignas(nlmsghdr) char buffer[256];
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
+  put_link(message, RTM_GETLINK, NLM_F_DUMP, 0);
+  std::vector<Interface> found;
+  const Netlink::Visit visit = [&found](const nlmsghdr& answer) {
+    std::optional<Interface> interface = read_interface(answer);
+    if (interface) found.push_back(std::move(*interface));
+  };
+  const base::Result<> listed = co_await netlink.request(*message, visit);
+  if (!listed) co_return base::fail(listed.error(), "list of interfaces");
+  co_return found;
+}
+
+base::Task<base::Result<>> PodInterfaces::open_existing(Netlink& netlink) {
+  base::Result<std::vector<Interface>> interfaces = co_await list(netlink);
+  if (!interfaces) co_return std::unexpected(std::move(interfaces.error()));
+  std::erase_if(*interfaces, [this](const Interface& interface) { return !to_open(interface); });
+  base::Result<> done = co_await open_all(netlink, std::move(*interfaces));
+  if (done) problem_.clear();
+  co_return done;
+}
 
 base::Task<base::Result<>> PodInterfaces::close_existing() {
-  const base::Result<std::size_t> done = co_await set_all(false);
-  if (!done) co_return std::unexpected(done.error());
+  base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor_, NETLINK_ROUTE);
+  if (!netlink) co_return base::fail(std::move(netlink.error()), "interfaces");
+  const base::Result<std::vector<Interface>> interfaces = co_await list(**netlink);
+  if (!interfaces) co_return std::unexpected(interfaces.error());
+  for (const Interface& interface : *interfaces) {
+    if (interface.mark.empty()) continue;
+    const base::Result<> closed = co_await set_route_localnet(**netlink, interface.index, false);
+    if (!closed) co_return base::fail(closed.error(), "route_localnet of interface " + interface.name);
+    const base::Result<> unmarked = co_await change_mark(**netlink, RTM_DELLINKPROP, interface.index, interface.mark);
+    if (!unmarked) co_return base::fail(unmarked.error(), "mark of interface " + interface.name);
+  }
   co_return base::Result<>{};
+}
+
+base::Task<base::Result<>> PodInterfaces::keep_open() {
+  base::Result<> ended = co_await follow();
+  problem_ = ended.error().message;
+  co_return ended;
 }
 
 base::Task<base::Result<>> PodInterfaces::follow() {
@@ -171,28 +251,26 @@ base::Task<base::Result<>> PodInterfaces::follow() {
   base::Result<std::unique_ptr<Netlink>> requests = Netlink::open(executor_, NETLINK_ROUTE);
   if (!requests) co_return base::fail(std::move(requests.error()), "interfaces");
   // What appeared before the subscription.
-  const base::Result<std::size_t> opened = co_await open_existing();
-  if (!opened) co_return std::unexpected(opened.error());
+  const base::Result<> opened = co_await open_existing(**requests);
+  if (!opened) co_return opened;
   for (;;) {
     std::vector<Interface> appeared;
     const Netlink::Visit visit = [this, &appeared](const nlmsghdr& message) {
-      const std::optional<Interface> interface = read_interface(message);
-      if (interface && !interface->route_localnet && pattern_.matches(*interface) &&
-          appeared.size() < kMaxNotificationsAtOnce) {
-        appeared.push_back(*interface);
+      std::optional<Interface> interface = read_interface(message);
+      if (interface && to_open(*interface) && appeared.size() < kMaxNotificationsAtOnce) {
+        appeared.push_back(std::move(*interface));
       }
     };
     const base::Result<bool> complete = co_await (*events)->notifications(visit);
     if (!complete) co_return std::unexpected(complete.error());
-    if (!*complete || appeared.size() == kMaxNotificationsAtOnce) {
-      const base::Result<std::size_t> again = co_await open_existing();
-      if (!again) co_return std::unexpected(again.error());
-      continue;
+    const bool all = *complete && appeared.size() < kMaxNotificationsAtOnce;
+    base::Result<> done;
+    if (all) {
+      done = co_await open_all(**requests, std::move(appeared));
+    } else {
+      done = co_await open_existing(**requests);
     }
-    for (const Interface& interface : appeared) {
-      const base::Result<> done = co_await set(**requests, interface, true);
-      if (!done) co_return std::unexpected(done.error());
-    }
+    if (!done) co_return done;
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,10 @@ namespace podid::nmi {
 struct Interface {
   int index = 0;
   std::string name;
-  std::string kind;       // "veth", "bridge", …; empty for hardware
-  bool enslaved = false;  // traffic arrives at its master
-  bool route_localnet = false;
+  std::string kind;                      // "veth", "bridge", …; empty for hardware
+  bool enslaved = false;                 // traffic arrives at its master
+  std::optional<bool> route_localnet{};  // nothing: it has no IPv4, so no packet for us arrives there
+  std::string mark{};                    // an alternative name of it that says that we set route_localnet
 };
 
 // --pod-interfaces: "auto" (bridges and veths that belong to no bridge), "none", or comma-separated names, in each of
@@ -36,24 +38,33 @@ class InterfacePattern {
   std::vector<std::string> patterns_;
 };
 
-// One executor. Netlink alone is used: /proc/sys is read-only in most containers.
+// One executor. Netlink alone is used: /proc/sys is read-only in most containers. What we set is marked by an alternative
+// name of the interface: the kernel keeps it for as long as the setting, whatever becomes of us, and what others have set
+// can be told from it.
 class PodInterfaces {
  public:
   PodInterfaces(base::Executor executor, InterfacePattern pattern);
 
-  // Sets route_localnet on all matching interfaces; answers on how many it was not yet set.
-  base::Task<base::Result<std::size_t>> open_existing();
-  // Sets it on interfaces as they appear. Ends by cancellation, or with an error when netlink fails.
-  base::Task<base::Result<>> follow();
-  // Clears it on all matching interfaces (uninstalling).
+  // Sets route_localnet on the matching interfaces, then on others as they appear. Ends by cancellation, or with an
+  // error when one cannot be set or netlink fails.
+  base::Task<base::Result<>> keep_open();
+  // Why a matching interface may be without it; empty: none was at the last look.
+  const std::string& problem() const { return problem_; }
+  // Clears it where we set it (uninstalling), whatever the pattern is now.
   base::Task<base::Result<>> close_existing();
 
  private:
-  base::Task<base::Result<std::size_t>> set_all(bool value);
-  base::Task<base::Result<>> set(Netlink& netlink, Interface interface, bool value);
+  base::Task<base::Result<>> follow();
+  base::Task<base::Result<>> open_existing(Netlink& netlink);
+  base::Task<base::Result<std::vector<Interface>>> list(Netlink& netlink);
+  bool to_open(const Interface& interface) const;
+  base::Task<base::Result<>> open(Netlink& netlink, Interface interface);
+  base::Task<base::Result<>> open_all(Netlink& netlink, std::vector<Interface> interfaces);
 
   base::Executor executor_;
   InterfacePattern pattern_;
+  std::string problem_ = "the pods' interfaces have not been looked at yet";
+  bool told_of_no_marks_ = false;
 };
 
 }  // namespace podid::nmi

@@ -26,6 +26,8 @@ RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions op
       active_gauge_(metrics.gauge(base::metric::kNmiRedirectActive).find_or_add()),
       repairs_(metrics.counter(base::metric::kNmiRedirectRepairs)),
       errors_(metrics.counter(base::metric::kNmiRedirectErrors)),
+      needs_interfaces_(options_.redirect.backend != "none" && uses_loopback(options_.redirect.target) &&
+                        !options_.interfaces.none()),
       interfaces_(executor, options_.interfaces),
       tasks_(executor) {}
 
@@ -33,6 +35,12 @@ void RedirectKeeper::set_active(bool active, std::string problem) {
   active_ = active;
   problem_ = std::move(problem);
   active_gauge_->set(active ? 1 : 0);
+}
+
+std::optional<std::string> RedirectKeeper::not_ready() const {
+  if (!active_) return problem_;
+  if (needs_interfaces_ && !interfaces_.problem().empty()) return interfaces_.problem();
+  return std::nullopt;
 }
 
 void RedirectKeeper::failed(const base::Error& error) {
@@ -77,8 +85,7 @@ base::Task<base::Result<>> RedirectKeeper::start() {
   // Off the way of the first request.
   if (installed) tasks_.spawn("replace earlier redirect", replace_predecessors());
   tasks_.spawn("keep redirect", keep());
-  const bool needed = options_.redirect.backend != "none" && uses_loopback(options_.redirect.target);
-  if (needed && !options_.interfaces.none()) tasks_.spawn("keep pod interfaces", keep_interfaces());
+  if (needs_interfaces_) tasks_.spawn("keep pod interfaces", keep_interfaces());
   co_return base::Result<>{};
 }
 
@@ -115,10 +122,9 @@ base::Task<> RedirectKeeper::keep() {
 base::Task<> RedirectKeeper::keep_interfaces() {
   net::Backoff backoff(kRetry, random_);
   for (;;) {
-    const base::Result<> ended = co_await interfaces_.follow();
+    const base::Result<> ended = co_await interfaces_.keep_open();
     errors_.increment();
-    base::log::error("route_localnet cannot be set on pod interfaces",
-                     {{"error", ended ? std::string("watching ended") : ended.error().message}});
+    base::log::error("route_localnet cannot be set on pod interfaces", {{"error", ended.error()}});
     co_await clock_.sleep_for(backoff.next());
   }
 }

@@ -38,8 +38,8 @@ class RedirectKeeper {
 
   // The rules are in place (and, where asked for, older connections cut).
   bool active() const { return active_; }
-  // Why they are not.
-  const std::string& problem() const { return problem_; }
+  // Why pods may not reach us: the rules, or an interface that exists without route_localnet. Nothing: they do.
+  std::optional<std::string> not_ready() const;
 
  private:
   base::Task<base::Result<>> install();
@@ -58,6 +58,7 @@ class RedirectKeeper {
   base::Family<base::Counter>& repairs_;
   base::Family<base::Counter>& errors_;
 
+  const bool needs_interfaces_;
   std::unique_ptr<Redirect> redirect_;  // null until a back end has been found
   PodInterfaces interfaces_;
   bool active_ = false;

@@ -1,158 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The redirect on real packets, in network namespaces of the test's own: a node with a bridge, a pod behind it. Needs
-// root.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
+// The redirect on real packets. Needs root.
+#include <linux/capability.h>
+#include <sys/syscall.h>
 
-#include <array>
-#include <boost/asio/ip/tcp.hpp>
-#include <csignal>
-#include <cstdio>
-
-#include "base/metrics.hpp"
 #include "nmi/conntrack.hpp"
-#include "nmi/redirect_keeper.hpp"
-#include "support/run_task.hpp"
-#include "support/seeded_random.hpp"
+#include "nmi/nmi.hpp"
+#include "node_namespace.hpp"
 
 namespace podid::nmi {
 namespace {
 
-struct Ran {
-  int status = -1;
-  std::string output;
-};
-
-Ran run(const std::string& command) {
-  Ran ran;
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  std::array<char, 4096> chunk{};
-  while (const std::size_t n = std::fread(chunk.data(), 1, chunk.size(), pipe)) ran.output.append(chunk.data(), n);
-  ran.status = ::pclose(pipe);
-  return ran;
-}
-
-// The thread that makes it lives in the node's namespace from then on, as does every process that it starts.
-class RedirectRootTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    home_ = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    must("ip link set lo up");
-    must("ip link add br0 type bridge && ip addr add 10.9.0.1/24 dev br0 && ip link set br0 up");
-    // The pod: a namespace held open by a process that we end.
-    pod_ = ::fork();
-    if (pod_ == 0) {
-      ::unshare(CLONE_NEWNET);
-      ::pause();
-      ::_exit(0);
-    }
-    const std::string pod = std::to_string(pod_);
-    ASSERT_TRUE(eventually(
-        [&] { return run("readlink /proc/" + pod + "/ns/net").output != run("readlink /proc/self/ns/net").output; }));
-    must("ip link add veth0 type veth peer name eth0 netns " + pod);
-    must("ip link set veth0 master br0 up");
-    in_pod(
-        "ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && ip link set lo up && ip route add default via "
-        "10.9.0.1");
-    must("echo 1 > /proc/sys/net/ipv4/ip_forward");
-    // The node's own endpoint, which a pod must never see.
-    must("ip addr add 169.254.169.254/32 dev lo");
-    real_ = serve("169.254.169.254", 80, "REAL");
-    service_ = serve("127.0.0.1", 2579, "NMI");
-    loopback_ = serve("127.0.0.1", 8081, "SECRET");
-  }
-  void TearDown() override {
-    for (const pid_t process : {pod_, real_, service_, loopback_}) {
-      if (process <= 0) continue;
-      ::kill(process, SIGKILL);
-      ::waitpid(process, nullptr, 0);
-    }
-    if (home_ >= 0) {
-      ::setns(home_, CLONE_NEWNET);
-      ::close(home_);
-    }
-  }
-
-  static void must(const std::string& command) {
-    const Ran ran = run("{ " + command + " ; }");
-    ASSERT_EQ(ran.status, 0) << command << ": " << ran.output;
-  }
-  Ran in_pod(const std::string& command) {
-    return run("nsenter -t " + std::to_string(pod_) + " -n sh -c '" + command + "'");
-  }
-  static bool eventually(const std::function<bool()>& happened) {
-    base::asio::io_context idle;
-    return test::run_until(idle, happened);
-  }
-  // A web server of one answer.
-  static pid_t serve(const std::string& address, std::uint16_t port, const std::string& says) {
-    const bool v6 = address.contains(':');
-    const int listener = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const boost::asio::ip::tcp::endpoint at(boost::asio::ip::make_address(address), port);
-    EXPECT_EQ(::bind(listener, at.data(), static_cast<socklen_t>(at.size())), 0) << address;
-    EXPECT_EQ(::listen(listener, 16), 0);
-    const pid_t process = ::fork();
-    if (process != 0) {
-      ::close(listener);
-      return process;
-    }
-    for (;;) {
-      boost::asio::ip::tcp::endpoint peer;
-      auto length = static_cast<socklen_t>(peer.capacity());
-      const int client = ::accept(listener, peer.data(), &length);
-      const std::string body = says + " " + peer.address().to_string() + "\n";
-      const std::string answer =
-          "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-      char request[2048];
-      if (::read(client, request, sizeof request) > 0 && ::write(client, answer.data(), answer.size()) < 0) ::_exit(1);
-      ::close(client);
-    }
-  }
-  std::string pod_gets(const std::string& url) { return in_pod("curl -s -m 3 " + url).output; }
-
-  void keep(const std::string& backend) {
-    RedirectKeeperOptions options;
-    options.redirect.target = target;
-    options.redirect.backend = backend;
-    options.redirect.check_interval = std::chrono::seconds(1);
-    options.interfaces = *InterfacePattern::parse("auto");
-    keeper =
-        std::make_unique<RedirectKeeper>(io.get_executor(), options, clock, random, metrics, [](const base::Error&) {});
-    const base::Result<> started = test::run_task(io, keeper->start());
-    ASSERT_TRUE(started) << started.error().message;
-    ASSERT_TRUE(keeper->active());
-    // Setting up interfaces goes on in the background.
-    ASSERT_TRUE(
-        test::run_until(io, [] { return run("cat /proc/sys/net/ipv4/conf/br0/route_localnet").output == "1\n"; }));
-  }
-  void end(bool remove) {
-    const base::Result<> stopped = test::run_task(io, keeper->stop(remove));
-    EXPECT_TRUE(stopped);
-    keeper.reset();
-  }
-  double repairs() {
-    return static_cast<double>(metrics.counter(base::metric::kNmiRedirectRepairs).find_or_add()->value());
-  }
-
-  RedirectTarget target;
-  int home_ = -1;
-  pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0;
-  base::asio::io_context io{1};
-  base::RealClock clock;
-  test::SeededRandom random{static_cast<std::uint64_t>(::getpid())};
-  base::MetricsRegistry metrics;
-  std::unique_ptr<RedirectKeeper> keeper;
-};
-
-const std::string kMetadata = "http://169.254.169.254/metadata";
+using RedirectRootTest = NodeNamespaceTest;
 
 TEST_F(RedirectRootTest, NftablesLeadsPodsToTheNmiAndClosesTheLoopback) {
   ASSERT_TRUE(pod_gets(kMetadata).starts_with("REAL")) << "the way there must exist for the test to mean anything";
@@ -169,7 +27,7 @@ TEST_F(RedirectRootTest, NftablesLeadsPodsToTheNmiAndClosesTheLoopback) {
   keep("nftables");
   end(true);
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
-  EXPECT_EQ(run("cat /proc/sys/net/ipv4/conf/br0/route_localnet").output, "0\n") << "without the rules it stays closed";
+  EXPECT_EQ(route_localnet("br0"), "0\n") << "without the rules it stays closed";
 }
 
 TEST_F(RedirectRootTest, NftablesIsRepairedOnNotification) {
@@ -195,12 +53,10 @@ TEST_F(RedirectRootTest, NftablesIsRepairedOnNotification) {
 TEST_F(RedirectRootTest, NewInterfacesAreOpened) {
   keep("nftables");
   must("ip link add pod1 type veth peer name pod1p");
-  EXPECT_TRUE(
-      test::run_until(io, [] { return run("cat /proc/sys/net/ipv4/conf/pod1/route_localnet").output == "1\n"; }));
+  EXPECT_TRUE(test::run_until(io, [] { return route_localnet("pod1") == "1\n"; }));
   must("ip link add pod2 type veth peer name pod2p");
-  EXPECT_TRUE(
-      test::run_until(io, [] { return run("cat /proc/sys/net/ipv4/conf/pod2/route_localnet").output == "1\n"; }));
-  EXPECT_EQ(run("cat /proc/sys/net/ipv4/conf/veth0/route_localnet").output, "0\n") << "a port of a bridge";
+  EXPECT_TRUE(test::run_until(io, [] { return route_localnet("pod2") == "1\n"; }));
+  EXPECT_EQ(route_localnet("veth0"), "0\n") << "a port of a bridge";
   end(true);
 }
 
@@ -296,6 +152,51 @@ TEST_F(RedirectRootTest, ConnectionsOlderThanTheRedirectAreCut) {
   cut = test::run_task(io, delete_stale_connections({}));
   ASSERT_TRUE(cut);
   EXPECT_EQ(*cut, 0u) << "redirected connections are left alone";
+  end(true);
+}
+
+TEST_F(RedirectRootTest, WhatOthersOpenedStaysOpen) {
+  must("ip link add cni1 type bridge && echo 1 > /proc/sys/net/ipv4/conf/cni1/route_localnet");
+  keep("nftables");
+  end(false);
+  ASSERT_EQ(route_localnet("br0"), "1\n");
+  NmiOptions options;
+  options.pod_interfaces = "none";
+  const base::Result<> removed = uninstall(options);
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(route_localnet("br0"), "0\n") << "opened by us, as the interface itself knows";
+  EXPECT_EQ(route_localnet("cni1"), "1\n") << "a network plugin's";
+  EXPECT_FALSE(run("ip link").output.contains("altname")) << "the mark goes, too";
+}
+
+// Root's effective capabilities, of this thread alone: programs that it executes have them all.
+void set_capability(int capability, bool on) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  ASSERT_EQ(::syscall(SYS_capget, &header, data), 0);
+  const std::uint32_t bit = 1u << capability;
+  data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
+  ASSERT_EQ(::syscall(SYS_capset, &header, data), 0);
+}
+
+TEST_F(RedirectRootTest, NotReadyWhileAnInterfaceIsClosed) {
+  must("ip link add azv1 type veth peer name azv1p");
+  set_capability(CAP_NET_ADMIN, false);
+  start("iptables");
+  EXPECT_TRUE(test::run_until(io, [this] { return errors() > 0; }));
+  set_capability(CAP_NET_ADMIN, true);
+  EXPECT_TRUE(keeper->active()) << "the rules are there";
+  EXPECT_TRUE(keeper->not_ready().value_or("").contains("interface ")) << keeper->not_ready().value_or("ready");
+  EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
+  EXPECT_EQ(route_localnet("br0"), "1\n");
+  EXPECT_EQ(route_localnet("azv1"), "1\n");
+  end(true);
+}
+
+TEST_F(RedirectRootTest, AnInterfaceWithoutIPv4HoldsNothingUp) {
+  must("ip link set lo mtu 60");
+  interfaces = "br0,lo";
+  keep("nftables");
   end(true);
 }
 
