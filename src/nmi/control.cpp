@@ -108,7 +108,11 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                               .check_interval = std::chrono::seconds(options.check_interval_seconds)},
                  .interfaces = clients_.interfaces,
                  .conntrack_deletion = options.conntrack_deletion},
-                context.clock, context.random, context.metrics, context.on_fatal),
+                context.clock, context.random, context.metrics,
+                [this, on_fatal = context.on_fatal](const base::Error& error) {
+                  failed_ = true;
+                  on_fatal(error);
+                }),
       probe_handler_([this] { return redirect_.active(); }, [this] { return not_ready(); }),
       metrics_handler_(context.metrics),
       probes_(executor, probe_handler_, {}),
@@ -140,6 +144,12 @@ base::Task<base::Result<>> Control::start() {
   tasks_.spawn("event statistics", report_dropped_events());
   co_return base::Result<>{};
 }
+  base::Result<> started = co_await start_all();
+  failed_ = !started;
+  co_return started;
+}
+
+base::Task<base::Result<>> Control::start_all() {
 
 std::optional<std::string> Control::not_ready() const {
   if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
@@ -183,7 +193,7 @@ base::Task<> Control::stop(net::Deadline deadline) {
   tasks_.stop();
   co_await tasks_.join();
   co_await watch_.stop();
-  const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit);
+  const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit && !failed_);
   if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
   co_await cache_.stop();
   co_await recorder_.stop(deadline);

@@ -45,7 +45,7 @@ class Control {
   // Opens the probe and metrics ports, puts the redirect in place, then begins to fill the caches: whatever fails after
   // that, no pod reaches the real endpoint (NMI-26).
   base::Task<base::Result<>> start();
-  // The reverse. Rules stay unless --cleanup-on-exit.
+  // The reverse. Rules stay unless --cleanup-on-exit, and also then after an error.
   base::Task<> stop(net::Deadline deadline);
 
   TokenBroker& broker() { return broker_; }
@@ -66,6 +66,7 @@ class Control {
   };
   Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
   base::Result<> open_ports();
+  base::Task<base::Result<>> start_all();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
 
@@ -87,6 +88,7 @@ class Control {
   MetricsHandler metrics_handler_;
   net::HttpServer probes_;
   net::HttpServer metrics_server_;
+  bool failed_ = false;
   std::uint16_t probe_port_ = 0;
   std::uint16_t metrics_port_ = 0;
   base::TaskGroup tasks_;  // last: ends before what it uses
