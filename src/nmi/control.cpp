@@ -130,6 +130,12 @@ base::Result<> Control::open_ports() {
 }
 
 base::Task<base::Result<>> Control::start() {
+  base::Result<> started = co_await start_all();
+  failed_ = !started;
+  co_return started;
+}
+
+base::Task<base::Result<>> Control::start_all() {
   base::Result<> opened = open_ports();
   if (!opened) co_return opened;
   base::Result<> redirected = co_await redirect_.start();
@@ -144,12 +150,6 @@ base::Task<base::Result<>> Control::start() {
   tasks_.spawn("event statistics", report_dropped_events());
   co_return base::Result<>{};
 }
-  base::Result<> started = co_await start_all();
-  failed_ = !started;
-  co_return started;
-}
-
-base::Task<base::Result<>> Control::start_all() {
 
 std::optional<std::string> Control::not_ready() const {
   if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
