@@ -172,6 +172,7 @@ bool RequestHandler::serve_local(net::ServerResponse& response, const TokenCall&
     held->ask_again = call.start + kAskPause;
     return false;  // the control thread serves it as well, and refreshes it
   }
+  held->token->mark_used();
   send_token(response, call, *held->token, "worker");
   return true;
 }

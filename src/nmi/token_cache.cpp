@@ -48,7 +48,7 @@ TokenCache::Entries::iterator TokenCache::find_or_add(const std::string& key) {
   if (added) {
     recently_used_.push_front(key);
     entry->second.used = recently_used_.begin();
-    evict();
+    evict(key);
     entries_gauge_->set(static_cast<double>(entries_.size()));
   } else {
     recently_used_.splice(recently_used_.begin(), recently_used_, entry->second.used);
@@ -56,18 +56,38 @@ TokenCache::Entries::iterator TokenCache::find_or_add(const std::string& key) {
   return entry;
 }
 
-void TokenCache::evict() {
-  // The one just added is first and stays; an entry that is being fetched has people waiting.
-  for (auto key = std::prev(recently_used_.end());
-       entries_.size() > options_.max_entries && key != recently_used_.begin();) {
+void TokenCache::evict(const std::string& newest) {
+  // What stays goes to the front, unmarked: after two rounds everything has been looked at without its mark.
+  for (std::size_t looks = 2 * entries_.size(); entries_.size() > options_.max_entries && looks > 0; --looks) {
+    const auto key = std::prev(recently_used_.end());
     const auto victim = entries_.find(*key);
-    const auto before = std::prev(key);
-    if (!victim->second.fetching) {
+    const Entry& entry = victim->second;
+    if (*key == newest || entry.fetching || (entry.token && entry.token->take_used())) {
+      recently_used_.splice(recently_used_.begin(), recently_used_, key);
+    } else {
       entries_.erase(victim);
       recently_used_.erase(key);
     }
-    key = before;
   }
+}
+
+void TokenCache::forget_refusals() {
+  while (!refusals_.empty() && refusals_.front().until <= clock_.steady_now()) {
+    forget(refusals_.front().key);
+    refusals_.pop_front();
+  }
+}
+
+// Unless there is something to remember.
+void TokenCache::forget(const std::string& key) {
+  const auto entry = entries_.find(key);
+  if (entry == entries_.end() || entry->second.token || entry->second.fetching ||
+      entry->second.refused_until > clock_.steady_now()) {
+    return;
+  }
+  recently_used_.erase(entry->second.used);
+  entries_.erase(entry);
+  entries_gauge_->set(static_cast<double>(entries_.size()));
 }
 
 bool TokenCache::allow_fetch(const std::string& pod) {
@@ -106,6 +126,7 @@ void TokenCache::get(TokenWant want, Done done) {
   const base::WallTime now = clock_.wall_now();
   const base::SteadyTime steady = clock_.steady_now();
   const std::string key = cache_key(want.request);
+  forget_refusals();
   adopt(key, want.held);
   const auto fail = [&done](base::ErrorKind kind, std::string message) {
     TokenResult result;
@@ -164,16 +185,12 @@ base::Task<> TokenCache::fetch(std::string key, std::string store_under, TokenRe
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
   const base::Result<std::vector<azure::AccessToken>> result = co_await source_.fetch(std::move(request), deadline);
   --fetches_;
-  if (key != store_under && result) replace(find_or_add(store_under)->second, cached(*result));
-  settle(entries_.find(key), result);  // entries that are being fetched are not evicted
-  if (key != store_under) forget(key);
-}
-
-void TokenCache::forget(const std::string& key) {
-  const auto entry = entries_.find(key);
-  if (entry == entries_.end() || entry->second.fetching || entry->second.refused_until > clock_.steady_now()) return;
-  recently_used_.erase(entry->second.used);
-  entries_.erase(entry);
+  // Entries that are being fetched are not evicted.
+  const Entry& entry = entries_.find(key)->second;
+  if (entry.token && entry.token->valid(clock_.wall_now())) refreshes_.increment({result ? "success" : "error"});
+  const CachedTokenPtr token = result ? cached(*result) : nullptr;
+  if (token) replace(find_or_add(store_under)->second, token);
+  settle(key, token, token ? base::Error() : result.error());
 }
 
 void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
@@ -183,37 +200,26 @@ void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
   entry.next_refresh = {};
 }
 
-void TokenCache::settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result) {
-  Entry& state = entry->second;
-  const base::WallTime now = clock_.wall_now();
+void TokenCache::settle(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error) {
+  Entry& state = entries_.find(key)->second;
   const base::SteadyTime steady = clock_.steady_now();
-  const bool had_token = state.token && state.token->valid(now);
-  if (had_token) refreshes_.increment({result ? "success" : "error"});
-
-  state.fetching = false;
-  TokenResult outcome;
-  if (result) {
-    replace(state, cached(*result));
-    state.refused_until = {};
-    outcome = {state.token, TokenOrigin::fetched, {}};
-  } else if (is_refusal(result.error())) {
+  TokenResult outcome{fetched, TokenOrigin::fetched, error};
+  if (!fetched && is_refusal(error)) {
     replace(state, nullptr);
-    state.refusal = result.error();
+    state.refusal = error;
     state.refused_until = steady + kRefusalMemory;
-    outcome.error = state.refusal;
-  } else {
+    refusals_.push_back({key, state.refused_until});
+  } else if (!fetched && state.token) {
     if (!state.failing) state.failing.emplace(kRefreshPauses, random_);
-    const std::chrono::seconds told = result.error().retry_after.value_or(std::chrono::seconds(0));
+    const std::chrono::seconds told = error.retry_after.value_or(std::chrono::seconds(0));
     state.next_refresh =
         steady + std::max(state.failing->next(), std::min<std::chrono::milliseconds>(told, kRefreshPauses.limit));
-    if (had_token) {
-      outcome = {state.token, TokenOrigin::cached, {}};
-    } else {
-      outcome.error = result.error();
-    }
+    if (state.token->valid(clock_.wall_now())) outcome = {state.token, TokenOrigin::cached, {}};
   }
+  state.fetching = false;
   // The callbacks may call get() again, which may move entries.
   const std::vector<Done> waiting = std::exchange(state.waiting, {});
+  forget(key);
   for (const Done& done : waiting) done(outcome);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -24,7 +25,7 @@
 
 namespace podid::nmi {
 
-// A token as the cache holds it, with its times. Shared by all threads; only the mark changes.
+// A token as the cache holds it, with its times. Shared by all threads; only the marks change.
 struct CachedToken {
   explicit CachedToken(const std::vector<azure::AccessToken>& tokens) : text(tokens) {}
 
@@ -38,9 +39,16 @@ struct CachedToken {
   // Set by the cache when another token serves instead, or none: whoever holds this one asks the cache.
   void supersede() const { superseded_.store(true, std::memory_order_release); }
   bool superseded() const { return superseded_.load(std::memory_order_acquire); }
+  // Told by whoever serves it without asking the cache, so that the cache knows it as in use.
+  void mark_used() const {
+    if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
+  }
+  // Whether it was used since the last call.
+  bool take_used() const { return used_.exchange(false, std::memory_order_relaxed); }
 
  private:
   mutable std::atomic<bool> superseded_{false};
+  mutable std::atomic<bool> used_{false};
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 
@@ -114,13 +122,21 @@ class TokenCache {
     std::list<std::string>::iterator used;  // place in recently_used_
   };
   using Entries = std::unordered_map<std::string, Entry>;
+  struct Refusal {
+    std::string key;
+    base::SteadyTime until;
+  };
   struct Allowance {
     double left = 0;
     base::SteadyTime at;
   };
 
   Entries::iterator find_or_add(const std::string& key);
-  void evict();
+  // The least recently asked for go first, except what has people waiting and what workers serve on their own.
+  void evict(const std::string& newest);
+  // A refusal is remembered for a moment, then nothing is left of it.
+  void forget_refusals();
+  void forget(const std::string& key);
   bool allow_fetch(const std::string& pod);
   // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
   void adopt(const std::string& key, const CachedTokenPtr& held);
@@ -129,8 +145,8 @@ class TokenCache {
   base::Task<> fetch(std::string key, std::string store_under, TokenRequest request);
   // From now on this token serves, or none. Who holds the one before is told.
   static void replace(Entry& entry, CachedTokenPtr token);
-  void settle(Entries::iterator entry, const base::Result<std::vector<azure::AccessToken>>& result);
-  void forget(const std::string& key);
+  // Answers those who wait; `fetched` null: with the error, or with a token that serves still.
+  void settle(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error);
   CachedTokenPtr cached(const std::vector<azure::AccessToken>& tokens) const;
 
   // constant
@@ -143,6 +159,7 @@ class TokenCache {
   // state
   Entries entries_;
   std::list<std::string> recently_used_;         // keys, the latest first
+  std::deque<Refusal> refusals_;                 // the oldest first
   std::map<std::string, Allowance> allowances_;  // by pod; one that is full again is dropped
   std::size_t fetches_ = 0;
   base::TaskGroup tasks_;  // last: ends before what it uses

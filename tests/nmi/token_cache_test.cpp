@@ -344,6 +344,33 @@ TEST_F(TokenCacheTest, TheCacheIsBoundedAndForgetsTheLeastUsed) {
   EXPECT_EQ(source.requests.size(), 5u);
 }
 
+TEST_F(TokenCacheTest, WhatFailedLeavesNothingBehind) {
+  make({.max_entries = 3, .pod_rate = 0});
+  ask(want("mine"));
+  refuse(400, base::ErrorKind::invalid, "no such resource");
+  for (int i = 0; i < 100; ++i) {
+    ask(want("bad" + std::to_string(i)));
+    clock.advance(kRefusalMemory);
+  }
+  refuse(0, base::ErrorKind::unavailable, "connection refused");
+  for (int i = 0; i < 100; ++i) ask(want("away" + std::to_string(i)));
+  EXPECT_EQ(cache->size(), 1u);
+  EXPECT_EQ(token_of(ask(want("mine"))), "token-1");
+}
+
+TEST_F(TokenCacheTest, TokensThatWorkersServeAreNotEvictedForOthers) {
+  make({.max_entries = 3, .pod_rate = 0});
+  const CachedTokenPtr hot = ask(want("hot"))->value().token;
+  for (int i = 0; i < 100; ++i) {
+    hot->mark_used();
+    ask(want("r" + std::to_string(i)));
+  }
+  EXPECT_EQ(cache->size(), 3u);
+  EXPECT_EQ(ask(want("hot"))->value().token, hot);
+  ask(want("cold"));
+  EXPECT_EQ(cache->size(), 3u);
+}
+
 TEST_F(TokenCacheTest, FetchesInFlightAreBounded) {
   make({.max_fetches = 1, .pod_rate = 0});
   source.closed = true;
