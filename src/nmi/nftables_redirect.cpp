@@ -22,7 +22,9 @@ base::Task<base::Result<>> run_nft(std::string script, bool check_only) {
   if (ran->exit_code == 0) co_return base::Result<>{};
   const std::string_view problem = base::trim(ran->error_output);
   const bool denied = problem.contains("Operation not permitted");
-  co_return base::fail(denied ? base::ErrorKind::denied : base::ErrorKind::unavailable,
+  const bool no_kernel = problem.contains("not supported");
+  const base::ErrorKind otherwise = no_kernel ? base::ErrorKind::unsupported : base::ErrorKind::unavailable;
+  co_return base::fail(denied ? base::ErrorKind::denied : otherwise,
                        fmt::format("nft: {}{}", problem.substr(0, problem.find('\n')),
                                    denied ? " (needs root or the capability NET_ADMIN)" : ""));
 }

@@ -48,30 +48,63 @@ class ReplacingNftables final : public Redirect {
   NftablesRedirect nftables_;
 };
 
-base::Task<base::Result<std::unique_ptr<Redirect>>> make_iptables(RedirectOptions options, base::Clock& clock) {
+// The same the other way round. Until our earlier table goes it decides before the chain, perhaps for a port where nobody
+// listens any more, so the rules are not in place before.
+class ReplacingIptables final : public Redirect {
+ public:
+  ReplacingIptables(IptablesRedirect iptables, RedirectTarget target, base::Random& random)
+      : iptables_(std::move(iptables)), old_(std::move(target), random) {}
+  std::string_view name() const override { return iptables_.name(); }
+  base::Task<base::Result<>> install() override {
+    base::Result<> done = co_await iptables_.install();
+    if (!done) co_return done;
+    base::Result<> removed = co_await old_.remove();
+    const bool none = !removed && (removed.error().kind == base::ErrorKind::not_found ||
+                                   removed.error().kind == base::ErrorKind::unsupported);
+    if (none) co_return base::Result<>{};  // no nftables here
+    co_return removed;
+  }
+  base::Task<base::Result<>> wait_for_damage() override { return iptables_.wait_for_damage(); }
+  base::Task<base::Result<>> remove() override { return iptables_.remove(); }
+
+ private:
+  IptablesRedirect iptables_;
+  NftablesRedirect old_;
+};
+
+base::Task<base::Result<IptablesRedirect>> make_iptables(RedirectOptions options, base::Clock& clock) {
   if (!options.target.metadata_ip6.empty()) {
     co_return base::fail(base::ErrorKind::unsupported, "--metadata-ip6 needs --redirect=nftables");
   }
   const base::Result<IptablesVariant> variant = co_await IptablesRedirect::choose_variant(options.target, clock);
   if (!variant) co_return std::unexpected(variant.error());
-  co_return std::make_unique<IptablesRedirect>(options.target, *variant, options.check_interval, clock);
+  co_return IptablesRedirect(options.target, *variant, options.check_interval, clock);
 }
 
 }  // namespace
 
-base::Task<base::Result<std::unique_ptr<Redirect>>> make_redirect(RedirectOptions options, base::Clock& clock,
-                                                                  base::Random& random) {
+base::Task<base::Result<std::unique_ptr<Redirect>>> install_redirect(RedirectOptions options, base::Clock& clock,
+                                                                     base::Random& random) {
   if (options.backend == "none") co_return std::make_unique<NoRedirect>(clock);
-  if (options.backend == "iptables") {
-    base::Result<std::unique_ptr<Redirect>> made = co_await make_iptables(options, clock);
-    co_return made;
+  const bool chosen = options.backend == "iptables";
+  if (!chosen) {
+    auto nftables = std::make_unique<ReplacingNftables>(options.target, clock, random);
+    const base::Result<> installed = co_await nftables->install();
+    if (installed) co_return nftables;
+    if (options.backend == "nftables") co_return std::unexpected(installed.error());
+    base::log::warning("nftables cannot be used, trying iptables", {{"error", installed.error()}});
   }
-  const base::Result<> usable = co_await NftablesRedirect::probe(options.target);
-  if (usable) co_return std::make_unique<ReplacingNftables>(options.target, clock, random);
-  if (options.backend == "nftables") co_return std::unexpected(usable.error());
-  base::log::warning("nftables cannot be used, trying iptables", {{"error", usable.error()}});
-  base::Result<std::unique_ptr<Redirect>> made = co_await make_iptables(options, clock);
-  co_return made;
+  base::Result<IptablesRedirect> made = co_await make_iptables(options, clock);
+  if (!made) co_return std::unexpected(std::move(made.error()));
+  std::unique_ptr<Redirect> redirect;
+  if (chosen) {
+    redirect = std::make_unique<ReplacingIptables>(std::move(*made), options.target, random);
+  } else {
+    redirect = std::make_unique<IptablesRedirect>(std::move(*made));
+  }
+  base::Result<> installed = co_await redirect->install();
+  if (!installed) co_return std::unexpected(std::move(installed.error()));
+  co_return redirect;
 }
 
 base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock& clock, base::Random& random) {

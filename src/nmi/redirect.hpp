@@ -39,10 +39,10 @@ struct RedirectOptions {
   std::chrono::seconds check_interval{60};
 };
 
-// nftables where nft works on this kernel, else iptables. Errors say what is missing and what to install. References
-// outlive the redirect.
-base::Task<base::Result<std::unique_ptr<Redirect>>> make_redirect(RedirectOptions options, base::Clock& clock,
-                                                                  base::Random& random);
+// Puts the rules in place: with nftables where nft works on this kernel, else with iptables. The rules of a run with the
+// other back end go when ours are there. Errors say what is missing and what to install. References outlive the redirect.
+base::Task<base::Result<std::unique_ptr<Redirect>>> install_redirect(RedirectOptions options, base::Clock& clock,
+                                                                     base::Random& random);
 
 // Removes what any back end has ever made on this node (nmi --uninstall).
 base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock& clock, base::Random& random);

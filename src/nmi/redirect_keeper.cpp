@@ -54,12 +54,14 @@ void RedirectKeeper::failed(const base::Error& error) {
 
 base::Task<base::Result<>> RedirectKeeper::install() {
   if (!redirect_) {
-    base::Result<std::unique_ptr<Redirect>> made = co_await make_redirect(options_.redirect, clock_, random_);
-    if (!made) co_return std::unexpected(std::move(made.error()));
-    redirect_ = std::move(*made);
+    base::Result<std::unique_ptr<Redirect>> installed = co_await install_redirect(options_.redirect, clock_, random_);
+    if (!installed) co_return std::unexpected(std::move(installed.error()));
+    redirect_ = std::move(*installed);
+    tasks_.spawn("replace earlier redirect", replace_predecessors());  // off the way of the first request
+  } else {
+    base::Result<> installed = co_await redirect_->install();
+    if (!installed) co_return installed;
   }
-  base::Result<> installed = co_await redirect_->install();
-  if (!installed) co_return installed;
   const bool with_rules = redirect_->name() != "none";
   if (with_rules && options_.conntrack_deletion) {
     const base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
@@ -82,8 +84,6 @@ base::Task<base::Result<>> RedirectKeeper::start() {
     if (hopeless) co_return base::fail(std::move(installed.error()), "redirect");
     failed(installed.error());
   }
-  // Off the way of the first request.
-  if (installed) tasks_.spawn("replace earlier redirect", replace_predecessors());
   tasks_.spawn("keep redirect", keep());
   if (needs_interfaces_) tasks_.spawn("keep pod interfaces", keep_interfaces());
   co_return base::Result<>{};

@@ -70,6 +70,18 @@ TEST_F(RedirectRootTest, AnEarlierInstallationsChainGoesWhenOursWorks) {
   end(true);
 }
 
+TEST_F(RedirectRootTest, IptablesTakesThePlaceOfNftables) {
+  target.listen_port = 2580;  // where nobody listens any more
+  keep("nftables");
+  end(false);
+  EXPECT_EQ(pod_gets(kMetadata), "");
+  target.listen_port = 2579;
+  keep("iptables");
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+  EXPECT_FALSE(run("nft list tables").output.contains("podid"));
+  end(true);
+}
+
 TEST_F(RedirectRootTest, IptablesLaysTheOldChainAndClosesTheLoopback) {
   keep("iptables");
   const std::string nat = run("iptables -t nat -S").output;
