@@ -11,7 +11,7 @@ class TokenBroker {
  public:
   TokenBroker(base::Executor control, TokenCache& cache) : control_(control), cache_(cache) {}
 
-  // TokenCache::get() from any thread. A caller that is cancelled just leaves: the fetch goes on for the others.
+  // TokenCache::get() from any thread. A caller that is cancelled leaves: the fetch goes on for the others.
   base::Task<TokenResult> get(TokenWant want);
 
  private:

@@ -122,24 +122,28 @@ void TokenCache::adopt(const std::string& key, const CachedTokenPtr& held) {
   }
 }
 
-void TokenCache::get(TokenWant want, Done done) {
+TokenCache::Place TokenCache::get(TokenWant want, Done done) {
   const base::WallTime now = clock_.wall_now();
   const base::SteadyTime steady = clock_.steady_now();
   const std::string key = cache_key(want.request);
   forget_refusals();
   adopt(key, want.held);
-  const auto fail = [&done](base::ErrorKind kind, std::string message) {
+  const auto answer = [&done](const TokenResult& result) {
+    done(result);
+    return Place();
+  };
+  const auto fail = [&answer](base::ErrorKind kind, std::string message) {
     TokenResult result;
     result.error.kind = kind;
     result.error.message = std::move(message);
     if (kind == base::ErrorKind::throttled) result.error.retry_after = std::chrono::seconds(1);
-    done(result);
+    return answer(result);
   };
 
   const auto known = entries_.find(key);
   const bool has_valid = known != entries_.end() && known->second.token && known->second.token->valid(now);
   if (want.cached_only) {
-    if (has_valid) return done({known->second.token, TokenOrigin::cached, {}});
+    if (has_valid) return answer({known->second.token, TokenOrigin::cached, {}});
     return fail(base::ErrorKind::unavailable,
                 "the API server has not been reachable for too long: no new tokens are handed out");
   }
@@ -155,13 +159,13 @@ void TokenCache::get(TokenWant want, Done done) {
     if (token->fresh(now) || outage || (!fetching && !refresh)) {
       // Refreshing ahead is ours to decide, not a pod's: it does not count against the pod that happened to ask.
       if (refresh) start_fetch(entry, key, std::move(want.request));
-      return done({token, TokenOrigin::cached, {}});
+      return answer({token, TokenOrigin::cached, {}});
     }
   }
   if (!fetching) {
     if (entry != entries_.end() && steady < entry->second.refused_until) {
       const TokenResult refused{nullptr, TokenOrigin::fetched, entry->second.refusal};
-      return done(refused);
+      return answer(refused);
     }
     if (fetches_ >= options_.max_fetches) {
       return fail(base::ErrorKind::throttled, "too many token requests are being served at the moment");
@@ -171,8 +175,21 @@ void TokenCache::get(TokenWant want, Done done) {
     }
     entry = find_or_add(flight);
   }
-  entry->second.waiting.push_back(std::move(done));
+  const Place place{flight, ++last_place_};
+  entry->second.waiting.emplace(place.number, std::move(done));
   if (!fetching) start_fetch(entry, key, std::move(want.request));  // may be answered within the call
+  return place;
+}
+
+void TokenCache::leave(const Place& place) {
+  const auto entry = entries_.find(place.flight);
+  if (entry != entries_.end()) entry->second.waiting.erase(place.number);
+}
+
+std::size_t TokenCache::waiting() const {
+  std::size_t all = 0;
+  for (const auto& [key, entry] : entries_) all += entry.waiting.size();
+  return all;
 }
 
 void TokenCache::start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request) {
@@ -218,9 +235,9 @@ void TokenCache::settle(const std::string& key, const CachedTokenPtr& fetched, c
   }
   state.fetching = false;
   // The callbacks may call get() again, which may move entries.
-  const std::vector<Done> waiting = std::exchange(state.waiting, {});
+  const std::map<std::uint64_t, Done> waiting = std::exchange(state.waiting, {});
   forget(key);
-  for (const Done& done : waiting) done(outcome);
+  for (const auto& [number, done] : waiting) done(outcome);
 }
 
 CachedTokenPtr TokenCache::cached(const std::vector<azure::AccessToken>& tokens) const {

@@ -94,26 +94,34 @@ struct TokenResult {
 class TokenCache {
  public:
   using Done = std::function<void(const TokenResult&)>;
+  // Where somebody waits; number 0: has been answered.
+  struct Place {
+    std::string flight;
+    std::uint64_t number = 0;
+  };
 
   TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
              base::Random& random, base::MetricsRegistry& metrics);
 
-  // Answers through `done`, at once or later, exactly once unless stop() comes first.
+  // Answers through `done`, at once or later, exactly once unless leave() or stop() comes first.
   //
   // A cached token answers while it is fresh. Otherwise one fetch per key is made, whose outcome answers all who
   // wait; when it fails for any reason but a refusal (is_refusal), a cached token that is still valid answers. In such
   // an outage nobody waits again: the cached token answers at once, and fetches are tried behind its back.
   // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
   // a token.
-  void get(TokenWant want, Done done);
+  Place get(TokenWant want, Done done);
+  // Forgets who waits there, if he still does. The fetch goes on.
+  void leave(const Place& place);
 
   base::Task<> stop();
   std::size_t size() const { return entries_.size(); }
+  std::size_t waiting() const;
 
  private:
   struct Entry {
     CachedTokenPtr token;
-    std::vector<Done> waiting;
+    std::map<std::uint64_t, Done> waiting;  // by number
     bool fetching = false;
     std::optional<net::Backoff> failing;  // while refreshes fail: the pauses between them
     base::SteadyTime next_refresh{};      // not before this
@@ -162,6 +170,7 @@ class TokenCache {
   std::deque<Refusal> refusals_;                 // the oldest first
   std::map<std::string, Allowance> allowances_;  // by pod; one that is full again is dropped
   std::size_t fetches_ = 0;
+  std::uint64_t last_place_ = 0;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };
 

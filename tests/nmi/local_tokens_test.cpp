@@ -77,6 +77,19 @@ TEST_F(LocalTokensTest, ARefusedRefreshEndsTheTokenOfEveryWorker) {
   }
 }
 
+TEST_F(LocalTokensTest, AClientThatLeavesIsForgottenByTheCacheToo) {
+  tokens.closed = true;
+  const Pending stays = begin(kTokenPath);
+  for (int i = 0; i < 20; ++i) {
+    const Pending leaves = begin(kTokenPath);
+    leaves.client->close();
+    EXPECT_TRUE(test::run_until(io, [this] { return handler->waiting() == 1 && cache->waiting() == 1; }));
+  }
+  tokens.open();
+  EXPECT_EQ(token_in(finish(stays)), "token-1");
+  EXPECT_EQ(tokens.requests.size(), 1u);
+}
+
 TEST_F(LocalTokensTest, WhatTheCacheHasEvictedServesInAnOutage) {
   EXPECT_EQ(token_in(ask(kTokenPath)), "token-1");
   for (const char* other : {"/a", "/b"}) EXPECT_EQ(ask(kTokenPath + other).status, 200);
