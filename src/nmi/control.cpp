@@ -42,6 +42,20 @@ TokenCacheOptions cache_options(const NmiOptions& options) {
   return cache;
 }
 
+// The probe and metrics ports are open to pods: one of them can neither keep the kubelet out nor use up much memory.
+net::ServerLimits side_port_limits() {
+  net::ServerLimits limits;
+  limits.max_header_bytes = 8 * 1024;
+  limits.max_body_bytes = 0;
+  limits.max_connections = 256;
+  limits.max_connections_per_peer = 16;
+  limits.max_buffered_bytes = 16 * 1024 * 1024;  // an answer with all metrics is the largest
+  limits.idle_timeout = std::chrono::seconds(10);
+  limits.header_timeout = std::chrono::seconds(10);
+  limits.write_timeout = std::chrono::seconds(10);
+  return limits;
+}
+
 RedirectTarget target_of(const NmiOptions& options) {
   return {.metadata_ip = options.metadata_ip,
           .metadata_port = options.metadata_port,
@@ -115,8 +129,8 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                 }),
       probe_handler_([this] { return redirect_.active(); }, [this] { return not_ready(); }),
       metrics_handler_(context.metrics),
-      probes_(executor, probe_handler_, {}),
-      metrics_server_(executor, metrics_handler_, {}),
+      probes_(executor, probe_handler_, side_port_limits()),
+      metrics_server_(executor, metrics_handler_, side_port_limits()),
       tasks_(executor) {}
 
 base::Result<> Control::open_ports() {

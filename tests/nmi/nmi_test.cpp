@@ -144,6 +144,14 @@ class NmiTest : public ::testing::Test {
                    raw.write("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nMetadata: true\r\n\r\n"));
     return test::parse_answer(test::run_task(loop, raw.read_to_end()));
   }
+  test::RawClient connect_from(const std::string& address) { return connect_from(address, nmi->service_port()); }
+  test::RawClient connect_from(const std::string& address, std::uint16_t port) {
+    test::RawClient raw(io.get_executor());
+    raw.socket().open(boost::asio::ip::tcp::v4());
+    raw.socket().bind({boost::asio::ip::make_address(address), 0});
+    test::run_task(io, raw.connect({boost::asio::ip::address_v4::loopback(), port}));
+    return raw;
+  }
   Got get(std::uint16_t port, const std::string& target) { return ask(io, port, target); }
   Got token(const std::string& from) { return ask(io, nmi->service_port(), kTokenPath, from); }
 
@@ -289,6 +297,54 @@ TEST_F(NmiTest, AChallengeReachesEveryWorker) {
   all_get("1");
   EXPECT_EQ(ask(io, nmi->service_port(), kTokenPath + "&bypass_cache=true", "127.0.0.5").status, 200);
   all_get("2");
+}
+
+TEST_F(NmiTest, ConnectionsBeyondAPodsShareAreAnswered) {
+  options.max_connections_per_pod = 1;
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  const test::RawClient held = connect_from("127.0.0.9");
+  const Got got = token("127.0.0.9");
+  EXPECT_EQ(got.status, 429);
+  EXPECT_TRUE(got.has_header("Retry-After: 1")) << got.head;
+  EXPECT_TRUE(got.body.starts_with("{\"error\":\"too_many_requests\",\"error_description\":\"")) << got.body;
+  EXPECT_EQ(token("127.0.0.5").status, 200) << "another pod";
+}
+
+TEST_F(NmiTest, APodsUnfinishedHeadsTakeALimitedShareOfTheMemory) {
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  const std::string unfinished = "GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(60'000, 'x');
+  std::vector<std::unique_ptr<test::RawClient>> held;
+  std::string answer;
+  while (answer.empty() && held.size() < 200) {
+    held.push_back(std::make_unique<test::RawClient>(connect_from("127.0.0.9")));
+    test::run_task(io, held.back()->write(unfinished));
+    // A whole request is answered behind the bytes of the others, or refused.
+    test::RawClient probe = connect_from("127.0.0.9");
+    test::run_task(io, probe.write(unfinished + "\r\nConnection: close\r\n\r\n"));
+    const std::string text = test::run_task(io, probe.read_to_end());
+    if (text.starts_with("HTTP/1.1 429 ")) answer = text;
+  }
+  EXPECT_GE(held.size(), 4u * 1024 * 1024 / (128 * 1024) - 2);
+  EXPECT_TRUE(answer.contains("\"error\":\"too_many_requests\"")) << held.size();
+  EXPECT_EQ(token("127.0.0.5").status, 200) << "another pod";
+  EXPECT_NE(token("127.0.0.9").status, 429) << "what is small has room";
+}
+
+TEST_F(NmiTest, APodCannotKeepTheKubeletFromTheProbes) {
+  start();
+  std::vector<std::unique_ptr<test::RawClient>> flood;
+  for (int i = 0; i < 300; ++i) {
+    flood.push_back(std::make_unique<test::RawClient>(connect_from("127.0.0.9", nmi->probe_port())));
+  }
+  EXPECT_EQ(ask(io, nmi->probe_port(), "/livez", "127.0.0.9").status, 429);
+  EXPECT_EQ(get(nmi->probe_port(), "/livez").status, 200);
+  EXPECT_EQ(get(nmi->metrics_port(), "/metrics").status, 200);
 }
 
 TEST_F(NmiTest, APortInUseIsNamed) {
