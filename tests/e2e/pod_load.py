@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pod that asks for tokens without pause, and tells which identities it was given.
 
-As a program (inside the pod): pod_load.py CLIENT_SECONDS; prints a line per answer, ends on SIGTERM or after the time.
+As a program (inside the pod): pod_load.py SECONDS PAUSE FRESH; prints a line per answer, ends on SIGTERM or after the time.
 """
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import signal
 import subprocess
@@ -17,15 +18,16 @@ from typing import Any
 
 from lab import claims_of
 
-MOST_SECONDS = 120
 PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
 
 
 class PodLoad:
-    """One request after the other from inside the pod, each on a new connection."""
+    """One request after the other from inside the pod, each on a new connection, at most for `seconds`; `pause` seconds between
+    them; every `fresh`-th (0: none) does without the NMI's cache."""
 
-    def __init__(self, lab: Any, pod: str, namespace: str = "default"):
-        self.process = subprocess.Popen(lab.exec_command(pod, sys.executable, __file__, str(MOST_SECONDS), namespace=namespace),
+    def __init__(self, lab: Any, pod: str, namespace: str = "default", seconds: float = 120, pause: float = 0, fresh: int = 0):
+        numbers = [str(number) for number in (seconds, pause, fresh)]
+        self.process = subprocess.Popen(lab.exec_command(pod, sys.executable, __file__, *numbers, namespace=namespace),
                                         stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
         self.changed = threading.Condition()
@@ -38,11 +40,11 @@ class PodLoad:
                 self.lines.append(line)
                 self.changed.notify_all()
 
-    def wait_for_progress(self, answers: int = 20, patience: float = 60) -> None:
-        """Until that many more requests were answered with a token."""
+    def wait_for_progress(self, answers: int = 20, patience: float = 60, kind: str = "token ") -> None:
+        """Until that many more requests were answered with a token (kind "": in any way)."""
         with self.changed:
             start = len(self.lines)
-            if not self.changed.wait_for(lambda: sum(line.startswith("token ") for line in self.lines[start:]) >= answers, patience):
+            if not self.changed.wait_for(lambda: sum(line.startswith(kind) for line in self.lines[start:]) >= answers, patience):
                 raise RuntimeError(f"no {answers} tokens within {patience} s; last answers: {self.lines[-5:]}")
 
     def finish(self) -> dict[str, Any]:
@@ -55,10 +57,10 @@ class PodLoad:
                 "failures": dict(Counter(value.strip() for kind, value in words if kind == "failed"))}
 
 
-def ask() -> str:
+def ask(path: str) -> str:
     connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
     try:
-        connection.request("GET", PATH, headers={"Metadata": "true"})
+        connection.request("GET", path, headers={"Metadata": "true"})
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
@@ -67,19 +69,24 @@ def ask() -> str:
         connection.close()
     if answer.status != 200:
         return f"failed status-{answer.status}"
-    return "token " + claims_of(json.loads(body)["access_token"])["appid"]
+    try:
+        return "token " + claims_of(json.loads(body)["access_token"])["appid"]
+    except (ValueError, LookupError):
+        return "token unreadable"
 
 
 def main() -> None:
     # A flag, not an exception: Python drops an exception that a handler raises inside a finaliser, and the program would go on.
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    end = time.monotonic() + float(sys.argv[1])
-    while not stopping.is_set() and time.monotonic() < end:
-        line = ask()
+    end, pause, fresh = time.monotonic() + float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    for number in itertools.count(1):
+        if stopping.is_set() or time.monotonic() >= end:
+            return
+        line = ask(PATH + ("&bypass_cache=true" if fresh and number % fresh == 0 else ""))
         print(line, flush=True)
-        if line.startswith("failed"):
-            time.sleep(0.005)  # a refused connection costs nothing: do not fill the pipe while the NMI restarts
+        # A refused connection costs nothing: do not fill the pipe while the NMI restarts.
+        time.sleep(max(pause, 0.005) if line.startswith("failed") else pause)
 
 
 if __name__ == "__main__":
