@@ -26,6 +26,12 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
   return challenge;
 }
 
+std::unexpected<base::Error> throttled(std::string message) {
+  std::unexpected<base::Error> error = base::fail(base::ErrorKind::throttled, std::move(message));
+  error.error().retry_after = std::chrono::seconds(1);
+  return error;
+}
+
 }  // namespace
 
 TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
@@ -90,7 +96,17 @@ void TokenCache::forget(const std::string& key) {
   entries_gauge_->set(static_cast<double>(entries_.size()));
 }
 
-bool TokenCache::allow_fetch(const std::string& pod) {
+base::Result<> TokenCache::allow_fetch(const std::string& pod) {
+  if (fetches_ >= options_.max_fetches) return throttled("too many token requests are being served at the moment");
+  const auto in_flight = pod_fetches_.find(pod);
+  if (!pod.empty() && in_flight != pod_fetches_.end() && in_flight->second >= options_.max_fetches_per_pod) {
+    return throttled("too many token requests of this pod are being served at the moment");
+  }
+  if (!allow_rate(pod)) return throttled("this pod has asked for too many different tokens in a short time");
+  return {};
+}
+
+bool TokenCache::allow_rate(const std::string& pod) {
   if (pod.empty() || options_.pod_rate <= 0) return true;
   const base::SteadyTime now = clock_.steady_now();
   const auto left_now = [this, now](const Allowance& allowance) {
@@ -128,56 +144,45 @@ TokenCache::Place TokenCache::get(TokenWant want, Done done) {
   const std::string key = cache_key(want.request);
   forget_refusals();
   adopt(key, want.held);
-  const auto answer = [&done](const TokenResult& result) {
-    done(result);
+  const auto answer = [&done](const CachedTokenPtr& token, const base::Error& error) {
+    done({token, TokenOrigin::cached, error});
     return Place();
-  };
-  const auto fail = [&answer](base::ErrorKind kind, std::string message) {
-    TokenResult result;
-    result.error.kind = kind;
-    result.error.message = std::move(message);
-    if (kind == base::ErrorKind::throttled) result.error.retry_after = std::chrono::seconds(1);
-    return answer(result);
   };
 
   const auto known = entries_.find(key);
-  const bool has_valid = known != entries_.end() && known->second.token && known->second.token->valid(now);
+  const CachedTokenPtr token = known != entries_.end() ? known->second.token : nullptr;
+  const bool has_valid = token && token->valid(now);
   if (want.cached_only) {
-    if (has_valid) return answer({known->second.token, TokenOrigin::cached, {}});
-    return fail(base::ErrorKind::unavailable,
-                "the API server has not been reachable for too long: no new tokens are handed out");
+    if (has_valid) return answer(token, {});
+    return answer(nullptr,
+                  base::fail(base::ErrorKind::unavailable,
+                             "the API server has not been reachable for too long: no new tokens are handed out")
+                      .error());
   }
   if (has_valid) find_or_add(key);  // the most recently used
-  const std::string flight = want.new_token ? challenge_key(key, want.request) : key;
-  auto entry = entries_.find(flight);
+  const bool refresh = has_valid && !want.new_token;
+  Flight flight{want.new_token ? challenge_key(key, want.request) : key, key, refresh, std::move(want.pod),
+                std::move(want.request)};
+  auto entry = entries_.find(flight.key);
   const bool fetching = entry != entries_.end() && entry->second.fetching;
-  if (has_valid && !want.new_token) {
-    const CachedTokenPtr token = entry->second.token;
-    const bool refresh = !fetching && token->wants_refresh(now) && steady >= entry->second.next_refresh &&
-                         fetches_ < options_.max_fetches;
-    const bool outage = entry->second.failing && steady < entry->second.next_refresh + kOutageMemory;
-    if (token->fresh(now) || outage || (!fetching && !refresh)) {
-      // Refreshing ahead is ours to decide, not a pod's: it does not count against the pod that happened to ask.
-      if (refresh) start_fetch(entry, key, std::move(want.request));
-      return answer({token, TokenOrigin::cached, {}});
+  if (refresh) {
+    Entry& state = entry->second;
+    const bool start = !fetching && token->wants_refresh(now) && steady >= state.next_refresh &&
+                       refreshes_in_flight_ < options_.max_refreshes;
+    const bool outage = state.failing && steady < state.next_refresh + kOutageMemory;
+    if (token->fresh(now) || outage || (!fetching && !start)) {
+      if (start) start_fetch(state, std::move(flight));
+      return answer(token, {});
     }
+  } else if (!fetching) {
+    if (entry != entries_.end() && steady < entry->second.refused_until) return answer(nullptr, entry->second.refusal);
+    const base::Result<> allowed = allow_fetch(flight.pod);
+    if (!allowed) return answer(nullptr, allowed.error());
+    entry = find_or_add(flight.key);
   }
-  if (!fetching) {
-    if (entry != entries_.end() && steady < entry->second.refused_until) {
-      const TokenResult refused{nullptr, TokenOrigin::fetched, entry->second.refusal};
-      return answer(refused);
-    }
-    if (fetches_ >= options_.max_fetches) {
-      return fail(base::ErrorKind::throttled, "too many token requests are being served at the moment");
-    }
-    if ((!has_valid || want.new_token) && !allow_fetch(want.pod)) {
-      return fail(base::ErrorKind::throttled, "this pod has asked for too many different tokens in a short time");
-    }
-    entry = find_or_add(flight);
-  }
-  const Place place{flight, ++last_place_};
+  Place place{flight.key, ++last_place_};
   entry->second.waiting.emplace(place.number, std::move(done));
-  if (!fetching) start_fetch(entry, key, std::move(want.request));  // may be answered within the call
+  if (!fetching) start_fetch(entry->second, std::move(flight));  // may be answered within the call
   return place;
 }
 
@@ -192,22 +197,33 @@ std::size_t TokenCache::waiting() const {
   return all;
 }
 
-void TokenCache::start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request) {
-  entry->second.fetching = true;
-  ++fetches_;
-  tasks_.spawn("token fetch", fetch(entry->first, std::move(store_under), std::move(request)));
+void TokenCache::start_fetch(Entry& entry, Flight flight) {
+  entry.fetching = true;
+  if (flight.refresh) {
+    ++refreshes_in_flight_;
+  } else {
+    ++fetches_;
+    ++pod_fetches_[flight.pod];
+  }
+  tasks_.spawn("token fetch", fetch(std::move(flight)));
 }
 
-base::Task<> TokenCache::fetch(std::string key, std::string store_under, TokenRequest request) {
+base::Task<> TokenCache::fetch(Flight flight) {
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
-  const base::Result<std::vector<azure::AccessToken>> result = co_await source_.fetch(std::move(request), deadline);
-  --fetches_;
+  const base::Result<std::vector<azure::AccessToken>> result =
+      co_await source_.fetch(std::move(flight.request), deadline);
+  if (flight.refresh) {
+    --refreshes_in_flight_;
+  } else {
+    --fetches_;
+    if (--pod_fetches_[flight.pod] == 0) pod_fetches_.erase(flight.pod);
+  }
   // Entries that are being fetched are not evicted.
-  const Entry& entry = entries_.find(key)->second;
+  const Entry& entry = entries_.find(flight.key)->second;
   if (entry.token && entry.token->valid(clock_.wall_now())) refreshes_.increment({result ? "success" : "error"});
   const CachedTokenPtr token = result ? cached(*result) : nullptr;
-  if (token) replace(find_or_add(store_under)->second, token);
-  settle(key, token, token ? base::Error() : result.error());
+  if (token) replace(find_or_add(flight.store_under)->second, token);
+  settle(flight.key, token, token ? base::Error() : result.error());
 }
 
 void TokenCache::replace(Entry& entry, CachedTokenPtr token) {

@@ -57,7 +57,10 @@ struct TokenCacheOptions {
   base::Duration max_age = std::chrono::hours(1);
   base::Duration fetch_timeout = std::chrono::seconds(20);  // NMI-15
   std::size_t max_entries = 4096;
-  std::size_t max_fetches = 256;  // in flight, of different keys
+  // In flight, of different keys.
+  std::size_t max_fetches = 256;         // that somebody waits for
+  std::size_t max_fetches_per_pod = 16;  // of these, begun for one pod
+  std::size_t max_refreshes = 128;       // of tokens that are still valid: besides these
   // New tokens that one pod can cause to be fetched: so many at once, so many a second after that. Keeps a pod that
   // asks for ever new resources from having the whole node throttled. Rate 0: no limit.
   double pod_burst = 40;
@@ -130,6 +133,13 @@ class TokenCache {
     std::list<std::string>::iterator used;  // place in recently_used_
   };
   using Entries = std::unordered_map<std::string, Entry>;
+  struct Flight {
+    std::string key;          // of the entry where people wait
+    std::string store_under;  // the key of those whom the token serves; another one for a challenge
+    bool refresh = false;     // of a token that is still valid: nobody's in particular
+    std::string pod;          // else: who began it; empty: nobody
+    TokenRequest request;
+  };
   struct Refusal {
     std::string key;
     base::SteadyTime until;
@@ -145,12 +155,13 @@ class TokenCache {
   // A refusal is remembered for a moment, then nothing is left of it.
   void forget_refusals();
   void forget(const std::string& key);
-  bool allow_fetch(const std::string& pod);
+  // Counts a fetch that this pod begins; the error says which limit it is at.
+  base::Result<> allow_fetch(const std::string& pod);
+  bool allow_rate(const std::string& pod);
   // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
   void adopt(const std::string& key, const CachedTokenPtr& held);
-  // `store_under`: the key of those whom the token serves, other than the entry's own for a challenge.
-  void start_fetch(Entries::iterator entry, std::string store_under, TokenRequest request);
-  base::Task<> fetch(std::string key, std::string store_under, TokenRequest request);
+  void start_fetch(Entry& entry, Flight flight);
+  base::Task<> fetch(Flight flight);
   // From now on this token serves, or none. Who holds the one before is told.
   static void replace(Entry& entry, CachedTokenPtr token);
   // Answers those who wait; `fetched` null: with the error, or with a token that serves still.
@@ -169,7 +180,9 @@ class TokenCache {
   std::list<std::string> recently_used_;         // keys, the latest first
   std::deque<Refusal> refusals_;                 // the oldest first
   std::map<std::string, Allowance> allowances_;  // by pod; one that is full again is dropped
-  std::size_t fetches_ = 0;
+  std::size_t fetches_ = 0;                      // in flight, without refreshes
+  std::size_t refreshes_in_flight_ = 0;
+  std::unordered_map<std::string, std::size_t> pod_fetches_;  // in flight, by pod
   std::uint64_t last_place_ = 0;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

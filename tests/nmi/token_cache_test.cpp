@@ -383,6 +383,50 @@ TEST_F(TokenCacheTest, FetchesInFlightAreBounded) {
   EXPECT_NE((*first)->token, nullptr);
 }
 
+TEST_F(TokenCacheTest, OnePodHasAShareOfTheFetchesInFlight) {
+  make({.max_fetches_per_pod = 2, .pod_rate = 0});
+  const CachedTokenPtr old = ask(want("old"))->value().token;
+  source.closed = true;
+  const auto first = ask(want("a"));
+  const auto second = ask(want("b"));
+  const auto third = ask(want("c"));
+  ASSERT_TRUE(*third);
+  EXPECT_EQ((*third)->error.kind, base::ErrorKind::throttled);
+  EXPECT_EQ((*third)->error.retry_after, seconds(1));
+  const auto joined = ask(want("a"));
+  EXPECT_EQ(token_of(joined), "(waits)") << "of a fetch that is under way everybody may have";
+  TokenWant other = want("c");
+  other.pod = "another pod";
+  const auto fourth = ask(other);
+  EXPECT_EQ(token_of(fourth), "(waits)");
+  // Refreshing ahead is nobody's.
+  clock.advance(minutes(46));
+  EXPECT_EQ(ask(want("old"))->value().token, old);
+  EXPECT_EQ(source.requests.size(), 5u);
+  source.open();
+  settle();
+  EXPECT_NE(token_of(joined), "(waits)");
+  EXPECT_NE(ask(want("old"))->value().token, old);
+  EXPECT_NE(ask(want("d"))->value().token, nullptr);
+}
+
+TEST_F(TokenCacheTest, RefreshesLeaveRoomForNewTokensAndTheOtherWayRound) {
+  make({.max_fetches = 1, .max_refreshes = 1, .pod_rate = 0});
+  for (const char* resource : {"a", "b"}) ask(want(resource));
+  clock.advance(minutes(61));
+  source.closed = true;
+  const auto refreshed = ask(want("a"));
+  EXPECT_EQ(token_of(refreshed), "(waits)");
+  EXPECT_NE(token_of(ask(want("b"))), "(waits)") << "valid, and no room to refresh it";
+  const auto fresh = ask(want("c"));
+  EXPECT_EQ(token_of(fresh), "(waits)");
+  EXPECT_EQ(ask(want("d"))->value().error.kind, base::ErrorKind::throttled);
+  source.open();
+  settle();
+  EXPECT_NE((*refreshed)->token, nullptr);
+  EXPECT_NE((*fresh)->token, nullptr);
+}
+
 TEST_F(TokenCacheTest, WithoutTheApiServerOnlyCachedTokensAreGiven) {
   TokenWant stale = want();
   stale.cached_only = true;
