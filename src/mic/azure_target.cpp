@@ -64,12 +64,9 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
     round.repair = true;
   }
   std::set<std::string, std::less<>> remove;
-  const auto consider = [&](const std::string& identity) {
+  for (const auto& [identity, pods] : detach_) {
     if (!absent(identity) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
-  };
-  for (const auto& [identity, pods] : detach_) consider(identity);
-  for (const std::string& identity : orphans_) consider(identity);
-  std::erase_if(orphans_, [&](const std::string& identity) { return !remove.contains(identity); });
+  }
   if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
   if (add.empty() && remove.empty()) return std::nullopt;
 
@@ -105,11 +102,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
     }
   }
   for (const std::string& identity : round.change.remove) {
-    if (absent(identity)) {
-      orphans_.erase(identity);
-    } else {
-      all_explained = false;
-    }
+    if (!absent(identity)) all_explained = false;
   }
   plan_retry(result, all_explained, now);
 
@@ -199,7 +192,7 @@ std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, boo
     consider(bad == bad_.end() ? now : bad->second.until);
   }
   const auto still_on = [this](const auto& wait) { return !absent(wait.first); };
-  if (!orphans_.empty() || !lost_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
+  if (!lost_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
   if (repairs) consider(repair_at_);
   if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);

@@ -54,8 +54,6 @@ class AzureTarget {
   void wait_attached(const std::string& identity, const std::string& pod);
   void wait_absent(const std::string& identity, const std::string& pod);
   void forget_pod(const std::string& pod);
-  // To be taken off although no assignment is left that waits for it.
-  void take_off(const std::string& identity) { orphans_.insert(identity); }
 
   // As far as is known, and not too long ago.
   bool attached(std::string_view identity, base::SteadyTime now) const;
@@ -87,7 +85,7 @@ class AzureTarget {
   // Nobody waits for anything here, and what is known is too old to be of use: a pod that also waits elsewhere may ask
   // again.
   bool unused(base::SteadyTime now) const {
-    return !in_round_ && attach_.empty() && detach_.empty() && orphans_.empty() && lost_.empty() && !fresh(now);
+    return !in_round_ && attach_.empty() && detach_.empty() && lost_.empty() && !fresh(now);
   }
   std::size_t bad_identities() const { return bad_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
@@ -116,7 +114,6 @@ class AzureTarget {
   // waits
   Waiting attach_;
   Waiting detach_;
-  std::set<std::string> orphans_;
   std::set<std::string> lost_;  // assigned, but seen to be off: to be attached again
   // knowledge
   std::optional<std::set<std::string, std::less<>>> known_;

@@ -62,12 +62,6 @@ void AzureWorkers::set_waits(const std::string& pod, const std::vector<Wait>& wa
   }
 }
 
-void AzureWorkers::take_off(const core::ComputeTarget& target, const std::string& identity) {
-  AzureTarget& known = find_or_add(target);
-  known.take_off(identity);
-  poke(known.key());
-}
-
 void AzureWorkers::watch(const core::ComputeTarget& target) {
   if (targets_.contains(target.key())) return;
   poke(find_or_add(target).key());

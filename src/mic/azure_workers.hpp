@@ -50,8 +50,6 @@ class AzureWorkers final : public AzureView {
 
   // Replaces all waits of the pod.
   void set_waits(const std::string& pod, const std::vector<Wait>& waits);
-  // Takes an identity off that no assignment is left to speak for.
-  void take_off(const core::ComputeTarget& target, const std::string& identity);
   // Makes sure that the target is looked after (mic.md §9) from now on.
   void watch(const core::ComputeTarget& target);
   // Writes that rounds waited for have ended.

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mic/claims.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace podid::mic {
 
-std::vector<Claim> Claims::set(const std::string& pod, const std::vector<Claim>& claims) {
+std::set<std::string> Claims::set(const std::string& pod, const std::vector<Claim>& claims) {
+  std::vector<Counts::iterator> before;
+  if (const auto found = pods_.find(pod); found != pods_.end()) before = found->second;
+  const auto same = [](const Counts::iterator& at, const Claim& claim) { return at->first == claim; };
+  if (std::ranges::equal(before, claims, same)) return {};
+
+  std::set<std::string> targets;
   std::vector<Counts::iterator> now;
   now.reserve(claims.size());
   for (const Claim& claim : claims) {
@@ -13,22 +20,19 @@ std::vector<Claim> Claims::set(const std::string& pod, const std::vector<Claim>&
     ++at->second;
     if (!claim.client_id.empty()) ++clients_[{claim.target, claim.client_id, claim.source}];
     now.push_back(at);
+    targets.insert(claim.target);
   }
-  std::vector<Counts::iterator> before;
-  if (const auto found = pods_.find(pod); found != pods_.end()) before = std::move(found->second);
   if (now.empty()) {
     pods_.erase(pod);
   } else {
     pods_[pod] = std::move(now);
   }
-  std::vector<Claim> dropped;
   for (const Counts::iterator at : before) {
-    Claim claim = at->first;
+    targets.insert(at->first.target);
+    release(at->first);
     if (--at->second == 0) counts_.erase(at);
-    release(claim);
-    if (!in_use(claim.target, claim.identity)) dropped.push_back(std::move(claim));
   }
-  return dropped;
+  return targets;
 }
 
 void Claims::release(const Claim& claim) {

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -24,8 +25,8 @@ struct Claim {
 // Not thread-safe. Equal claims of many pods are stored once.
 class Claims {
  public:
-  // Replaces what `pod` claims. Answers those of its former claims whose (target, identity) nobody claims any more.
-  std::vector<Claim> set(const std::string& pod, const std::vector<Claim>& claims);
+  // Replaces what `pod` claims. Answers the targets of its claims, old and new, when they are not the same as before.
+  std::set<std::string> set(const std::string& pod, const std::vector<Claim>& claims);
 
   // Whether some pod wants the identity on that target.
   bool in_use(std::string_view target, std::string_view identity) const;

@@ -122,7 +122,11 @@ void Controller::digest() {
     to_plan_.insert(std::move(pod));
   }
   for (; budget > 0 && dirty_.empty() && !to_plan_.empty(); --budget) queue_plan(take_one(to_plan_));
-  if (!dirty_.empty() || !to_plan_.empty()) request_digest();
+  if (!dirty_.empty() || !to_plan_.empty()) {
+    request_digest();
+  } else {
+    queue_postponed();
+  }
   dispatch();
   azure_.resume();
   set_alarm();
@@ -141,7 +145,7 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
 
 void Controller::digest_claims(const std::string& pod) {
   const std::vector<core::AzureAssignedIdentity> desired = desired_for(pod);
-  take_off_waived(pod, claims_.set(pod, claims_of(cluster_.nodes(), desired)));
+  note_claims(pod, desired);
   for (const core::AzureAssignedIdentity& assigned : desired) {
     if (!assigned.identity.user_assigned()) continue;
     const NodeAnswer node = cluster_.nodes().find(assigned.node_name);
@@ -149,34 +153,35 @@ void Controller::digest_claims(const std::string& pod) {
   }
 }
 
-void Controller::take_off_waived(const std::string& pod, const std::vector<Claim>& dropped) {
-  for (const Claim& claim : dropped) {
-    if (waived_.erase({claim.target, claim.identity}) == 0) continue;
-    const auto speaks_for_it = [&](const AssignedStore::Object& assigned) {
-      const std::optional<Release> own = own_release(*assigned, cluster_.nodes());
-      return own && own->target == claim.target && own->identity == claim.identity;
-    };
-    if (std::ranges::any_of(store_.of_pod(pod), speaks_for_it)) continue;
-    const Release release{.target = claim.target, .identity = claim.identity, .client_id = claim.client_id};
-    if (is_kept(claims_, immutable_, release, claim.source)) continue;
-    if (const auto target = core::compute_target_from_key(claim.target)) azure_.take_off(*target, claim.identity);
+void Controller::note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired) {
+  plan_holders(claims_.set(pod, claims_of(cluster_.nodes(), desired)));
+  // One that is about to be replaced or removed answers for nothing any more, even if the pod claims the same again.
+  std::vector<AssignedStore::Object> stored = store_.of_pod(pod);
+  std::erase_if(stored, [this](const AssignedStore::Object& object) { return ending_.contains(object->meta.uid); });
+  plan_holders(recorded_.set(pod, recorded_claims(cluster_.nodes(), desired, stored)));
+}
+
+void Controller::plan_holders(const std::set<std::string>& targets) {
+  for (const std::string& target : targets) {
+    if (const auto holders = holding_.extract(target)) {
+      to_plan_.insert(holders.mapped().begin(), holders.mapped().end());
+      request_digest();
+    }
   }
 }
 
-void Controller::note_waived(const core::AzureAssignedIdentity& former) {
-  const std::optional<Release> own = own_release(former, cluster_.nodes());
-  if (own && claims_.in_use(own->target, own->identity)) waived_.emplace(own->target, own->identity);
-}
-
 PodPlan Controller::plan(const std::string& pod) {
+  const std::vector<core::AzureAssignedIdentity> desired = desired_for(pod);
+  note_claims(pod, desired);  // that it has changed may not have been digested yet
   const PlanInputs inputs{.nodes = cluster_.nodes(),
                           .claims = claims_,
+                          .recorded = recorded_,
                           .immutable = immutable_,
                           .azure = azure_,
                           .name_taken = [this](const core::ObjectKey& name, const core::AssignmentKey& key) {
                             return name_taken(name, key);
                           }};
-  return plan_pod(inputs, desired_for(pod), store_.of_pod(pod));
+  return plan_pod(inputs, desired, store_.of_pod(pod));
 }
 
 bool Controller::name_taken(const core::ObjectKey& name, const core::AssignmentKey& key) const {
@@ -191,16 +196,35 @@ bool Controller::name_taken(const core::ObjectKey& name, const core::AssignmentK
 void Controller::queue_plan(const std::string& pod) {
   const PodPlan planned = plan(pod);
   azure_.set_waits(pod, planned.waits);
+  for (const std::string& target : planned.held_on) holding_[target].insert(pod);
   for (const Problem& problem : planned.problems) {
     base::log::warning("an identity cannot be assigned",
                        {{"assignment", problem.stored->meta.key().text()}, {"reason", problem.text}});
     out_.record(apply_failed(*problem.stored, problem.text));
   }
+  postponed_.erase(pod);
   if (planned.actions.empty()) return;
+  const auto retires = [](const Action& action) { return action.kind == ActionKind::retire; };
+  if (std::ranges::all_of(planned.actions, retires)) {
+    postponed_.emplace(pod, planned.held_on);
+    return;
+  }
   const auto gives = [](const Action& action) {
     return action.kind == ActionKind::create || action.kind == ActionKind::replace || action.kind == ActionKind::assign;
   };
-  const Lane lane = std::ranges::any_of(planned.actions, gives) ? Lane::urgent : Lane::background;
+  queue_writes(pod, std::ranges::any_of(planned.actions, gives) ? Lane::urgent : Lane::background);
+}
+
+void Controller::queue_postponed() {
+  std::erase_if(postponed_, [this](const auto& postponed) {
+    const auto& [pod, targets] = postponed;
+    if (std::ranges::any_of(targets, [this](const std::string& target) { return queue_.busy(target); })) return false;
+    queue_writes(pod, Lane::background);
+    return true;
+  });
+}
+
+void Controller::queue_writes(const std::string& pod, Lane lane) {
   const auto failure = failures_.find(pod);
   if (failure != failures_.end() && failure->second.until > out_.clock.steady_now()) {
     queue_.add_at(pod, group_of(pod), failure->second.until);

@@ -8,6 +8,7 @@
 #pragma once
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,7 +16,6 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -115,9 +115,11 @@ class Controller final : private AzureWorkersOwner {
   void request_digest();
   void digest();
   void digest_claims(const std::string& pod);
-  void take_off_waived(const std::string& pod, const std::vector<Claim>& dropped);
-  void note_waived(const core::AzureAssignedIdentity& former);
+  void note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired);
+  void plan_holders(const std::set<std::string>& targets);
   void queue_plan(const std::string& pod);
+  void queue_postponed();
+  void queue_writes(const std::string& pod, Lane lane);
   std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod);
   PodPlan plan(const std::string& pod);
   bool name_taken(const core::ObjectKey& name, const core::AssignmentKey& key) const;
@@ -148,13 +150,16 @@ class Controller final : private AzureWorkersOwner {
   AssignedStore store_;
   Claims claims_;
   core::ImmutableIdentities immutable_;
-  // (target, identity) that a former assignment left attached because another pod claims it. When that claim goes and no
-  // assignment was ever made for it, the identity must still come off.
-  std::set<std::pair<std::string, std::string>> waived_;
+  Claims recorded_;                                       // those of claims_ that an assignment answers for
+  std::map<std::string, std::set<std::string>> holding_;  // target → pods to plan again (PodPlan::held_on)
+  std::set<std::string> ending_;  // uids of assignments that are about to be replaced or removed
   std::set<std::string> warned_;
   // what is to be done; a pod moves from left to right
   std::unordered_set<std::string> dirty_;
   std::unordered_set<std::string> to_plan_;
+  // Pods with nothing to do but to retire assignments, and the targets of those. The claimants' assignments, which would
+  // make that needless, may be just being written.
+  std::map<std::string, std::set<std::string>> postponed_;
   WorkQueue queue_;
   std::unordered_map<std::string, Failures> failures_;
   // control

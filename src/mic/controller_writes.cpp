@@ -28,6 +28,16 @@ bool has_our_finalizer(const core::AzureAssignedIdentity& assigned) {
          assigned.meta.finalizers.end();
 }
 
+// The uids of assignments that will not be what they are when the plan has been carried out.
+std::vector<std::string> ended_by(const PodPlan& planned) {
+  std::vector<std::string> uids;
+  for (const Action& action : planned.actions) {
+    if (action.kind == ActionKind::replace || action.kind == ActionKind::remove)
+      uids.push_back(action.stored->meta.uid);
+  }
+  return uids;
+}
+
 }  // namespace
 
 void Controller::dispatch() {
@@ -41,12 +51,15 @@ void Controller::dispatch() {
 base::Task<> Controller::work_on(std::string pod, std::string group) {
   // Made anew: what was planned when the pod was queued may be history.
   PodPlan planned = plan(pod);
+  const std::vector<std::string> ended = ended_by(planned);
+  ending_.insert(ended.begin(), ended.end());
   bool ok = true;
   for (Action& action : planned.actions) {
     if (stopping_) break;
     const bool done = co_await carry_out(std::move(action));
     ok = ok && done;
   }
+  for (const std::string& uid : ended) ending_.erase(uid);
   note_outcome(pod, ok);
   queue_.done(pod);
   to_plan_.insert(std::move(pod));
@@ -92,6 +105,7 @@ base::Task<bool> Controller::carry_out(Action action) {
       break;
     case ActionKind::assign:
     case ActionKind::settle:
+    case ActionKind::retire:
       done = co_await update_status(std::move(action));
       break;
     case ActionKind::remove:
@@ -125,7 +139,6 @@ base::Task<bool> Controller::replace(Action action) {
   }
   ++tally_.replaced;
   out_.metrics.updated(out_.clock.steady_now() - started);
-  note_waived(*action.stored);
   store_.wrote(std::move(*replaced));
   co_return true;
 }
@@ -156,7 +169,6 @@ base::Task<bool> Controller::remove(Action action) {
   const auto failed_event = [&](const base::Error& error) {
     return action.node_gone ? remove_from_node_failed(stored, error) : unassign_failed(stored, error);
   };
-  note_waived(stored);
   std::optional<core::AzureAssignedIdentity> left = stored;
   const std::string status = action.node_gone ? std::string() : std::string(core::kUnassigned);
   if (has_our_finalizer(stored) || (!status.empty() && stored.status != status)) {

@@ -67,8 +67,9 @@ class Planner {
       case core::StepKind::confirm:
         return confirm(stored);
       case core::StepKind::remove:
-      case core::StepKind::recreate:  // its second half follows when the old object is gone
-        return remove(stored);
+        return remove(stored, std::nullopt);
+      case core::StepKind::recreate:
+        return recreate(step, stored);
     }
   }
 
@@ -91,17 +92,13 @@ class Planner {
     if (!node.exists) return;
     name_target(wanted, node);
     // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
-    std::vector<Release> left = pending_releases(*stored);
-    if (const std::optional<Release> own = own_release(*stored, in_.nodes)) left.push_back(*own);
-    set_pending(wanted, still_attached(*stored, std::move(left)));
+    set_pending(wanted, remains_of(*stored, all_releases(*stored, own_release(wanted, in_.nodes))).all);
     plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(wanted)});
   }
 
   void confirm(const Stored& stored) {
-    const std::vector<Release> left = still_attached(*stored, pending_releases(*stored));
-    for (const Release& release : left) wait_for_absence(release);
     core::AzureAssignedIdentity wanted = *stored;
-    set_pending(wanted, left);
+    set_pending(wanted, take_off(remains_of(*stored, pending_releases(*stored))));
     wanted.status = core::kAssigned;
     bool after_failure = false;
     if (stored->identity.user_assigned()) {
@@ -123,17 +120,32 @@ class Planner {
         {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .after_failure = after_failure});
   }
 
-  void remove(const Stored& stored) {
+  // The second half follows when the old object is gone. One that remembers something and need not go is taken again.
+  void recreate(core::Step& step, const Stored& stored) {
+    if (!stored->meta.deleting() && !pending_releases(*stored).empty()) return replace(std::move(step.after), stored);
+    remove(stored, own_release(step.after, in_.nodes));
+  }
+
+  // `again`: what the successor of the same name will answer for.
+  void remove(const Stored& stored, const std::optional<Release>& again) {
     if (only_others_keep(*stored)) return;  // the watch tells when it is gone
-    std::vector<Release> held = pending_releases(*stored);
-    if (const std::optional<Release> own = own_release(*stored, in_.nodes)) held.push_back(*own);
-    held = still_attached(*stored, std::move(held));
-    for (const Release& release : held) wait_for_absence(release);
-    if (!held.empty()) return;
+    const Remains remains = remains_of(*stored, all_releases(*stored, again));
+    take_off(remains);
+    if (!remains.unclaimed.empty()) return;
+    if (!remains.all.empty()) return retire(stored, remains.all);
     plan_.actions.push_back({.kind = ActionKind::remove,
                              .stored = stored,
                              .wanted = {},
                              .node_gone = !in_.nodes.find(stored->node_name).exists});
+  }
+
+  // The pod must get no tokens by it any more, but what it has attached has to stay for others, and to come off one day.
+  void retire(const Stored& stored, const std::vector<Release>& releases) {
+    core::AzureAssignedIdentity wanted = *stored;
+    wanted.status = core::kUnassigned;
+    set_pending(wanted, releases);
+    if (wanted == *stored) return;
+    plan_.actions.push_back({.kind = ActionKind::retire, .stored = stored, .wanted = std::move(wanted)});
   }
 
   static bool only_others_keep(const core::AzureAssignedIdentity& stored) {
@@ -146,31 +158,72 @@ class Planner {
   void settle(const Stored& stored) {
     std::vector<Release> before = pending_releases(*stored);
     if (before.empty()) return;
-    const std::vector<Release> left = still_attached(*stored, before);
-    for (const Release& release : left) wait_for_absence(release);
+    const std::vector<Release> left = take_off(remains_of(*stored, before));
     if (left.size() == before.size()) return;
     core::AzureAssignedIdentity wanted = *stored;
     set_pending(wanted, left);
     plan_.actions.push_back({.kind = ActionKind::settle, .stored = stored, .wanted = std::move(wanted)});
   }
 
-  // Those that have to come off and are not known to be off.
-  std::vector<Release> still_attached(const core::AzureAssignedIdentity& assigned,
-                                      std::vector<Release> releases) const {
+  // What an assignment has to go on answering for.
+  struct Remains {
+    std::vector<Release> all;
+    std::vector<Release> unclaimed;  // those that have to come off now
+  };
+
+  // All that the assignment has or had attached, but for what `another` answers for.
+  std::vector<Release> all_releases(const core::AzureAssignedIdentity& assigned,
+                                    const std::optional<Release>& another) const {
+    std::vector<Release> releases = pending_releases(assigned);
+    if (const std::optional<Release> own = own_release(assigned, in_.nodes)) releases.push_back(*own);
+    if (another) {
+      std::erase_if(releases, [&another](const Release& release) {
+        return release.target == another->target && release.identity == another->identity;
+      });
+    }
+    return releases;
+  }
+
+  // What is known to be off, may stay for good, or is another assignment's business is left out.
+  Remains remains_of(const core::AzureAssignedIdentity& assigned, std::vector<Release> releases) {
     const std::string source = assigned.identity.meta.key().text();
     std::ranges::sort(releases);
     const auto same = std::ranges::unique(releases);
     releases.erase(same.begin(), same.end());
-    std::erase_if(releases, [&](const Release& release) {
-      return is_kept(in_.claims, in_.immutable, release, source) || in_.azure.absent(release.target, release.identity);
-    });
-    return releases;
+    Remains remains;
+    for (const Release& release : releases) {
+      if (is_immutable(release) || in_.azure.absent(release.target, release.identity)) continue;
+      if (in_.recorded.in_use(release.target, release.identity)) continue;
+      if (is_claimed(release, source)) {
+        plan_.held_on.insert(release.target);
+      } else {
+        remains.unclaimed.push_back(release);
+      }
+      remains.all.push_back(release);
+    }
+    return remains;
   }
 
-  void wait_for_absence(const Release& release) {
-    auto target = core::compute_target_from_key(release.target);
-    if (!target) return;
-    plan_.waits.push_back({.what = Wait::For::absent, .target = std::move(*target), .identity = release.identity});
+  bool is_immutable(const Release& release) const {
+    core::AzureIdentity identity;
+    identity.resource_id = release.identity;
+    identity.client_id = release.client_id;
+    return in_.immutable.contains(identity);
+  }
+
+  bool is_claimed(const Release& release, std::string_view source) const {
+    return in_.claims.in_use(release.target, release.identity) ||
+           in_.claims.client_in_use(release.target, base::to_lower(release.client_id), source);
+  }
+
+  // Waits until the unclaimed ones are off. Gives all that is to be remembered until then.
+  const std::vector<Release>& take_off(const Remains& remains) {
+    for (const Release& release : remains.unclaimed) {
+      auto target = core::compute_target_from_key(release.target);
+      if (!target) continue;
+      plan_.waits.push_back({.what = Wait::For::absent, .target = std::move(*target), .identity = release.identity});
+    }
+    return remains.all;
   }
 
   static void name_target(core::AzureAssignedIdentity& assigned, const NodeAnswer& node) {
@@ -192,27 +245,41 @@ class Planner {
   PodPlan plan_;
 };
 
-}  // namespace
-
-bool is_kept(const Claims& claims, const core::ImmutableIdentities& immutable, const Release& release,
-             std::string_view source) {
-  core::AzureIdentity identity;
-  identity.resource_id = release.identity;
-  identity.client_id = release.client_id;
-  return immutable.contains(identity) || claims.in_use(release.target, release.identity) ||
-         claims.client_in_use(release.target, base::to_lower(release.client_id), source);
+// What the assignment wants on Azure, if anything.
+std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssignedIdentity& desired) {
+  if (!desired.identity.user_assigned()) return std::nullopt;
+  const NodeAnswer node = nodes.find(desired.node_name);
+  if (!node.exists || !node.target) return std::nullopt;
+  return Claim{.target = node.target->key(),
+               .identity = core::resource_id_key(desired.identity.resource_id),
+               .client_id = base::to_lower(desired.identity.client_id),
+               .source = desired.identity.meta.key().text()};
 }
+
+}  // namespace
 
 std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired) {
   std::vector<Claim> claims;
   for (const core::AzureAssignedIdentity& assigned : desired) {
-    if (!assigned.identity.user_assigned()) continue;
-    const NodeAnswer node = nodes.find(assigned.node_name);
-    if (!node.exists || !node.target) continue;
-    claims.push_back({.target = node.target->key(),
-                      .identity = core::resource_id_key(assigned.identity.resource_id),
-                      .client_id = base::to_lower(assigned.identity.client_id),
-                      .source = assigned.identity.meta.key().text()});
+    if (std::optional<Claim> claim = claim_of(nodes, assigned)) claims.push_back(std::move(*claim));
+  }
+  return claims;
+}
+
+std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                                   const std::vector<Stored>& stored) {
+  std::vector<Claim> claims;
+  for (const core::AzureAssignedIdentity& assigned : desired) {
+    std::optional<Claim> claim = claim_of(nodes, assigned);
+    if (!claim) continue;
+    const auto answers_for_it = [&](const Stored& object) {
+      const core::AssignmentKey key = core::key_of(*object);
+      if (object->meta.deleting() || object->meta.ns != assigned.meta.ns || key != core::key_of(assigned)) return false;
+      const std::optional<Release> own = own_release(*object, nodes);
+      return core::is_assigned_identity_name(object->meta.name, key) && own && own->target == claim->target &&
+             own->identity == claim->identity;
+    };
+    if (std::ranges::any_of(stored, answers_for_it)) claims.push_back(std::move(*claim));
   }
   return claims;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,8 @@ enum class ActionKind {
   replace,  // PUT `wanted` over `stored`
   assign,   // status Assigned; the annotation of pending detachments as in `wanted`
   settle,   // that annotation alone
-  remove,   // delete `stored`; nothing of it is left on Azure
+  retire,   // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
+  remove,   // delete `stored`; nothing is left on Azure that it alone answers for
 };
 
 struct Action {
@@ -62,11 +64,15 @@ struct PodPlan {
   std::vector<Action> actions;  // in this order
   std::vector<Wait> waits;
   std::vector<Problem> problems;
+  // Targets on which the pod's assignments answer for something that only a pod without an assignment of its own claims.
+  // When claims change there, the pod has to be planned again.
+  std::set<std::string> held_on;
 };
 
 struct PlanInputs {
   const NodeDirectory& nodes;
   const Claims& claims;
+  const Claims& recorded;  // those of `claims` for which the claiming pod has an assignment (recorded_claims)
   const core::ImmutableIdentities& immutable;
   const AzureView& azure;
   // Whether an assignment with another key (core::AssignmentKey) has that name.
@@ -80,8 +86,9 @@ PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssigned
 // What the pod wants on Azure: the type 0 assignments of `desired` whose node exists.
 std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired);
 
-// Whether the identity may stay or must stay: nothing has to be taken off.
-bool is_kept(const Claims& claims, const core::ImmutableIdentities& immutable, const Release& release,
-             std::string_view source);
+// Those of claims_of(desired) that the assignment in question, as it is stored, answers for: it will remember them for as
+// long as the pod claims them, and see to their end afterwards.
+std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                                   const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
 
 }  // namespace podid::mic

@@ -167,12 +167,10 @@ TEST_F(AzureTargetTest, NothingDesiredNothingAsked) {  // MIC-5
   EXPECT_TRUE(target.unused(kStart + minutes(3)));
 }
 
-TEST_F(AzureTargetTest, AnIdentityThatNobodySpeaksForIsTakenOff) {
-  target.take_off("one");
-  const auto round = begin(kStart);
-  ASSERT_TRUE(round);
-  EXPECT_THAT(round->change.remove, ElementsAre("one"));
-  target.end_round(*round, success({}), kStart, 0.0);
+TEST_F(AzureTargetTest, WhatWasLearntIsKeptForAWhile) {
+  target.wait_absent("one", "p");
+  run(kStart, success({}));
+  target.forget_pod("p");
   EXPECT_FALSE(begin(kStart));
   EXPECT_FALSE(target.unused(kStart)) << "what was learnt may still be of use";
   EXPECT_TRUE(target.unused(kStart + minutes(4)));

@@ -23,8 +23,9 @@ TEST(ClaimsTest, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
   claims.set("b/web", {claim("vm-1", "one"), claim("vm-1", "two")});
   EXPECT_TRUE(claims.in_use("vm-1", "one"));
   EXPECT_FALSE(claims.in_use("vm-2", "one"));
-  EXPECT_THAT(claims.set("a/web", {}), IsEmpty());
-  EXPECT_THAT(claims.set("b/web", {claim("vm-1", "two")}), ElementsAre(claim("vm-1", "one")));
+  claims.set("a/web", {});
+  EXPECT_TRUE(claims.in_use("vm-1", "one"));
+  claims.set("b/web", {claim("vm-1", "two")});
   EXPECT_FALSE(claims.in_use("vm-1", "one"));
   EXPECT_TRUE(claims.any("vm-1"));
   claims.set("b/web", {});
@@ -32,17 +33,21 @@ TEST(ClaimsTest, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
   EXPECT_EQ(claims.pods(), 0u);
 }
 
-TEST(ClaimsTest, SettingTheSameClaimsDropsNothing) {
+TEST(ClaimsTest, AChangeNamesItsTargets) {
   Claims claims;
-  claims.set("a/web", {claim("vm-1", "one")});
-  EXPECT_THAT(claims.set("a/web", {claim("vm-1", "one")}), IsEmpty());
-  EXPECT_TRUE(claims.in_use("vm-1", "one"));
+  EXPECT_THAT(claims.set("a/web", {}), IsEmpty());
+  EXPECT_THAT(claims.set("a/web", {claim("vm-1", "one"), claim("vm-1", "two")}), ElementsAre("vm-1"));
+  EXPECT_THAT(claims.set("a/web", {claim("vm-1", "one"), claim("vm-1", "two")}), IsEmpty());
+  EXPECT_THAT(claims.set("a/web", {claim("vm-2", "one")}), ElementsAre("vm-1", "vm-2"));
+  EXPECT_THAT(claims.set("a/web", {}), ElementsAre("vm-2"));
 }
 
 TEST(ClaimsTest, TheSameIdentityFromAnotherSourceStaysInUse) {
   Claims claims;
   claims.set("a/web", {claim("vm-1", "one", "c", "default/x")});
-  EXPECT_THAT(claims.set("a/web", {claim("vm-1", "one", "c", "default/y")}), IsEmpty());
+  claims.set("a/web", {claim("vm-1", "one", "c", "default/y")});
+  EXPECT_TRUE(claims.in_use("vm-1", "one"));
+  EXPECT_TRUE(claims.client_in_use("vm-1", "c", "default/x"));
 }
 
 TEST(ClaimsTest, AClientIdCountsOnlyWhenAnotherSourceUsesIt) {
