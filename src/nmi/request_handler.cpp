@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/request_handler.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace podid::nmi {
@@ -269,8 +271,10 @@ void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall
 
 Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
   const AnswerStyle& style = options_.authorizer.style;
-  if (error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error)) {
-    return too_many_requests(style, error.message, error.retry_after.value_or(kLimitRetryAfter));
+  // Also when the endpoint said it: a client gives up at the 403 that aad-pod-identity makes of it, and waits at a 429.
+  if (error.kind == base::ErrorKind::throttled && !(style.legacy && azure::token_endpoint_answered(error))) {
+    return too_many_requests(style, error.message,
+                             std::max(kLimitRetryAfter, error.retry_after.value_or(kLimitRetryAfter)));
   }
   if (!call.host && call.decision.identity == nullptr) {
     return error_answer(style, 403, "failed to get service principal token, error: " + error.message);

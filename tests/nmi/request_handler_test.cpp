@@ -379,6 +379,16 @@ TEST_F(RequestHandlerTest, TokenErrorsSayWhoseTheyAre) {
   expect_text(ask(kTokenPath), 403, "unsupported identity type 7");
 }
 
+TEST_F(RequestHandlerTest, ThrottlingOfTheEndpointIsPassedOnAsSuch) {
+  publish_usual();
+  token_fails(base::ErrorKind::throttled, 429, "slow down");
+  const auto answer = ask(kTokenPath);
+  expect_json(answer, 429, "too_many_requests", "slow down");
+  EXPECT_TRUE(answer.has_header("Retry-After: 1")) << answer.head;
+  legacy();
+  expect_text(ask(kTokenPath), 403, "slow down");
+}
+
 TEST_F(RequestHandlerTest, RetryAfterOfTheDirectoryIsNotForLegacyClients) {
   publish_usual();
   tokens.answer = [](const TokenRequest&) -> test::FakeTokenSource::Answer {
