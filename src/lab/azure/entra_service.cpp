@@ -88,6 +88,19 @@ std::expected<std::string, EntraError> requested_audience(const std::vector<Para
   return std::string(scopes[0].substr(0, scopes[0].size() - kSuffix.size()));
 }
 
+// What the claims parameter says that the client can do; the rest of it is not imitated.
+std::vector<std::string> client_capabilities(const std::vector<Parameter>& form) {
+  std::vector<std::string> capabilities;
+  boost::system::error_code error;
+  const json::value claims = json::parse(find_parameter(form, "claims").value_or("{}"), error);
+  const json::value* values = error ? nullptr : claims.find_pointer("/access_token/xms_cc/values", error);
+  if (values == nullptr || !values->is_array()) return capabilities;
+  for (const json::value& value : values->get_array()) {
+    if (value.is_string()) capabilities.emplace_back(value.get_string());
+  }
+  return capabilities;
+}
+
 struct BasicCredentials {
   std::string client_id;
   std::string secret;
@@ -213,8 +226,9 @@ std::expected<Reply, EntraError> EntraService::answer_token(const Call& call, co
     return bad_request("unsupported_grant_type", 70003,
                        fmt::format("The app requested an unsupported grant type '{}'.", *grant));
   }
-  const auto subject = authenticate(call, form, *tenant);
+  auto subject = authenticate(call, form, *tenant);
   if (!subject) return std::unexpected(subject.error());
+  subject->capabilities = client_capabilities(form);
   const auto audience = requested_audience(form, version);
   if (!audience) return std::unexpected(audience.error());
   const TokenResource* resource = find_token_resource(world_, *audience);

@@ -90,6 +90,7 @@ base::Result<IssuedToken> TokenIssuer::issue(std::string_view source, const Toke
                       {"ver", version == 1 ? "1.0" : "2.0"}};
   if (version == 1) claims["idp"] = v1_issuer(subject.tenant_id);
   if (!subject.managed_identity_id.empty()) claims["xms_mirid"] = subject.managed_identity_id;
+  if (!subject.capabilities.empty()) claims["xms_cc"] = json::value_from(subject.capabilities);
   const SigningKey& key = keys_.back();
   json::object header{{"kid", key.id()}};
   if (version == 1) header["x5t"] = key.id();

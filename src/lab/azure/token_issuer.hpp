@@ -22,6 +22,7 @@ struct TokenSubject {
   std::string client_id;
   std::string authentication = "2";      // appidacr: "1" for a secret, "2" for a certificate or a managed identity
   std::string managed_identity_id = {};  // xms_mirid; empty for applications
+  std::vector<std::string> capabilities = {};  // xms_cc: what the client said it can do
 };
 
 struct IssuedToken {

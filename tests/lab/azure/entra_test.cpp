@@ -105,6 +105,18 @@ TEST_F(EntraTest, Version1AnswersWithTexts) {
   EXPECT_EQ(text_at(claims, {"aud"}), "https://management.azure.com/");
 }
 
+TEST_F(EntraTest, CapabilitiesOfTheClientAreInTheTokenAndOtherClaimsIgnored) {
+  const std::string fields = secret_fields() + std::string(kScope) + "&claims=";
+  const auto capable = entra_token(
+      fields + base::form_encode(R"({"access_token":{"nbf":{"essential":true},"xms_cc":{"values":["CP1"]}}})"));
+  const auto claims = claims_of(text_at(parse_body(capable), {"access_token"}));
+  EXPECT_EQ(json::serialize(claims.at("xms_cc")), R"(["CP1"])");
+  for (const std::string_view other : {"%7B%7D", "%7B", "%7B%22access_token%22%3A1%7D"}) {
+    const auto response = entra_token(fields + std::string(other));
+    EXPECT_EQ(text_at(claims_of(text_at(parse_body(response), {"access_token"})), {"xms_cc"}), "(absent)") << other;
+  }
+}
+
 TEST_F(EntraTest, TheAudienceIsEverythingBeforeTheScopesLastSlash) {
   const auto response = entra_token(secret_fields() + "&scope=https%3A%2F%2Fmanagement.azure.com%2F%2F.default");
   const auto claims = claims_of(text_at(parse_body(response), {"access_token"}));
