@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/serialize.hpp>
+
+#include "azure/json_fields.hpp"
 #include "base/text.hpp"
 
 namespace podid::azure {
@@ -16,6 +19,29 @@ std::unexpected<base::Error> empty_parameter(std::string_view name) {
 
 }  // namespace
 
+base::Result<std::string> claims_request(std::string_view claims, std::string_view capabilities) {
+  if (claims.empty() && capabilities.empty()) return std::string();
+  boost::json::object merged;
+  if (!claims.empty()) {
+    auto parsed = parse_object(claims);
+    if (!parsed) return base::fail(std::move(parsed.error()), "parameter claims");
+    merged = std::move(*parsed);
+  }
+  if (!capabilities.empty()) {
+    boost::json::array values;
+    for (const std::string_view capability : base::split(capabilities, ',')) {
+      if (const std::string_view trimmed = base::trim(capability); !trimmed.empty()) values.emplace_back(trimmed);
+    }
+    boost::json::value& access_token = merged["access_token"];
+    if (access_token.is_null()) access_token = boost::json::object();
+    if (!access_token.is_object()) {
+      return base::fail(base::ErrorKind::invalid, "parameter claims: access_token is not an object");
+    }
+    access_token.as_object()["xms_cc"] = boost::json::object{{"values", std::move(values)}};
+  }
+  return boost::json::serialize(merged);
+}
+
 base::Result<std::string> entra_form(const EntraTokenRequest& request, std::string_view assertion) {
   if (request.client_id.empty()) return empty_parameter("clientID");
   const auto* secret = std::get_if<base::Secret>(&request.credential);
@@ -27,6 +53,7 @@ base::Result<std::string> entra_form(const EntraTokenRequest& request, std::stri
     if (!form.empty()) form += '&';
     form += fmt::format("{}={}", name, base::form_encode(value));
   };
+  if (!request.claims.empty()) add("claims", request.claims);
   if (secret == nullptr) {
     add("client_assertion", assertion);
     add("client_assertion_type", kAssertionType);

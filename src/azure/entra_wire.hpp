@@ -19,7 +19,12 @@ struct EntraTokenRequest {
   std::string client_id;
   std::string resource;
   ClientCredential credential;
+  std::string claims = {};  // JSON, from claims_request(); empty: none
 };
+
+// The claims parameter of a request (azure-wire.md §2.2): `claims`, a JSON object or empty, with the client's
+// capabilities, a list with commas ("CP1"), as access_token.xms_cc. Empty when both are. `invalid` for other JSON.
+base::Result<std::string> claims_request(std::string_view claims, std::string_view capabilities);
 
 // The form fields, sorted by name. `assertion` is the signed JWT when the credential is a certificate.
 // Errors for empty inputs have aad-pod-identity's texts and mean that nothing was sent.

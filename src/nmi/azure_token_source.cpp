@@ -34,6 +34,15 @@ base::Result<> check_secret_namespace(const Credential& credential, const AzureT
           credential.identity.text(), credential.secret.ns, credential.secret.name, credential.identity.ns));
 }
 
+base::Result<std::string> claims_for_directory(const TokenRequest& request) {
+  const auto value = [&request](std::string_view name) {
+    const auto found =
+        std::ranges::find(request.extra, name, [](const auto& pair) { return std::string_view(pair.first); });
+    return found == request.extra.end() ? std::string_view() : std::string_view(found->second);
+  };
+  return azure::claims_request(value("claims"), value("xms_cc"));
+}
+
 base::Result<base::Secret> choose_client_secret(const SecretReader::Data& data, const core::SecretReference& name) {
   if (const base::Secret* secret = value_of(data, "clientSecret")) return *secret;
   if (data.values.size() == 1) return data.values.front().second;
@@ -95,13 +104,16 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_directory(const Toke
       credential.type != core::IdentityType::service_principal_certificate) {
     co_return base::fail(base::ErrorKind::invalid, fmt::format("unsupported identity type {}", type));
   }
+  base::Result<std::string> claims = claims_for_directory(request);
+  if (!claims) co_return std::unexpected(std::move(claims.error()));
   base::Result<azure::ClientCredential> secret = co_await client_credential(credential, deadline);
   if (!secret) co_return std::unexpected(std::move(secret.error()));
   azure::EntraTokenRequest entra{.directory = credential.directory,
                                  .tenant_id = credential.tenant_id,
                                  .client_id = credential.client_id,
                                  .resource = request.resource,
-                                 .credential = std::move(*secret)};
+                                 .credential = std::move(*secret),
+                                 .claims = std::move(*claims)};
   if (credential.auxiliary_tenant_ids.empty()) {
     base::Result<azure::AccessToken> token = co_await entra_.token(std::move(entra), deadline);
     if (!token) co_return std::unexpected(std::move(token.error()));

@@ -54,6 +54,9 @@ class AzureTokenSource final : public TokenSource {
 // Whether an identity may use a Secret of that namespace (API-1). The error says what to change.
 base::Result<> check_secret_namespace(const Credential& credential, const AzureTokenSourceOptions& options);
 
+// The claims parameter for Entra ID out of a request's claims and xms_cc. `invalid` when claims is not a JSON object.
+base::Result<std::string> claims_for_directory(const TokenRequest& request);
+
 // The client secret among a Secret's entries (API-2): "clientSecret", else the only one. The error names the keys.
 base::Result<base::Secret> choose_client_secret(const SecretReader::Data& data, const core::SecretReference& name);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "nmi/azure_token_source.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -226,6 +227,12 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
   want.request.credential = credential;
   want.request.resource = call.query.resource;
   want.request.extra = call.query.extra;
+  if (credential->type != core::IdentityType::user_assigned) {
+    if (const base::Result<std::string> claims = claims_for_directory(want.request); !claims) {
+      send_refusal(response, call, error_answer(options_.authorizer.style, 400, claims.error().message), "claims");
+      co_return;
+    }
+  }
   want.pod = call.entry->pod->uid;
   if (call.query.extra.empty()) {
     if (const LocalTokens::Held* held = local_.find(credential->key, call.query.resource)) want.held = held->token;

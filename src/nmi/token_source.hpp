@@ -16,7 +16,7 @@ namespace podid::nmi {
 struct TokenRequest {
   std::shared_ptr<const Credential> credential;
   std::string resource;
-  std::vector<std::pair<std::string, std::string>> extra;  // for IMDS: claims, xms_cc, bypass_cache, …
+  std::vector<std::pair<std::string, std::string>> extra;  // decoded: claims, xms_cc, bypass_cache, …
 };
 
 // Whether an error of fetch() is a definite no: the endpoint's refusal, a Secret that is gone or may not be read, a

@@ -53,6 +53,15 @@ TEST(AzureTokenSource, TheClientSecretIsChosenByNameElseTheOnlyOne) {
   EXPECT_FALSE(choose_client_secret(data({}), name));
 }
 
+TEST(AzureTokenSource, ClaimsAndCapabilitiesReachTheDirectory) {
+  TokenRequest request;
+  EXPECT_EQ(claims_for_directory(request), "");
+  request.extra = {{"bypass_cache", "true"}, {"claims", R"({"id_token":{}})"}, {"xms_cc", "CP1"}};
+  EXPECT_EQ(claims_for_directory(request), R"({"id_token":{},"access_token":{"xms_cc":{"values":["CP1"]}}})");
+  request.extra = {{"claims", "{"}};
+  EXPECT_FALSE(claims_for_directory(request));
+}
+
 class KubeSecretReaderTest : public test::KubeFixture<test::FakeClock> {
  protected:
   base::ErrorKind kind_of_answer(int status, const std::string& body) {

@@ -405,6 +405,20 @@ TEST_F(RequestHandlerTest, RetryAfterOfTheDirectoryIsNotForLegacyClients) {
   EXPECT_FALSE(got.head.contains("Retry-After")) << got.head;
 }
 
+TEST_F(RequestHandlerTest, ClaimsForTheDirectoryAreAnObject) {
+  core::AzureIdentity identity = test::make_identity("shop", "reader");
+  identity.type = core::IdentityType::service_principal_secret;
+  core::AzureIdentityBinding binding = test::make_binding("shop", "reader-binding", "reader");
+  binding.meta.uid = "uid-binding";
+  put(usual_pod());
+  put(test::make_assigned(usual_pod(), identity, binding, core::kAssigned));
+  builder.set_complete();
+  publish();
+  expect_json(ask(kTokenPath + "&claims=%7B"), 400, "invalid_request", "parameter claims: ");
+  EXPECT_TRUE(tokens.requests.empty());
+  EXPECT_EQ(ask(kTokenPath + "&claims=%7B%7D").status, 200);
+}
+
 TEST_F(RequestHandlerTest, ExceptedPodsGetTokensOfTheNode) {
   core::Pod pod = usual_pod();
   pod.labels = {{"app", "agent"}};
