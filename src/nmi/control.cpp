@@ -5,8 +5,10 @@
 
 #include "azure/http_options.hpp"
 #include "base/log.hpp"
+#include "base/resident_memory.hpp"
 #include "base/version.hpp"
 #include "kube/config.hpp"
+#include "nmi/network_plugin.hpp"
 #include "nmi/startup_taint.hpp"
 
 namespace podid::nmi {
@@ -54,6 +56,13 @@ net::ServerLimits side_port_limits() {
   limits.header_timeout = std::chrono::seconds(10);
   limits.write_timeout = std::chrono::seconds(10);
   return limits;
+}
+
+// "::" is all addresses of both families; a kernel without IPv6 has none of that name.
+auto listen(net::HttpServer& server, const std::string& address, std::uint16_t port) {
+  auto listening = server.listen({.address = address, .port = port});
+  if (listening || address != "::" || listening.error().kind == base::ErrorKind::already_exists) return listening;
+  return server.listen({.address = "0.0.0.0", .port = port});
 }
 
 RedirectTarget target_of(const NmiOptions& options) {
@@ -134,10 +143,10 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       tasks_(executor) {}
 
 base::Result<> Control::open_ports() {
-  const auto probes = probes_.listen({.address = options_.probe_address, .port = options_.probe_port});
+  const auto probes = listen(probes_, options_.probe_address, options_.probe_port);
   if (!probes) return base::fail(probes.error(), "--http-probe-port");
   probe_port_ = probes->port();
-  const auto metrics = metrics_server_.listen({.address = options_.probe_address, .port = options_.prometheus_port});
+  const auto metrics = listen(metrics_server_, options_.probe_address, options_.prometheus_port);
   if (!metrics) return base::fail(metrics.error(), "--prometheus-port");
   metrics_port_ = metrics->port();
   return {};
@@ -157,6 +166,9 @@ base::Task<base::Result<>> Control::start_all() {
   metrics_.gauge(base::metric::kModeInfo).set({options_.mode, options_.namespaced ? "true" : "false"}, 1);
   if (!options_.namespaced) {
     base::log::warning("not in namespaced mode: a pod of any namespace gets the identity whose label it carries");
+  }
+  if (const std::optional<std::string> risk = spoofing_risk(options_.cni_config_dir)) {
+    base::log::warning("a pod can take another pod's address and with it its identity", {{"why", *risk}});
   }
   recorder_.start();
   watch_.start();

@@ -61,7 +61,11 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "interfaces of pods that get route_localnet: auto, none, or names with *");
   flags.add("metadata-ip6", o.metadata_ip6, "IPv6 address of the metadata service, where there is one");
   flags.add("nmi-listen-address6", o.listen_address6, "IPv6 address of the node to listen on for it");
-  flags.add("probe-address", o.probe_address, "address of the probe and metrics ports");
+  flags.add("probe-address", o.probe_address,
+            "address of the probe and metrics ports; ::, all of both families (of IPv4 where there is no IPv6)");
+  flags.add(
+      "cni-config-dir", o.cni_config_dir,
+      "folder in which the network plugin is looked for, to warn of one that lets pods take each other's address");
   flags.add("cleanup-on-exit", o.cleanup_on_exit,
             "remove the redirect when stopped (pods then reach the node's own endpoint)");
   flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");

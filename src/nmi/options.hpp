@@ -22,7 +22,7 @@ struct NmiOptions {
   std::string metadata_ip = "169.254.169.254";
   std::uint16_t metadata_port = 80;
   std::string metadata_ip6;
-  std::string probe_address = "0.0.0.0";  // of the probe and metrics ports
+  std::string probe_address = "::";  // of the probe and metrics ports
   std::uint16_t probe_port = 8080;
   std::uint16_t prometheus_port = 9090;
 
@@ -44,6 +44,7 @@ struct NmiOptions {
   bool mic_short_circuit = true;
   std::string startup_taint_prefix = "startup.aadpodidentity.k8s.io/";
   bool allow_kubenet = false;
+  std::string cni_config_dir = "/etc/cni/net.d";
   std::string kubelet_config = "/etc/default/kubelet";
   base::Duration max_snapshot_age = std::chrono::minutes(10);
 

@@ -126,8 +126,8 @@ class NodeNamespaceTest : public ::testing::Test {
     options.redirect.backend = backend;
     options.redirect.check_interval = std::chrono::seconds(1);
     options.interfaces = *InterfacePattern::parse(interfaces);
-    keeper =
-        std::make_unique<RedirectKeeper>(io.get_executor(), options, clock, random, metrics, [](const base::Error&) {});
+    keeper = std::make_unique<RedirectKeeper>(io.get_executor(), options, *keeper_clock, random, metrics,
+                                              [this](const base::Error& error) { given_up = error.message; });
     const base::Result<> started = test::run_task(io, keeper->start());
     ASSERT_TRUE(started) << started.error().message;
     ASSERT_TRUE(keeper->active());
@@ -159,9 +159,11 @@ class NodeNamespaceTest : public ::testing::Test {
   pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0;
   base::asio::io_context io{1};
   base::RealClock clock;
+  base::Clock* keeper_clock = &clock;
   test::SeededRandom random{static_cast<std::uint64_t>(::getpid())};
   base::MetricsRegistry metrics;
   std::unique_ptr<RedirectKeeper> keeper;
+  std::string given_up;  // why the keeper cannot go on
 };
 
 inline const std::string kMetadata = "http://169.254.169.254/metadata";

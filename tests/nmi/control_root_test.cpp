@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control thread does with the node: rules after a fatal error, ports on both families. Needs root.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+
+#include <thread>
+
+#include "flaky_iptables.hpp"
+#include "nmi/control.hpp"
+#include "node_namespace.hpp"
+#include "support/fake_clock.hpp"
+
+namespace podid::nmi {
+namespace {
+
+class ControlRootTest : public NodeNamespaceTest {
+ protected:
+  ControlRootTest() {
+    options.kubeconfig = folder.file("kubeconfig");
+    // Nobody listens there.
+    EXPECT_TRUE(base::write_file(
+        options.kubeconfig,
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: "
+        "\"http://127.0.0.1:1\"}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, "
+        "user: u}}]\n"));
+    options.node = "node-a";
+    options.redirect = "none";
+    options.probe_port = options.prometheus_port = 0;
+  }
+  void start_control(base::Clock& with) {
+    base::Result<std::unique_ptr<Control>> made =
+        Control::create(io.get_executor(), options,
+                        {.clock = with,
+                         .random = random,
+                         .metrics = metrics,
+                         .snapshots = snapshots,
+                         .on_snapshot = [] {},
+                         .on_fatal = [this](const base::Error& error) { given_up = error.message; }});
+    ASSERT_TRUE(made) << made.error().message;
+    control = std::move(*made);
+    const base::Result<> started = test::run_task(io, control->start());
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  void stop_control() { test::run_task(io, control->stop(net::deadline_in(std::chrono::seconds(1)))); }
+  bool connects(const std::string& address, std::uint16_t port) {
+    boost::asio::ip::tcp::socket socket(io);
+    boost::system::error_code error;
+    socket.connect({boost::asio::ip::make_address(address), port}, error);
+    return !error;
+  }
+
+  test::TemporaryFolder folder;
+  NmiOptions options;
+  SnapshotSource snapshots;
+  std::unique_ptr<Control> control;
+};
+
+TEST_F(ControlRootTest, RulesStayAfterAFatalErrorWhateverTheFlagSays) {
+  test::FlakyIptables iptables;
+  test::FakeClock fake;
+  options.redirect = "iptables";
+  options.cleanup_on_exit = true;
+  start_control(fake);
+  iptables.fail(true);
+  ASSERT_TRUE(test::run_until(io, [&] {
+    fake.advance(std::chrono::seconds(1));
+    return !given_up.empty();
+  }));
+  iptables.fail(false);
+  stop_control();
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+}
+
+TEST_F(ControlRootTest, RulesGoAtAnOrdinaryStopWhereAsked) {
+  options.redirect = "iptables";
+  options.cleanup_on_exit = true;
+  start_control(clock);
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+  stop_control();
+  EXPECT_TRUE(pod_gets(kMetadata).starts_with("REAL"));
+}
+
+TEST_F(ControlRootTest, ProbesAndMetricsAreThereForBothFamilies) {
+  start_control(clock);
+  for (const std::uint16_t port : {control->probe_port(), control->metrics_port()}) {
+    EXPECT_TRUE(connects("127.0.0.1", port));
+    EXPECT_TRUE(connects("::1", port));
+  }
+  stop_control();
+}
+
+// As with the kernel's option ipv6.disable=1; for this thread, which must end.
+void lose_ipv6() {
+  std::array<sock_filter, 6> program{
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+TEST_F(ControlRootTest, WithoutIPv6TheyAreThereForIPv4) {
+  std::thread([this] {
+    lose_ipv6();
+    start_control(clock);
+    EXPECT_TRUE(connects("127.0.0.1", control->probe_port()));
+    EXPECT_TRUE(connects("127.0.0.1", control->metrics_port()));
+    stop_control();
+  }).join();
+}
+
+}  // namespace
+}  // namespace podid::nmi

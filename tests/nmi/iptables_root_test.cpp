@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The iptables back end with real iptables that are damaged (NMI-19) or fail for a while (NMI-20). Needs root.
+#include "flaky_iptables.hpp"
+#include "node_namespace.hpp"
+#include "support/fake_clock.hpp"
+
+namespace podid::nmi {
+namespace {
+
+class IptablesRootTest : public NodeNamespaceTest {
+ protected:
+  IptablesRootTest() { keeper_clock = &fake; }
+  // Until it has happened, time passes as fast as the keeper can follow.
+  bool in_time(const std::function<bool()>& happened) {
+    return test::run_until(io, [this, &happened] {
+      fake.advance(std::chrono::milliseconds(100));
+      return happened();
+    });
+  }
+  // The keeper has tried and waits for its next try.
+  bool waits() {
+    return test::run_until(io, [this] { return fake.sleepers() > 0; });
+  }
+  // How long until it happens; at most ten minutes.
+  base::Duration time_until(const std::function<bool()>& happened) {
+    const base::SteadyTime start = fake.steady_now();
+    while (!happened() && fake.steady_now() - start < std::chrono::minutes(10) && waits()) {
+      fake.advance(std::chrono::seconds(1));
+      io.restart();
+      io.poll();
+    }
+    return fake.steady_now() - start;
+  }
+
+  test::FakeClock fake;
+};
+
+TEST_F(IptablesRootTest, EveryDamageIsRepaired) {
+  must("iptables -t nat -N OTHER");
+  keep("iptables");
+  const std::string dnat = iptables_chain_rules({}).front();
+  const std::string to_dnat = " && iptables -t nat " + dnat;
+  const std::string flush = "iptables -t nat -F aad-metadata";
+  const std::string give_back = " && iptables -t nat -A aad-metadata -j RETURN";
+  const std::vector<std::string> damages{
+      flush,
+      flush + give_back + to_dnat,
+      flush + give_back + give_back,
+      "iptables -t nat -A aad-metadata -j OTHER",
+      "iptables -t nat -A aad-metadata -j RETURN",
+      "iptables -t nat -I aad-metadata -s 10.9.0.2/32 -j RETURN",
+      "iptables -t nat -I PREROUTING -j OTHER",
+      "iptables -t nat -A PREROUTING -j aad-metadata",
+      "iptables -t nat -D PREROUTING -j aad-metadata",
+      "iptables -t nat -D PREROUTING -j aad-metadata && " + flush + " && iptables -t nat -X aad-metadata",
+      "iptables -F podid-loopback",
+      "iptables -I podid-loopback -j RETURN",
+      "iptables -I INPUT -j ACCEPT",
+      "iptables -D INPUT -j podid-loopback",
+  };
+  for (const std::string& damage : damages) {
+    must(damage);
+    const double before = repairs();
+    EXPECT_TRUE(in_time([&] { return repairs() > before && keeper->active(); })) << damage;
+    const std::string nat = run("iptables -t nat -S").output;
+    EXPECT_TRUE(has_exact_rules(nat, kIptablesChain, iptables_chain_rules({}))) << damage << "\n" << nat;
+    EXPECT_TRUE(has_jump_first(nat, "PREROUTING", kIptablesChain)) << damage << "\n" << nat;
+    const std::string filter = run("iptables -S").output;
+    EXPECT_TRUE(has_exact_rules(filter, kLoopbackChain, loopback_chain_rules())) << damage << "\n" << filter;
+    EXPECT_TRUE(has_jump_first(filter, "INPUT", kLoopbackChain)) << damage << "\n" << filter;
+    EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << damage;
+  }
+  EXPECT_TRUE(run("iptables -t nat -S").output.contains("-A PREROUTING -j OTHER")) << "others' rules stay";
+  end(true);
+}
+
+TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {
+  test::FlakyIptables iptables;
+  keep("iptables");
+  iptables.fail(true);
+  time_until([this] { return !keeper->active(); });
+  EXPECT_TRUE(keeper->not_ready().value_or("ready").contains("temporarily unavailable"));
+  EXPECT_TRUE(metrics.expose().contains("aadpodidentity_nmi_redirect_active 0")) << metrics.expose();
+  const double seen = errors();
+  EXPECT_GE(seen, 1);
+  time_until([&] { return errors() > seen + 8; });
+  EXPECT_EQ(given_up, "");
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << "the rules are as they were";
+  iptables.fail(false);
+  time_until([this] { return keeper->active(); });
+  EXPECT_EQ(keeper->not_ready(), std::nullopt);
+  EXPECT_TRUE(metrics.expose().contains("aadpodidentity_nmi_redirect_active 1"));
+  end(true);
+}
+
+TEST_F(IptablesRootTest, AFailureThatStaysIsFatalAfterFiveMinutes) {
+  test::FlakyIptables iptables;
+  keep("iptables");
+  iptables.fail(true);
+  time_until([this] { return !keeper->active(); });
+  const base::Duration patience = time_until([this] { return !given_up.empty(); });
+  EXPECT_GE(patience, std::chrono::minutes(5));
+  EXPECT_LT(patience, std::chrono::minutes(5) + std::chrono::seconds(30));
+  EXPECT_TRUE(given_up.contains("temporarily unavailable")) << given_up;
+  end(false);
+  iptables.fail(false);
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+}
+
+}  // namespace
+}  // namespace podid::nmi
