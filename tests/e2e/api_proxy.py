@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands between API clients and the API server and breaks what passes, as told.
+"""Stands between API clients and the API server and breaks what passes, by its mode:
 
-As a program (in the control plane's network): api_proxy.py DIRECTORY PORT, with the lab's directory. Commands are lines on its
-standard input, each answered by a line: a mode (MODES) gives the number of times that the mode before it broke something.
+pass      everything passes
+reset     connections are reset
+hang      nothing passes; when the mode ends, connections that waited are reset
+half      half of what the server sends next, then the connection is reset
+garbage   random bytes instead of what the server sends
+429, 500… requests are answered by this status
+
+As a program (in the control plane's network): api_proxy.py DIRECTORY PORT, with the lab's directory. A line on its standard input is
+the next mode, or empty; it is answered by a line: how often something was broken since the mode began.
 """
 from __future__ import annotations
 
@@ -19,14 +26,6 @@ import sys
 from typing import Any
 
 SERVER = ("10.80.0.1", 6443)
-MODES = {
-    "pass": "everything passes",
-    "reset": "connections are reset",
-    "hang": "nothing passes; when the mode ends, connections that waited are cut",
-    "half": "half of what the server sends next, then the connection is cut",
-    "garbage": "random bytes instead of what the server sends",
-    "429": "requests are answered by this status", "500": "", "503": "",
-}
 
 
 class ApiProxy:
@@ -43,9 +42,15 @@ class ApiProxy:
             lab.stop(nmi)
             lab.start(nmi)
 
-    def set(self, mode: str) -> int:
-        """Returns how often the mode before broke something."""
-        print(mode, file=self.process.stdin, flush=True)
+    def set(self, mode: str) -> None:
+        self._say(mode)
+
+    def broken(self) -> int:
+        """How often the mode has broken something."""
+        return self._say("")
+
+    def _say(self, line: str) -> int:
+        print(line, file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
 
 
@@ -59,14 +64,13 @@ class Proxy:
         self.outside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.outside.load_cert_chain(directory / "server.pem", directory / "server.key")
 
-    def set(self, mode: str) -> int:
-        broken, self.broken, self.mode = self.broken, 0, mode
+    def set(self, mode: str) -> None:
+        self.broken, self.mode = 0, mode
         self.mode_ended.set()
         self.mode_ended = asyncio.Event()
         if mode == "reset":
             for writer in list(self.connections):
                 self.cut(writer)
-        return broken
 
     def cut(self, writer: asyncio.StreamWriter) -> None:
         self.broken += 1
@@ -103,8 +107,9 @@ class Proxy:
                 return await self.wait_and_cut(client)
             if self.mode.isdigit():
                 self.broken += 1
-                body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": int(self.mode), "message": "asked for by the test"})
-                client.write(f"HTTP/1.1 {self.mode} Broken\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+                body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": int(self.mode)})
+                head = f"HTTP/1.1 {self.mode} Broken\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+                client.write((head + body).encode())
                 client.close()
                 with contextlib.suppress(OSError):
                     await client.wait_closed()
@@ -138,7 +143,9 @@ async def main() -> None:
         commands = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
         while line := await commands.readline():
-            print(proxy.set(line.decode().strip()), flush=True)
+            if mode := line.decode().strip():
+                proxy.set(mode)
+            print(proxy.broken, flush=True)
 
 
 if __name__ == "__main__":

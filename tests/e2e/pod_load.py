@@ -30,6 +30,7 @@ class PodLoad:
         self.process = subprocess.Popen(lab.exec_command(pod, sys.executable, __file__, *numbers, namespace=namespace),
                                         stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
+        self.tokens = self.fresh = 0
         self.changed = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -38,13 +39,15 @@ class PodLoad:
         for line in self.process.stdout:
             with self.changed:
                 self.lines.append(line)
+                self.fresh += line.startswith("fresh ")
+                self.tokens += line.startswith(("fresh ", "token "))
                 self.changed.notify_all()
 
-    def wait_for_progress(self, answers: int = 20, patience: float = 60, kind: str = "token ") -> None:
-        """Until that many more requests were answered with a token (kind "": in any way)."""
+    def wait_for_progress(self, answers: int = 20, patience: float = 60) -> None:
+        """Until that many more requests were answered with a token."""
         with self.changed:
-            start = len(self.lines)
-            if not self.changed.wait_for(lambda: sum(line.startswith(kind) for line in self.lines[start:]) >= answers, patience):
+            goal = self.tokens + answers
+            if not self.changed.wait_for(lambda: self.tokens >= goal, patience):
                 raise RuntimeError(f"no {answers} tokens within {patience} s; last answers: {self.lines[-5:]}")
 
     def finish(self) -> dict[str, Any]:
@@ -53,11 +56,11 @@ class PodLoad:
         self.process.wait(timeout=30)
         self.reader.join(timeout=30)
         words = [line.split(maxsplit=1) for line in self.lines]
-        return {"tokens": dict(Counter(value.strip() for kind, value in words if kind == "token")),
+        return {"tokens": dict(Counter(value.strip() for kind, value in words if kind != "failed")),
                 "failures": dict(Counter(value.strip() for kind, value in words if kind == "failed"))}
 
 
-def ask(path: str) -> str:
+def ask(path: str, kind: str) -> str:
     connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
     try:
         connection.request("GET", path, headers={"Metadata": "true"})
@@ -70,9 +73,9 @@ def ask(path: str) -> str:
     if answer.status != 200:
         return f"failed status-{answer.status}"
     try:
-        return "token " + claims_of(json.loads(body)["access_token"])["appid"]
+        return f"{kind} {claims_of(json.loads(body)['access_token'])['appid']}"
     except (ValueError, LookupError):
-        return "token unreadable"
+        return f"{kind} unreadable"
 
 
 def main() -> None:
@@ -83,7 +86,8 @@ def main() -> None:
     for number in itertools.count(1):
         if stopping.is_set() or time.monotonic() >= end:
             return
-        line = ask(PATH + ("&bypass_cache=true" if fresh and number % fresh == 0 else ""))
+        is_fresh = fresh and number % fresh == 0
+        line = ask(PATH + "&bypass_cache=true", "fresh") if is_fresh else ask(PATH, "token")
         print(line, flush=True)
         # A refused connection costs nothing: do not fill the pipe while the NMI restarts.
         time.sleep(max(pause, 0.005) if line.startswith("failed") else pause)
