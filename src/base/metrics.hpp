@@ -27,7 +27,7 @@ namespace podid::base {
 
 // Threads count in cells of their own, which the scrape adds up: two threads that count into one series never
 // write to one cache line. More threads than slots share cells, which stay correct.
-inline constexpr std::size_t kMetricSlots = 32;
+inline constexpr std::size_t kMetricSlots = 16;
 
 class Counter {
  public:
