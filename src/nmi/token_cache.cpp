@@ -209,6 +209,7 @@ void TokenCache::start_fetch(Entry& entry, Flight flight) {
 }
 
 base::Task<> TokenCache::fetch(Flight flight) {
+  const base::WallTime began = clock_.wall_now();
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
   const base::Result<std::vector<azure::AccessToken>> result =
       co_await source_.fetch(std::move(flight.request), deadline);
@@ -221,8 +222,17 @@ base::Task<> TokenCache::fetch(Flight flight) {
   // Entries that are being fetched are not evicted.
   const Entry& entry = entries_.find(flight.key)->second;
   if (entry.token && entry.token->valid(clock_.wall_now())) refreshes_.increment({result ? "success" : "error"});
-  const CachedTokenPtr token = result ? cached(*result) : nullptr;
-  if (token) replace(find_or_add(flight.store_under)->second, token);
+  CachedTokenPtr token = result ? cached(*result) : nullptr;
+  if (token) {
+    Entry& target = find_or_add(flight.store_under)->second;
+    // A challenge that came later and was answered before: this token may be the one it complained of.
+    const bool overtaken = flight.key == flight.store_under && target.token && target.token->text.received_at() > began;
+    if (overtaken) {
+      token = target.token;
+    } else {
+      replace(target, token);
+    }
+  }
   settle(flight.key, token, token ? base::Error() : result.error());
 }
 

@@ -306,6 +306,24 @@ TEST_F(TokenCacheTest, ChallengesGoThroughAndServeEverybodyAfterwards) {
   EXPECT_EQ(cache->size(), 1u);
 }
 
+TEST_F(TokenCacheTest, ARefreshBegunBeforeAChallengeDoesNotUndoIt) {
+  ask(want());
+  clock.advance(minutes(61));
+  source.closed = true;
+  const auto refreshed = ask(want());
+  EXPECT_EQ(token_of(refreshed), "(waits)");
+  source.closed = false;
+  clock.advance(seconds(1));
+  TokenWant challenge = want();
+  challenge.new_token = true;
+  const CachedTokenPtr better = ask(challenge)->value().token;
+  source.open();
+  settle();
+  EXPECT_EQ((*refreshed)->token, better);
+  EXPECT_EQ(ask(want())->value().token, better);
+  EXPECT_FALSE(better->superseded());
+}
+
 TEST_F(TokenCacheTest, ClientCapabilitiesHaveTokensOfTheirOwn) {
   const std::string plain = token_of(ask(want()));
   TokenWant capable = want();
