@@ -196,11 +196,14 @@ base::Result<ResourcePage> parse_resource_page(std::string_view body, const Azur
     if (!item.is_object()) continue;
     AzureResource resource = collection;
     resource.name = string_member(item.get_object(), "name");
-    auto state = read_state(item.get_object());
-    if (state && !resource.name.empty()) page.states.insert_or_assign(resource.key(), std::move(*state));
+    std::string key = resource.key();
+    const std::string_view id = string_member(item.get_object(), "id");
+    if (resource.name.empty() || (!id.empty() && base::to_lower(id) != key)) continue;
+    if (auto state = read_state(item.get_object())) page.states.insert_or_assign(std::move(key), std::move(*state));
   }
   return page;
 }
+
 base::Error arm_error(const net::Response& response, base::WallTime now) {
   base::Error error;
   error.message = base::trim(std::string_view(response.body).substr(0, kMaxMessage));

@@ -35,7 +35,8 @@ struct ResourcePage {
   std::map<std::string, IdentityState> states;
   std::string next_link;
 };
-// `collection` gives the keys all but the name. Resources that cannot be read are left out.
+// `collection` gives the keys all but the name. Resources that cannot be read, or whose id says that they are elsewhere,
+// are left out.
 base::Result<ResourcePage> parse_resource_page(std::string_view body, const AzureResource& collection);
 
 // An answer that is an error: kind by status, `code` and message from the body in either envelope (with or

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 
 #include "azure/identity_patch.hpp"
 #include "base/text.hpp"
@@ -16,7 +17,7 @@ using base::ErrorKind;
 using base::fail;
 
 constexpr int kConflict = 409;
-constexpr int kMaxPages = 1000;
+constexpr std::size_t kMaxPages = 1000;
 constexpr int kMaxConflicts = 2;  // then three sends in all (mic.md §7.5)
 
 std::string_view word(ResourceKind kind) { return kind == ResourceKind::vm ? "vm" : "vmss"; }
@@ -170,22 +171,31 @@ base::Task<base::Result<std::map<std::string, IdentityState>>> ComputeClient::li
                                                                                    base::SteadyTime deadline) {
   collection.name.clear();
   const base::SteadyTime started = clock_.steady_now();
+  auto all = co_await read_pages(collection, deadline);
+  report(collection, "list", started, all.has_value());
+  co_return all;
+}
+
+base::Task<base::Result<std::map<std::string, IdentityState>>> ComputeClient::read_pages(AzureResource collection,
+                                                                                         base::SteadyTime deadline) {
   std::map<std::string, IdentityState> all;
+  std::set<std::string> asked;
   std::string next_link;
-  for (int pages = 0; pages < kMaxPages; ++pages) {
+  std::size_t bytes = 0;
+  do {
+    if (!asked.insert(next_link).second) co_return fail(ErrorKind::invalid, "the pages of a list run in a circle");
+    if (asked.size() > kMaxPages) co_return fail(ErrorKind::invalid, fmt::format("more than {} pages", kMaxPages));
     const auto body = co_await arm_.get_page(collection, next_link, deadline);
-    if (!body) {
-      report(collection, "list", started, false);
-      co_return std::unexpected(body.error());
+    if (!body) co_return std::unexpected(body.error());
+    bytes += body->size();
+    if (bytes > options_.max_list_bytes) {
+      co_return fail(ErrorKind::invalid, fmt::format("a list of more than {} bytes", options_.max_list_bytes));
     }
     auto page = parse_resource_page(*body, collection);
     if (!page) co_return std::unexpected(page.error());
     all.merge(page->states);
     next_link = std::move(page->next_link);
-    if (next_link.empty()) break;
-  }
-  report(collection, "list", started, next_link.empty());
-  if (!next_link.empty()) co_return fail(ErrorKind::invalid, fmt::format("more than {} pages", kMaxPages));
+  } while (!next_link.empty());
   co_return all;
 }
 

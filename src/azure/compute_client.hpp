@@ -19,6 +19,7 @@ struct ComputeOptions {
   // Requests that one update may spend on finding out which of several identities is refused without being
   // named.
   int max_bisection_steps = 16;
+  std::size_t max_list_bytes = 128 << 20;  // of all pages of one list
   // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
   // whole duration, and whether it succeeded. May be empty.
   std::function<void(std::string_view operation, base::Duration took, bool ok)> on_operation;
@@ -54,6 +55,8 @@ class ComputeClient {
  private:
   class Update;
   base::Task<base::Result<IdentityState>> read(AzureResource resource, base::SteadyTime deadline);
+  base::Task<base::Result<std::map<std::string, IdentityState>>> read_pages(AzureResource collection,
+                                                                            base::SteadyTime deadline);
   void report(const AzureResource& resource, std::string_view verb, base::SteadyTime started, bool ok) const;
 
   ComputeOptions options_;

@@ -37,7 +37,7 @@ bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) cons
 }
 
 bool AzureTarget::absent(std::string_view identity) const {
-  return known_ && !known_->contains(identity) && !adding_.contains(identity);
+  return known_ && !known_from_list_ && !known_->contains(identity) && !adding_.contains(identity);
 }
 
 bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) const {
@@ -45,7 +45,8 @@ bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) con
   return bad != bad_.end() && now < bad->second.until;
 }
 
-std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned) {
+std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+                                              bool by_list) {
   if (in_round_ || now < retry_at_) return std::nullopt;
   // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
   std::erase_if(bad_, [&](const auto& bad) { return now > bad.second.until + bad.second.delay; });
@@ -54,14 +55,12 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   for (const auto& [identity, pods] : attach_) {
     if (!attached(identity, now) && !blocked(identity, now)) add.insert(identity);
   }
-  for (const std::string& identity : std::exchange(lost_, {})) {
-    if (!blocked(identity, now)) add.insert(identity);
-  }
-  if (assigned && now >= repair_at_) {
+  round.repair = !by_list && now >= repair_at_;
+  const std::set<std::string> lost = std::exchange(lost_, {});
+  if (round.repair || !lost.empty()) {
     for (const std::string& identity : assigned()) {
-      if (!blocked(identity, now)) add.insert(identity);
+      if ((round.repair || lost.contains(identity)) && !blocked(identity, now)) add.insert(identity);
     }
-    round.repair = true;
   }
   std::set<std::string, std::less<>> remove;
   for (const auto& [identity, pods] : detach_) {
@@ -119,10 +118,11 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   return outcome;
 }
 
-void AzureTarget::know(const azure::IdentityState& state, base::SteadyTime as_of) {
+void AzureTarget::know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list) {
   known_.emplace();
   for (const auto& [identity, details] : state.user_assigned) known_->insert(identity);
   known_at_ = as_of;
+  known_from_list_ = from_list;
 }
 
 // It comes somewhere in the last fifth of the interval, never later than the interval.
@@ -132,8 +132,8 @@ void AzureTarget::plan_repair(base::SteadyTime now, double spread) {
 
 void AzureTarget::observed(const azure::IdentityState& state, const std::set<std::string>& assigned,
                            base::SteadyTime asked_at, base::SteadyTime now, double spread) {
-  if (in_round_ || (known_ && known_at_ > asked_at)) return;
-  know(state, asked_at);
+  if (in_round_ || (known_ && known_at_ + timing_.max_age / 2 > asked_at)) return;
+  know(state, asked_at, true);
   plan_repair(now, spread);
   lost_.clear();
   for (const std::string& identity : assigned) {
@@ -143,11 +143,10 @@ void AzureTarget::observed(const azure::IdentityState& state, const std::set<std
 
 void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now) {
   if (result.after) {
-    know(*result.after, now);
+    know(*result.after, now, false);
   } else if (result.error && result.error->kind == base::ErrorKind::not_found) {
     // The VM or scale set is gone, and with it all that was attached.
-    known_.emplace();
-    known_at_ = now;
+    know({}, now, false);
   } else {
     known_.reset();
   }

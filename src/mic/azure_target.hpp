@@ -57,22 +57,23 @@ class AzureTarget {
 
   // As far as is known, and not too long ago.
   bool attached(std::string_view identity, base::SteadyTime now) const;
-  // Seen to be off at some time, and not attached by us since: how long ago does not matter.
+  // Seen to be off at some time, and not attached by us since: how long ago does not matter. A list call is no proof: it
+  // may be behind our own changes, and what is wrongly taken to be off stays on for ever.
   bool absent(std::string_view identity) const;
   bool last_change_failed() const { return last_change_failed_; }
 
   // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
   using Kept = std::function<bool(const std::string& identity)>;
   using Assigned = std::function<std::set<std::string>()>;
-  // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come. With an
-  // empty `assigned` no repair is begun: a list call brings what it needs.
-  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned);
+  // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
+  // `by_list`: no repair is begun, since a list call looks in its place.
+  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned, bool by_list);
   // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
   RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
 
   bool repair_due(base::SteadyTime now) const { return !in_round_ && now >= repair_at_ && now >= retry_at_; }
   // What a list call, sent at `asked_at`, says of this resource; it counts as the repair's look. Ignored when something
-  // newer is known or being changed.
+  // is being changed, or when what is known is newer, or so little older that the list may be behind it.
   void observed(const azure::IdentityState& state, const std::set<std::string>& assigned, base::SteadyTime asked_at,
                 base::SteadyTime now, double spread);
 
@@ -89,7 +90,7 @@ class AzureTarget {
   }
   std::size_t bad_identities() const { return bad_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
-  void set_first_repair(base::SteadyTime when) { repair_at_ = when; }
+  void set_next_repair(base::SteadyTime when) { repair_at_ = when; }
 
  private:
   struct Bad {
@@ -101,7 +102,7 @@ class AzureTarget {
   bool fresh(base::SteadyTime now) const { return known_ && now - known_at_ <= timing_.max_age; }
   bool blocked(const std::string& identity, base::SteadyTime now) const;
   void learn(const azure::UpdateResult& result, base::SteadyTime now);
-  void know(const azure::IdentityState& state, base::SteadyTime as_of);
+  void know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list);
   void plan_repair(base::SteadyTime now, double spread);
   void mark_bad(const std::string& identity, base::SteadyTime now);
   void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
@@ -118,6 +119,7 @@ class AzureTarget {
   // knowledge
   std::optional<std::set<std::string, std::less<>>> known_;
   base::SteadyTime known_at_{};
+  bool known_from_list_ = false;
   bool last_change_failed_ = false;
   std::map<std::string, Bad, std::less<>> bad_;
   // the round under way

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mic/azure_workers.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -38,7 +39,7 @@ AzureTarget& AzureWorkers::find_or_add(const core::ComputeTarget& target) {
     collections_[collection_of(found->resource()).key()].targets.insert(key);
     // A controller that starts looks at all resources within one interval, not all at once.
     const auto delay = std::chrono::duration_cast<base::Duration>(options_.timing.max_age * random_.unit());
-    found->set_first_repair(clock_.steady_now() + delay);
+    found->set_next_repair(clock_.steady_now() + delay);
   }
   return *found;
 }
@@ -136,9 +137,13 @@ void AzureWorkers::pump_target(AzureTarget& target) {
     dirty_.emplace(key, now);  // the end of a round pumps again
     return;
   }
-  AzureTarget::Assigned assigned = [this, &key] { return owner_.assigned_on(key); };
-  if (target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target)) assigned = nullptr;
-  std::optional<Round> round = target.begin_round(now, kept, assigned);
+  const bool by_list = target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target);
+  if (active_ >= options_.max_parallel) {
+    dirty_.emplace(key, now);  // the list was the last request allowed; its end pumps again
+    return;
+  }
+  const auto assigned = [this, &key] { return owner_.assigned_on(key); };
+  std::optional<Round> round = target.begin_round(now, kept, assigned, by_list);
   if (round) {
     ++active_;
     tasks_.spawn("azure round", run_round(key, std::move(*round)));
@@ -180,12 +185,16 @@ base::Task<> AzureWorkers::run_round(std::string key, Round round) {
   poke(key);
 }
 
-// Whether a list call is, or now gets, under way that looks at the target, too.
+// Whether a list call is, or now gets, under way that looks at the target, too, or will be when Azure can be asked again.
 bool AzureWorkers::look_by_list(AzureTarget& target) {
   const azure::AzureResource resource = collection_of(target.resource());
   Collection& collection = collections_[resource.key()];
   if (collection.targets.size() < kListThreshold || collection.unlisted.contains(target.key())) return false;
   if (clock_.steady_now() < collection.alone_until) return false;
+  if (clock_.steady_now() < collection.retry_at) {
+    target.set_next_repair(collection.retry_at);
+    return true;
+  }
   if (!std::exchange(collection.under_way, true)) {
     ++active_;
     tasks_.spawn("azure list", run_list(resource));
@@ -201,13 +210,37 @@ base::Task<> AzureWorkers::run_list(azure::AzureResource resource) {
   collection.under_way = false;
   collection.unlisted.clear();
   if (states) {
+    collection.retry_delay = base::Duration(0);
     take_list(*states, resource, asked_at);
   } else {
-    base::log::warning("listing VMs or scale sets failed; each is looked at by itself",
-                       {{"collection", resource.key()}, {"error", states.error()}});
-    collection.alone_until = clock_.steady_now() + options_.timing.max_age;
+    note_list_failure(resource, states.error());
+  }
+  if (collection.targets.empty()) {
+    collections_.erase(resource.key());
+    request_pump();
+    co_return;
   }
   for (const std::string& key : collection.targets) poke(key);
+}
+
+// Many single looks in place of a list would make it worse where Azure asks to be left alone, or does not answer at all.
+void AzureWorkers::note_list_failure(const azure::AzureResource& resource, const base::Error& error) {
+  Collection& collection = collections_[resource.key()];
+  const base::SteadyTime now = clock_.steady_now();
+  const TargetTiming& timing = options_.timing;
+  // An answer that stays away for long is no answer: the list may fail where a single look does not.
+  const bool away = error.kind == base::ErrorKind::unavailable || error.kind == base::ErrorKind::timeout;
+  const bool passes = error.kind == base::ErrorKind::throttled || (away && collection.retry_delay < timing.last_retry);
+  if (passes) {
+    collection.retry_delay = std::clamp(collection.retry_delay * 2, timing.first_retry, timing.last_retry);
+    collection.retry_at =
+        now + std::max<base::Duration>(collection.retry_delay, error.retry_after.value_or(std::chrono::seconds(0)));
+  } else {
+    collection.alone_until = now + timing.max_age;
+  }
+  base::log::warning(passes ? "listing VMs or scale sets failed; it is tried again later"
+                            : "listing VMs or scale sets failed; each is looked at by itself",
+                     {{"collection", resource.key()}, {"error", error}});
 }
 
 void AzureWorkers::take_list(const std::map<std::string, azure::IdentityState>& states,

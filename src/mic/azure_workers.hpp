@@ -78,6 +78,7 @@ class AzureWorkers final : public AzureView {
   base::Task<> run_round(std::string key, Round round);
   bool look_by_list(AzureTarget& target);
   base::Task<> run_list(azure::AzureResource collection);
+  void note_list_failure(const azure::AzureResource& resource, const base::Error& error);
   void take_list(const std::map<std::string, azure::IdentityState>& states, const azure::AzureResource& collection,
                  base::SteadyTime asked_at);
   void wake();
@@ -87,7 +88,9 @@ class AzureWorkers final : public AzureView {
     std::set<std::string> targets;
     std::set<std::string> unlisted;  // targets that the last list did not have
     bool under_way = false;
-    base::SteadyTime alone_until = base::SteadyTime::min();  // after a failed list each target looks for itself
+    base::SteadyTime alone_until = base::SteadyTime::min();  // lists are not to be had: each target looks for itself
+    base::SteadyTime retry_at = base::SteadyTime::min();     // Azure is busy or away: nobody looks until then
+    base::Duration retry_delay{0};
   };
 
   // constant

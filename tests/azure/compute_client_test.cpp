@@ -283,6 +283,45 @@ TEST_F(ComputeClientTest, ListsAllPagesOfAGroup) {
   EXPECT_THAT(operations_, ElementsAre("vm_list"));
 }
 
+TEST_F(ComputeClientTest, ResourcesOfAnotherCollectionAreLeftOut) {
+  arm_server_->answer(200, R"({"value":[
+      {"name":"vm1","id":"/subscriptions/sub/resourceGroups/other/providers/Microsoft.Compute/virtualMachines/vm1"},
+      {"name":"vm2","id":"/subscriptions/SUB/resourcegroups/RG/providers/microsoft.compute/virtualmachines/VM2"}]})");
+  const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));
+  ASSERT_TRUE(all.has_value()) << all.error().message;
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_TRUE(all->begin()->first.ends_with("/vm2"));
+}
+
+TEST_F(ComputeClientTest, PagesThatRunInACircleAreGivenUp) {
+  for (const char* next : {"/two?page=2", "/three?page=3", "/two?page=2"}) {
+    arm_server_->answer(200, fmt::format(R"({{"value":[],"nextLink":"{}"}})", arm_server_->url(next)));
+  }
+  const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().kind, base::ErrorKind::invalid);
+  EXPECT_THAT(calls(), ElementsAre("GET virtualMachines", "GET two", "GET three"));
+  EXPECT_THAT(operations_, ElementsAre("vm_list failed"));
+}
+
+TEST_F(ComputeClientTest, AListLargerThanAllowedIsGivenUp) {
+  compute_ = std::make_unique<ComputeClient>(ComputeOptions{.max_list_bytes = 100, .on_operation = {}}, *arm_, clock_);
+  const std::string filler(60, 'x');
+  for (const char* next : {"/two", "/three"}) {
+    arm_server_->answer(200,
+                        fmt::format(R"({{"value":[],"more":"{}","nextLink":"{}"}})", filler, arm_server_->url(next)));
+  }
+  const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().kind, base::ErrorKind::invalid);
+}
+
+TEST_F(ComputeClientTest, AnUnreadablePageIsAFailedOperation) {
+  arm_server_->answer(200, R"({"value":{}})");
+  EXPECT_FALSE(test::run_task(io_, compute_->list(vm_, clock_.in(1h))).has_value());
+  EXPECT_THAT(operations_, ElementsAre("vm_list failed"));
+}
+
 TEST_F(ComputeClientTest, ANextPageElsewhereIsNotAsked) {
   arm_server_->answer(200, R"({"value":[],"nextLink":"https://evil.example/"})");
   const auto all = test::run_task(io_, compute_->list(vm_, clock_.in(1h)));

@@ -17,11 +17,12 @@ constexpr base::SteadyTime kStart{std::chrono::hours(1)};
 
 class AzureTargetTest : public ::testing::Test {
  public:
-  AzureTargetTest() { target.set_first_repair(kStart + minutes(3)); }
+  AzureTargetTest() { target.set_next_repair(kStart + minutes(3)); }
 
   std::optional<Round> begin(base::SteadyTime now) {
     return target.begin_round(
-        now, [this](const std::string& id) { return kept.contains(id); }, [this] { return assigned; });
+        now, [this](const std::string& id) { return kept.contains(id); }, [this] { return assigned; },
+        run_repairs_by_list);
   }
   static azure::UpdateResult success(const std::vector<std::string>& attached) {
     azure::UpdateResult result;
@@ -51,6 +52,7 @@ class AzureTargetTest : public ::testing::Test {
        .first_bad_delay = minutes(1),
        .last_bad_delay = minutes(60)}};
   std::set<std::string> kept;
+  bool run_repairs_by_list = false;
   std::set<std::string> assigned;
 };
 
@@ -165,6 +167,29 @@ TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
 TEST_F(AzureTargetTest, NothingDesiredNothingAsked) {  // MIC-5
   EXPECT_FALSE(begin(kStart + minutes(3)));
   EXPECT_TRUE(target.unused(kStart + minutes(3)));
+}
+
+TEST_F(AzureTargetTest, AListMayBeBehindOurOwnChanges) {  // MIC-5
+  target.wait_attached("one", "p");
+  run(kStart, success({"one"}));
+  const base::SteadyTime soon = kStart + seconds(10);
+  target.observed({}, {"one"}, soon, soon, 0.0);
+  EXPECT_TRUE(target.attached("one", soon)) << "our own look is not old enough to be replaced";
+  const base::SteadyTime later = kStart + minutes(2);
+  target.observed({}, {}, later, later, 0.0);
+  EXPECT_FALSE(target.attached("one", later));
+  EXPECT_FALSE(target.absent("one")) << "a list is no proof that something is off";
+}
+
+TEST_F(AzureTargetTest, WhatAListMissesIsAttachedOnlyIfItIsStillAssigned) {
+  run_repairs_by_list = true;
+  assigned = {"one"};
+  const base::SteadyTime later = kStart + minutes(3);
+  target.observed({}, {"one", "two"}, later, later, 0.0);
+  const auto round = begin(later);
+  ASSERT_TRUE(round);
+  EXPECT_THAT(round->change.add, ElementsAre("one"));
+  EXPECT_FALSE(round->repair);
 }
 
 TEST_F(AzureTargetTest, WhatWasLearntIsKeptForAWhile) {

@@ -129,6 +129,22 @@ TEST_F(ControllerListTest, WithoutAListEachMachineIsLookedAt) {
   EXPECT_EQ(azure.lists, 1);
 }
 
+TEST_F(ControllerListTest, AThrottledListIsNotMadeUpForByManyLooks) {
+  azure.list_failure = make_error(base::ErrorKind::throttled, "too many requests");
+  azure.list_failure->retry_after = std::chrono::seconds(600);
+  many_machines();
+  advance(options.azure.timing.max_age);
+  EXPECT_EQ(azure.lists, 1);
+  advance(std::chrono::seconds(400));
+  EXPECT_EQ(azure.lists, 1);
+  EXPECT_EQ(azure.calls, 12);
+  azure.list_failure.reset();
+  advance(std::chrono::seconds(200));
+  expect_repaired();
+  EXPECT_EQ(azure.lists, 2);
+  EXPECT_EQ(azure.calls, 14);
+}
+
 TEST_F(ControllerListTest, AMachineThatTheListLeavesOutIsLookedAtByItself) {
   azure.unlisted = {vm("node-3")};
   many_machines();
