@@ -79,6 +79,7 @@ void ServerConnection::check_deadline(Deadline now) {
 void ServerConnection::close_if_idle() {
   if (!idle_) return;
   expired_ = true;
+  if (resting_ != nullptr) resting_->cancel();
   transport_.cancel();
 }
 
@@ -113,6 +114,14 @@ base::Task<> ServerConnection::serve() {
       case Next::handle: {
         const bool go_on = co_await handle();
         if (!go_on) co_return;
+        if (exchange_->response.rest().count() == 0) continue;
+        const bool rested = co_await rest();
+        if (!rested) co_return;
+        continue;
+      }
+      case Next::rest: {
+        const bool rested = co_await rest();
+        if (!rested) co_return;
         continue;
       }
       case Next::discard_body: {
@@ -211,6 +220,7 @@ ServerConnection::Next ServerConnection::answer_buffered() {
     }
     buffer_.consume(head_size_);
     if (!exchange_->response.keeps_alive()) return Next::close;
+    if (exchange_->response.rest().count() > 0) return Next::rest;
   }
 }
 
@@ -311,6 +321,19 @@ base::Task<bool> ServerConnection::discard_body() {
   lingering_ = false;
   end_collecting();
   co_return true;
+}
+
+// False when the server stops meanwhile.
+base::Task<bool> ServerConnection::rest() {
+  base::SteadyTimer timer(core_->executor(), exchange_->response.rest());
+  release_idle_memory();
+  resting_ = &timer;
+  idle_ = true;
+  const auto [woken] = co_await timer.async_wait(base::as_result);
+  static_cast<void>(woken);
+  resting_ = nullptr;
+  idle_ = false;
+  co_return !expired_;
 }
 
 void ServerConnection::begin_collecting() {

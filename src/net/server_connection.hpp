@@ -48,7 +48,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   std::string_view date() override { return core_->date(); }
 
  private:
-  enum class Next { read, write, handle, discard_body, close };
+  enum class Next { read, write, handle, discard_body, rest, close };
   // The read that notices a peer's departure while a handler waits. It may outlast the handler and then serves as the
   // next read: cancelling a TLS read would be another source of trouble.
   struct Watch {
@@ -68,6 +68,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   void refuse(const HeadError& error);
   base::Task<bool> handle();
   base::Task<bool> discard_body();
+  base::Task<bool> rest();
   void begin_collecting();
   void end_collecting();
   base::Task<bool> write_output();
@@ -94,6 +95,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   std::string output_;  // of handle(), and what the kernel did not take at once
   std::size_t written_ = 0;
 
+  base::SteadyTimer* resting_ = nullptr;  // while rest() waits
   Deadline expires_ = no_deadline;
   bool expired_ = false;  // the tick, or close_if_idle(), ended the current wait
   bool idle_ = false;

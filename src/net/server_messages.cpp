@@ -100,6 +100,7 @@ void OutgoingResponse::begin(ServerConnectionIo& connection, const IncomingReque
   request_ = &request;
   out_ = &out;
   fields_.clear();
+  rest_ = std::chrono::milliseconds(0);
   state_ = State::open;
   closing_ = !request.head().keep_alive;
   head_only_ = request.head().method == "HEAD";

@@ -92,6 +92,8 @@ class OutgoingResponse final : public ServerResponse {
   bool answered() const override { return state_ != State::open; }
   // The answer of a server that has no room, and the end of the connection.
   void send_busy(const BusyAnswer& busy);
+  void rest_after(std::chrono::milliseconds pause) override { rest_ = pause; }
+  std::chrono::milliseconds rest() const { return rest_; }
   void close_after() override { closing_ = true; }
   void drop() override { state_ = State::streaming; }  // never finished, so the connection is cut off
 
@@ -105,6 +107,7 @@ class OutgoingResponse final : public ServerResponse {
   const IncomingRequest* request_ = nullptr;
   std::string* out_ = nullptr;
   std::string fields_;  // rendered
+  std::chrono::milliseconds rest_{0};
   State state_ = State::open;
   bool closing_ = false;
   bool head_only_ = false;

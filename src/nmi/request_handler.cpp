@@ -14,6 +14,8 @@ constexpr std::string_view kTokenOperationSlash = "/metadata/identity/oauth2/tok
 constexpr std::string_view kHostOperation = "/host/token";
 constexpr std::string_view kHostOperationSlash = "/host/token/";
 constexpr std::chrono::seconds kLimitRetryAfter{1};
+// A pod at its limit that repeats at once costs the others next to nothing.
+constexpr std::chrono::milliseconds kLimitRest{500};
 constexpr std::chrono::milliseconds kAskPause{200};
 
 std::string_view path_of(const net::ServerRequest& request, const Routed& routed) {
@@ -31,6 +33,7 @@ void send(net::ServerResponse& response, const Answer& answer) {
   if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
   if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
   if (!answer.location.empty()) response.header("Location", answer.location);
+  if (answer.status == 429) response.rest_after(kLimitRest);
   response.send(answer.status, answer.content_type, answer.body);
 }
 

@@ -360,6 +360,17 @@ TEST_F(HttpServerTest, shares_a_port_on_request) {
   EXPECT_TRUE(two.listen({.port = first->port(), .reuse_port = true}));
 }
 
+TEST_F(HttpServerTest, a_connection_that_rests_is_answered_no_more_and_closes_when_the_server_stops) {
+  auto resting = connect();
+  test::run_task(io, resting.write("GET /rest HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+  EXPECT_THAT(test::run_task(io, resting.read_until("rest")), EndsWith("rest"));
+  auto other = connect();
+  test::run_task(io, other.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+  EXPECT_THAT(test::run_task(io, other.read_until("hello")), EndsWith("hello"));
+  test::run_task(io, server->stop(deadline_in(test::kNever)));
+  EXPECT_EQ(test::run_task(io, resting.read_to_end()), "");
+}
+
 TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_servers) {
   HttpServer one(io.get_executor(), handler, {});
   HttpServer two(io.get_executor(), handler, {});

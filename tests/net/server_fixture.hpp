@@ -32,6 +32,9 @@ class RoutesHandler final : public net::HttpHandler {
     } else if (request.target() == "/peer") {
       response.send(200, "text/plain",
                     request.peer().address().to_string() + " " + std::to_string(request.local().port()));
+    } else if (request.target() == "/rest") {
+      response.rest_after(std::chrono::hours(1));
+      response.send(200, "text/plain", "rest");
     } else if (request.target() == "/fast/drop") {
       response.drop();
     } else if (request.target() == "/fast/throw") {
