@@ -45,7 +45,7 @@ class Control {
   // Opens the probe and metrics ports, puts the redirect in place, then begins to fill the caches: whatever fails after
   // that, no pod reaches the real endpoint (NMI-26).
   base::Task<base::Result<>> start();
-  // The reverse. Rules stay unless --cleanup-on-exit, and also then after an error.
+  // The reverse. Rules stay unless --cleanup-on-exit; after an error in any case.
   base::Task<> stop(net::Deadline deadline);
 
   TokenBroker& broker() { return broker_; }
@@ -88,7 +88,7 @@ class Control {
   MetricsHandler metrics_handler_;
   net::HttpServer probes_;
   net::HttpServer metrics_server_;
-  bool failed_ = false;
+  bool failed_ = false;  // at the start, or fatally since
   std::uint16_t probe_port_ = 0;
   std::uint16_t metrics_port_ = 0;
   base::TaskGroup tasks_;  // last: ends before what it uses

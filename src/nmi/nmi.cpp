@@ -188,11 +188,9 @@ base::Task<base::Result<>> uninstall_all(NmiOptions options) {
   RedirectTarget target;
   target.metadata_ip = options.metadata_ip;
   target.listen_ip = options.listen_address;
-  base::Result<InterfacePattern> pattern = InterfacePattern::parse(options.pod_interfaces);
-  if (!pattern) co_return std::unexpected(std::move(pattern.error()));
   // Without our rules an open loopback would stay open, so it is closed first.
-  PodInterfaces interfaces(co_await base::asio::this_coro::executor, std::move(*pattern));
-  base::Result<> closed = co_await interfaces.close_existing();
+  PodInterfaces interfaces(co_await base::asio::this_coro::executor, {});
+  base::Result<> closed = co_await interfaces.close_opened();
   base::Result<> removed = co_await uninstall_redirect(target, clock, random);
   co_return removed ? closed : removed;
 }

@@ -222,7 +222,7 @@ base::Task<base::Result<>> PodInterfaces::open_existing(Netlink& netlink) {
   co_return done;
 }
 
-base::Task<base::Result<>> PodInterfaces::close_existing() {
+base::Task<base::Result<>> PodInterfaces::close_opened() {
   base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor_, NETLINK_ROUTE);
   if (!netlink) co_return base::fail(std::move(netlink.error()), "interfaces");
   const base::Result<std::vector<Interface>> interfaces = co_await list(**netlink);

@@ -51,7 +51,7 @@ class PodInterfaces {
   // Why a matching interface may be without it; empty: none was at the last look.
   const std::string& problem() const { return problem_; }
   // Clears it where we set it (uninstalling), whatever the pattern is now.
-  base::Task<base::Result<>> close_existing();
+  base::Task<base::Result<>> close_opened();
 
  private:
   base::Task<base::Result<>> follow();

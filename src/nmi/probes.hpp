@@ -11,7 +11,7 @@
 namespace podid::nmi {
 
 // /healthz is 200 always, its text says whether the redirect is in place; /livez is 200 while the control thread runs;
-// /readyz is 503 with the reason until redirect and caches are in place.
+// /readyz is 503 with the reason until redirect, pods' interfaces and caches are in place.
 class ProbeHandler final : public net::HttpHandler {
  public:
   // `active`: the redirect is in place. `not_ready`: why not, or nothing.

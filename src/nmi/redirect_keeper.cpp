@@ -134,7 +134,7 @@ base::Task<base::Result<>> RedirectKeeper::stop(bool remove) {
   co_await tasks_.join();
   if (!remove || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
   // Without our rules an open loopback would stay open, so it is closed first.
-  base::Result<> closed = co_await interfaces_.close_existing();
+  base::Result<> closed = co_await interfaces_.close_opened();
   base::Result<> removed = co_await redirect_->remove();
   if (removed) set_active(false, "the redirect was removed");
   co_return removed ? closed : removed;
