@@ -84,7 +84,6 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   removing_.clear();
   last_change_failed_ = result.error.has_value();
   learn(result, now);
-  plan_repair(now, spread);
 
   std::map<std::string, base::Error> failed;
   for (const azure::RefusedIdentity& refused : result.refused) {
@@ -103,6 +102,8 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   for (const std::string& identity : round.change.remove) {
     if (!absent(identity)) all_explained = false;
   }
+  // A round that failed as a whole is no repair: that stays due, for when the retry is.
+  if (!result.error || all_explained) plan_repair(now, spread);
   plan_retry(result, all_explained, now);
 
   RoundOutcome outcome;

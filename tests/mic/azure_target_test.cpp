@@ -164,6 +164,15 @@ TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
   EXPECT_EQ(target.next_time(kStart + minutes(3), true), kStart + minutes(3) + seconds(162)) << "within the interval";
 }
 
+TEST_F(AzureTargetTest, AFailedRepairIsTriedAgainBeforeTheNextInterval) {
+  assigned = {"one"};
+  run(kStart + minutes(3), failure(base::ErrorKind::unavailable));
+  EXPECT_EQ(target.next_time(kStart + minutes(3), true), kStart + minutes(3) + seconds(5));
+  const auto again = begin(kStart + minutes(3) + seconds(5));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->repair);
+}
+
 TEST_F(AzureTargetTest, NothingDesiredNothingAsked) {  // MIC-5
   EXPECT_FALSE(begin(kStart + minutes(3)));
   EXPECT_TRUE(target.unused(kStart + minutes(3)));
