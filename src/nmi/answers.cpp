@@ -95,7 +95,7 @@ Answer unavailable(const AnswerStyle& style, std::string_view message, std::chro
 }
 
 Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host) {
-  if (!style.legacy && !can_heal) return json_answer(400, message);
+  if (!style.legacy && !can_heal && !host) return json_answer(400, message);
   Answer answer = error_answer(style, style.retry_after_503 && !host ? 503 : 404, message);
   if (!host && (style.retry_after_503 || !style.legacy)) answer.retry_after = kNotFoundRetryAfter;
   return answer;

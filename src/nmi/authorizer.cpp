@@ -21,6 +21,11 @@ Verdict wait(base::SteadyTime until) {
   return verdict;
 }
 
+Answer doubtful(const AnswerStyle& style) {
+  return unavailable(style, "a pod may have been started, and the API server cannot be asked whose address this is now",
+                     kDoubtWait);
+}
+
 }  // namespace
 
 Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, base::Clock& clock,
@@ -55,13 +60,7 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
                                  kNotFoundRetryAfter),
                      "caches_not_filled");
     }
-    if (call.host) {
-      return refused(
-          identity_not_found(
-              options_.style,
-              fmt::format("Identity not found: pod {}/{} is not on this node", call.pod_ns, call.pod_name), true, true),
-          "pod_unknown");
-    }
+    if (call.host) return host_pod_unknown(call);
     api_errors_.increment({"get_pod_list"});
     return refused(error_answer(options_.style, 500, "pod list is empty"), "pod_unknown");
   }
@@ -76,9 +75,26 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
   return std::nullopt;
 }
 
+Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
+  std::string message = fmt::format("Identity not found: pod {}/{} is not on this node", call.pod_ns, call.pod_name);
+  // aad-pod-identity has words for it in managed mode only: in standard mode it did not look for the pod (NMI-12).
+  if (options_.style.legacy && options_.mode == core::OperationMode::managed) {
+    core::DecisionInput input;
+    input.mode = options_.mode;
+    input.pod_namespace = call.pod_ns;
+    input.pod_name = call.pod_name;
+    message = core::legacy_refusal_text(input, core::decide(input, nullptr), options_.retry);
+  }
+  return refused(identity_not_found(options_.style, message, true, true), "pod_unknown");
+}
+
 Verdict Authorizer::judge(TokenCall& call) {
   const base::SteadyTime now = clock_.steady_now();
   call.snapshot = snapshots_.get();
+  if (const std::optional<base::SteadyTime> until = in_doubt_until(call)) {
+    if (now < *until) return wait(*until);
+    return refused(doubtful(options_.style), "address_in_doubt");
+  }
   if (auto verdict = identify(call, now)) return std::move(*verdict);
 
   Verdict verdict;
@@ -147,8 +163,15 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
   return verdict;
 }
 
+std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) const {
+  const base::SteadyTime since = snapshots_.doubt();
+  if (call.host || since == base::SteadyTime{}) return std::nullopt;
+  return since + kDoubtWait;
+}
+
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {
   if (call.host) return std::nullopt;
+  if (in_doubt_until(call)) return doubtful(options_.style);
   const PodAtAddress& at = snapshots_.get()->at(AddressKey::of(call.peer));
   if (at.entry && at.entry->pod->uid == call.entry->pod->uid && clock_.wall_now() < at.entry->served_until) {
     return std::nullopt;

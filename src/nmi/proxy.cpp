@@ -117,6 +117,7 @@ base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& re
     limit_hits_.increment({"forwarded_requests"});
     const Answer answer =
         too_many_requests(options_.style, "too many requests to the metadata endpoint at once", kRetryAfter);
+    if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
     response.header("Retry-After", std::to_string(answer.retry_after.count()));
     response.send(answer.status, answer.content_type, answer.body);
     co_return;
