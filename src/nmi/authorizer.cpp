@@ -21,6 +21,11 @@ Verdict wait(base::SteadyTime until) {
   return verdict;
 }
 
+Answer doubtful(const AnswerStyle& style) {
+  return unavailable(style, "a pod may have been started, and the API server cannot be asked whose address this is now",
+                     kDoubtWait);
+}
+
 }  // namespace
 
 Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, base::Clock& clock,
@@ -86,6 +91,10 @@ Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
 Verdict Authorizer::judge(TokenCall& call) {
   const base::SteadyTime now = clock_.steady_now();
   call.snapshot = snapshots_.get();
+  if (const std::optional<base::SteadyTime> until = in_doubt_until(call)) {
+    if (now < *until) return wait(*until);
+    return refused(doubtful(options_.style), "address_in_doubt");
+  }
   if (auto verdict = identify(call, now)) return std::move(*verdict);
 
   Verdict verdict;
@@ -154,8 +163,15 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
   return verdict;
 }
 
+std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) const {
+  const base::SteadyTime since = snapshots_.doubt();
+  if (call.host || since == base::SteadyTime{}) return std::nullopt;
+  return since + kDoubtWait;
+}
+
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {
   if (call.host) return std::nullopt;
+  if (in_doubt_until(call)) return doubtful(options_.style);
   const PodAtAddress& at = snapshots_.get()->at(AddressKey::of(call.peer));
   if (at.entry && at.entry->pod->uid == call.entry->pod->uid && clock_.wall_now() < at.entry->served_until) {
     return std::nullopt;

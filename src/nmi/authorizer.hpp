@@ -15,6 +15,9 @@ namespace podid::nmi {
 // A pod's first request may come before the API server's word of its address (nmi.md §5.1: five looks, 300 ms apart).
 inline constexpr std::chrono::milliseconds kPodWait{1200};
 
+// Requests wait so long for the end of a doubt about addresses (address_doubt.hpp): mostly it lasts milliseconds.
+inline constexpr std::chrono::seconds kDoubtWait{5};
+
 struct AuthorizerOptions {
   AnswerStyle style;
   core::OperationMode mode = core::OperationMode::standard;
@@ -34,6 +37,8 @@ class Authorizer {
   // To be asked again after each change while the verdict is `wait`. Fills in the second part of `call`.
   Verdict judge(TokenCall& call);
 
+  // While it is in doubt whose the caller's address is: until when that is worth waiting for.
+  std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call) const;
   // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
   std::optional<Answer> changed_hands(const TokenCall& call);
 

@@ -15,6 +15,7 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::milliseconds kReadyPoll{200};
+constexpr std::chrono::seconds kAskTimeout{5};
 constexpr std::chrono::seconds kTaintTimeout{30};
 constexpr std::chrono::seconds kTaintRetry{30};
 constexpr std::chrono::seconds kReportInterval{5};
@@ -125,6 +126,9 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       recorder_(*clients_.kube, recorder_options(options)),
       events_(recorder_),
       watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics, context.on_snapshot),
+      doubt_(
+          executor, [this] { return ask_for_pods(); }, context.snapshots, context.clock, context.random,
+          context.on_snapshot),
       redirect_(executor,
                 {.redirect = {.backend = options.redirect,
                               .target = clients_.target,
@@ -171,6 +175,7 @@ base::Task<base::Result<>> Control::start_all() {
     base::log::warning("a pod can take another pod's address and with it its identity", {{"why", *risk}});
   }
   recorder_.start();
+  doubt_.start();  // before the first lists: what appears later than they were asked for is noticed
   watch_.start();
   tasks_.spawn("startup taints", lift_startup_taints());
   tasks_.spawn("event statistics", report_dropped_events());
@@ -183,11 +188,22 @@ std::optional<std::string> Control::not_ready() const {
   return std::nullopt;
 }
 
+base::Task<base::Result<>> Control::ask_for_pods() {
+  kube::ListOptions one;
+  one.field_selector = "spec.nodeName=" + options_.node;
+  one.limit = 1;
+  const base::Result<boost::json::value> page =
+      co_await clients_.kube->list(kube::kPods, std::move(one), net::deadline_in(kAskTimeout));
+  if (!page) co_return std::unexpected(page.error());
+  co_return base::Result<>{};
+}
+
 base::Task<> Control::lift_startup_taints() {
   while (not_ready()) {
     co_await clock_.sleep_for(kReadyPoll);
   }
   base::log::info("ready");
+  base::give_back_startup_memory();
   if (options_.startup_taint_prefix.empty()) co_return;
   for (;;) {
     const base::SteadyTime deadline = clock_.steady_now() + kTaintTimeout;
@@ -218,6 +234,7 @@ base::Task<> Control::report_dropped_events() {
 base::Task<> Control::stop(net::Deadline deadline) {
   tasks_.stop();
   co_await tasks_.join();
+  co_await doubt_.stop();
   co_await watch_.stop();
   const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit && !failed_);
   if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});

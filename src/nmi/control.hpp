@@ -14,6 +14,7 @@
 #include "kube/client.hpp"
 #include "kube/event_recorder.hpp"
 #include "net/http_server.hpp"
+#include "nmi/address_doubt.hpp"
 #include "nmi/azure_token_source.hpp"
 #include "nmi/cluster_watch.hpp"
 #include "nmi/issuance_events.hpp"
@@ -67,6 +68,7 @@ class Control {
   Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
   base::Result<> open_ports();
   base::Task<base::Result<>> start_all();
+  base::Task<base::Result<>> ask_for_pods();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
 
@@ -83,6 +85,7 @@ class Control {
   kube::EventRecorder recorder_;
   IssuanceEvents events_;
   ClusterWatch watch_;
+  AddressDoubt doubt_;
   RedirectKeeper redirect_;
   ProbeHandler probe_handler_;
   MetricsHandler metrics_handler_;

@@ -243,6 +243,10 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
   want.new_token = call.query.wants_new_token();
   want.cached_only = is_stale(*call.snapshot);
   const TokenResult result = co_await broker_.get(std::move(want));
+  for (auto until = authorizer_.in_doubt_until(call); until && clock_.steady_now() < *until;
+       until = authorizer_.in_doubt_until(call)) {
+    co_await changes_.wait_until(*until);
+  }
   if (const std::optional<Answer> gone = authorizer_.changed_hands(call)) {
     send_refusal(response, call, *gone, "pod_gone");
     co_return;

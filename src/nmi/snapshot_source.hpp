@@ -28,6 +28,12 @@ class SnapshotSource {
     return base::SteadyTime(base::SteadyTime::duration(heard_.load(std::memory_order_relaxed)));
   }
 
+  // Since when an address may belong to a pod that we have not heard of (address_doubt.hpp); null time: it does not.
+  void set_doubt(base::SteadyTime since) { doubt_.store(since.time_since_epoch().count(), std::memory_order_release); }
+  base::SteadyTime doubt() const {
+    return base::SteadyTime(base::SteadyTime::duration(doubt_.load(std::memory_order_acquire)));
+  }
+
   // One thread's view.
   class Reader {
    public:
@@ -43,6 +49,8 @@ class SnapshotSource {
       return mine_;
     }
 
+    base::SteadyTime doubt() const { return source_.doubt(); }
+
    private:
     const SnapshotSource& source_;
     SnapshotPtr mine_;
@@ -54,6 +62,7 @@ class SnapshotSource {
   SnapshotPtr current_;
   std::atomic<std::uint64_t> version_ = 1;
   std::atomic<base::SteadyTime::rep> heard_ = 0;
+  std::atomic<base::SteadyTime::rep> doubt_ = 0;
 };
 
 }  // namespace podid::nmi

@@ -72,6 +72,18 @@ TEST_F(ControlRootTest, RulesStayAfterAFatalErrorWhateverTheFlagSays) {
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
 }
 
+TEST_F(ControlRootTest, ANewInterfacePutsTheAddressesInDoubtWhileTheApiServerIsAway) {
+  start_control(clock);
+  io.restart();
+  io.poll();
+  must("ip link set veth0 down && ip link set veth0 up");  // an older one that changes is no new one
+  io.poll();
+  EXPECT_EQ(snapshots.doubt(), base::SteadyTime{});
+  must("ip link add dummy0 type dummy");
+  EXPECT_TRUE(test::run_until(io, [&] { return snapshots.doubt() != base::SteadyTime{}; }));
+  stop_control();
+}
+
 TEST_F(ControlRootTest, RulesGoAtAnOrdinaryStopWhereAsked) {
   options.redirect = "iptables";
   options.cleanup_on_exit = true;

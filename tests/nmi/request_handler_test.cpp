@@ -494,6 +494,38 @@ TEST_F(RequestHandlerTest, APodThatIsReplacedUnderItsNameGetsNothingEither) {
   EXPECT_TRUE(tokens.requests.empty());
 }
 
+TEST_F(RequestHandlerTest, WhileItIsInDoubtWhoseAnAddressIsItGetsNothing) {
+  publish_usual();
+  EXPECT_EQ(ask(kTokenPath).status, 200);
+  source.set_doubt(clock.steady_now());
+  const Pending first = begin(kTokenPath);
+  advance(seconds(1));
+  EXPECT_FALSE(first.done());
+  source.set_doubt({});
+  publish();
+  EXPECT_EQ(finish(first).status, 200);
+  source.set_doubt(clock.steady_now());
+  const Pending second = begin(kTokenPath);
+  advance(kDoubtWait);
+  const Got got = finish(second);
+  expect_json(got, 503, "service_unavailable", "a pod may have been started");
+  EXPECT_TRUE(got.has_header("Retry-After: 5")) << got.head;
+  EXPECT_EQ(ask(kTokenPath).status, 503);
+}
+
+TEST_F(RequestHandlerTest, ATokenThatArrivesDuringADoubtWaitsForItsEnd) {
+  publish_usual();
+  tokens.closed = true;
+  const Pending pending = begin(kTokenPath);
+  source.set_doubt(clock.steady_now());
+  tokens.open();
+  advance(seconds(1));
+  EXPECT_FALSE(pending.done());
+  source.set_doubt({});
+  publish();
+  EXPECT_EQ(finish(pending).status, 200);
+}
+
 TEST_F(RequestHandlerTest, UntilTheCachesAreFilledNothingIsRefused) {
   put(usual_pod());
   publish();

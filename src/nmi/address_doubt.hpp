@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Are the addresses still those of the pods that we know? A new network interface on the node means that a pod may have been
+// started. Then the API server must be within reach, or its address may have been another pod's a moment ago and we would not
+// have heard of it.
+#pragma once
+#include <cstdint>
+#include <functional>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "base/task_group.hpp"
+#include "nmi/snapshot_source.hpp"
+
+namespace podid::nmi {
+
+// One executor. References outlive it; await stop() before the destructor.
+class AddressDoubt {
+ public:
+  // Success: the API server answers, and lets us see the pods.
+  using Ask = std::function<base::Task<base::Result<>>()>;
+
+  // `on_settled`: a doubt was cleared up. The workers read it from `source`.
+  AddressDoubt(base::Executor executor, Ask ask, SnapshotSource& source, base::Clock& clock, base::Random& random,
+               std::function<void()> on_settled);
+
+  // Watches the interfaces of the network namespace.
+  void start();
+  base::Task<> stop();
+
+  // In doubt from now on, until the API server has been asked.
+  void interface_appeared();
+
+ private:
+  base::Task<> watch_interfaces();
+  base::Task<base::Result<>> follow();
+  base::Task<> settle();
+
+  base::Executor executor_;
+  Ask ask_;
+  SnapshotSource& source_;
+  base::Clock& clock_;
+  base::Random& random_;
+  std::function<void()> on_settled_;
+  std::uint64_t appeared_ = 0;  // interfaces
+  bool settling_ = false;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::nmi
