@@ -79,7 +79,7 @@ TEST_F(ControlRootTest, ANewInterfacePutsTheAddressesInDoubtWhileTheApiServerIsA
   must("ip link set veth0 down && ip link set veth0 up");  // an older one that changes is no new one
   io.poll();
   EXPECT_EQ(snapshots.doubt(), base::SteadyTime{});
-  must("ip link add dummy0 type dummy");
+  must("ip link add veth8 type veth peer name veth9");
   EXPECT_TRUE(test::run_until(io, [&] { return snapshots.doubt() != base::SteadyTime{}; }));
   stop_control();
 }
