@@ -11,7 +11,9 @@
 namespace podid::nmi {
 namespace {
 
-constexpr net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(200), .limit = std::chrono::seconds(5)};
+constexpr net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(20), .limit = std::chrono::seconds(5)};
+
+constexpr int kQuietAttempts = 3;
 
 // Also one that was moved here from another namespace. Changes of an older one name the flags that changed.
 bool is_new_interface(const nlmsghdr& message) {
@@ -55,9 +57,12 @@ base::Task<> AddressDoubt::settle() {
       settled = seen;
       continue;
     }
-    if (backoff.attempts() == 0) {
+    // The watch may be a few milliseconds behind.
+    if (backoff.attempts() == kQuietAttempts) {
       base::log::warning(
-          "an interface has appeared and the API server cannot be asked about new pods: until then pods get no tokens",
+          "an interface has appeared and the API server has not confirmed which pods there are: until it does, pods "
+          "get "
+          "no tokens",
           {{"error", answered.error()}});
     }
     co_await clock_.sleep_for(backoff.next());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Are the addresses still those of the pods that we know? A new network interface on the node means that a pod may have been
-// started. Then the API server must be within reach, or its address may have been another pod's a moment ago and we would not
-// have heard of it.
+// started, perhaps on the address of one that has just gone. Until the API server has confirmed that we know all pods, an
+// address may be anybody's.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -18,7 +18,7 @@ namespace podid::nmi {
 // One executor. References outlive it; await stop() before the destructor.
 class AddressDoubt {
  public:
-  // Success: the API server answers, and lets us see the pods.
+  // Success: the API server says that we know the pods as they are (ClusterWatch::confirm_pods).
   using Ask = std::function<base::Task<base::Result<>>()>;
 
   // `on_settled`: a doubt was cleared up. The workers read it from `source`.

@@ -6,11 +6,13 @@
 #include "base/log.hpp"
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
+#include "kube/json.hpp"
 
 namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::seconds kContactReport{5};
+constexpr std::chrono::seconds kConfirmTimeout{5};
 
 }  // namespace
 
@@ -52,6 +54,7 @@ std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOp
 ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
                            base::MetricsRegistry& metrics, std::function<void()> on_published)
     : client_(client),
+      pods_of_this_node_("spec.nodeName=" + options.node),
       source_(source),
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
@@ -59,7 +62,7 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       builder_(options.snapshot),
       tasks_(client.executor()) {
   kube::ReflectorOptions pods{.type = kube::kPods};
-  pods.field_selector = "spec.nodeName=" + options.node;
+  pods.field_selector = pods_of_this_node_;
   pods_ = make_informer<core::Pod>(std::move(pods), core::read_pod);
   if (options.snapshot.mode == core::OperationMode::managed) {
     bindings_ = make_informer<core::AzureIdentityBinding>({.type = kube::kAzureIdentityBindings},
@@ -87,6 +90,30 @@ base::Task<> ClusterWatch::stop() {
   }
   tasks_.stop();
   co_await tasks_.join();
+}
+
+base::Task<base::Result<>> ClusterWatch::confirm_pods() {
+  kube::ListOptions all;
+  all.field_selector = pods_of_this_node_;
+  const base::Result<boost::json::value> list =
+      co_await client_.list(kube::kPods, std::move(all), net::deadline_in(kConfirmTimeout));
+  if (!list) co_return std::unexpected(list.error());
+  const boost::json::value* items = kube::find(*list, {"items"});
+  std::size_t known = 0;
+  bool behind = false;
+  if (items != nullptr && items->is_array()) {
+    for (const boost::json::value& item : items->get_array()) {
+      const core::Read<core::Pod> pod = core::read_pod(item);
+      if (!pod) continue;  // the watch leaves it out as well
+      const std::shared_ptr<const core::Pod> ours = pods_->find(pod->ns, pod->name);
+      behind |= !ours || *ours != *pod;
+      ++known;
+    }
+  }
+  if (behind || known != pods_->size() || publish_scheduled_) {
+    co_return base::fail(base::ErrorKind::unavailable, "the watch of the pods is behind");
+  }
+  co_return base::Result<>{};
 }
 
 std::optional<std::string> ClusterWatch::problem() const {

@@ -34,6 +34,8 @@ class ClusterWatch {
 
   // Every cache has been filled once.
   bool synced() const { return synced_; }
+  // Asks the API server for the pods of this node. Success: they are those of the snapshot, which is not behind.
+  base::Task<base::Result<>> confirm_pods();
   // What is wrong with a watch at the moment; nothing while all is well.
   std::optional<std::string> problem() const;
 
@@ -48,6 +50,7 @@ class ClusterWatch {
   base::Task<> report_contact();
 
   kube::Client& client_;
+  const std::string pods_of_this_node_;  // field selector
   SnapshotSource& source_;
   base::Family<base::Counter>& bad_objects_;
   base::Gauge* const pods_gauge_;

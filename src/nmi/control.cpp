@@ -15,7 +15,6 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::milliseconds kReadyPoll{200};
-constexpr std::chrono::seconds kAskTimeout{5};
 constexpr std::chrono::seconds kTaintTimeout{30};
 constexpr std::chrono::seconds kTaintRetry{30};
 constexpr std::chrono::seconds kReportInterval{5};
@@ -127,7 +126,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       events_(recorder_),
       watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics, context.on_snapshot),
       doubt_(
-          executor, [this] { return ask_for_pods(); }, context.snapshots, context.clock, context.random,
+          executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random,
           context.on_snapshot),
       redirect_(executor,
                 {.redirect = {.backend = options.redirect,
@@ -186,16 +185,6 @@ std::optional<std::string> Control::not_ready() const {
   if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
   if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
-}
-
-base::Task<base::Result<>> Control::ask_for_pods() {
-  kube::ListOptions one;
-  one.field_selector = "spec.nodeName=" + options_.node;
-  one.limit = 1;
-  const base::Result<boost::json::value> page =
-      co_await clients_.kube->list(kube::kPods, std::move(one), net::deadline_in(kAskTimeout));
-  if (!page) co_return std::unexpected(page.error());
-  co_return base::Result<>{};
 }
 
 base::Task<> Control::lift_startup_taints() {

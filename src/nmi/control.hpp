@@ -68,7 +68,6 @@ class Control {
   Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
   base::Result<> open_ports();
   base::Task<base::Result<>> start_all();
-  base::Task<base::Result<>> ask_for_pods();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
 

@@ -4,7 +4,8 @@ import os
 import pathlib
 import subprocess
 
-from lab import Lab
+from api_proxy import ApiProxy
+from lab import SUFFIX, Lab, temporary_lab
 from manifests import binding, managed_identity
 
 
@@ -57,9 +58,29 @@ def test_a_new_pod_on_the_address_of_an_old_one_gets_its_own_identity(lab, names
     assert addresses["one"] == addresses["two"]
 
 
+def test_a_new_pod_on_an_old_address_gets_nothing_while_the_nmi_cannot_hear_of_it():
+    with temporary_lab("e2edoubt", "--nodes", "1") as lab:
+        identities = lab.names()["identities"]
+        lab.apply([managed_identity(n, identities[f"app-{n}"]) for n in ("one", "two")] + [binding(n, n, n) for n in ("one", "two")])
+        proxy = ApiProxy(lab)
+        lab.add_pod("one", labels={"aadpodidbinding": "one"})
+        assert lab.token("one").claims()["appid"] == identities["app-one"]["clientID"]
+        address = lab.get("pod", "one")["status"]["podIP"]
+        proxy.set("hang")
+        assert lab.token("one").claims()["appid"] == identities["app-one"]["clientID"], "nothing has changed on the node"
+        lab.remove_pod("one")
+        lab.add_pod("two", labels={"aadpodidbinding": "two"})
+        assert lab.get("pod", "two")["status"]["podIP"] == address
+        refused = lab.token("two")
+        assert refused.status == 503 and "whose address" in refused.body, refused
+        proxy.set("pass")
+        token = lab.wait("the NMI has heard of the new pod", lambda: (lambda t: t if t.status == 200 else None)(lab.token("two")))
+        assert token.claims()["appid"] == identities["app-two"]["clientID"]
+
+
 def test_two_labs_side_by_side_and_nothing_is_left(lab):
     before = machine_network()
-    second = Lab("e2esecond")
+    second = Lab(f"e2esecond{SUFFIX}")
     second.down()
     second.up("--nodes", "1", "--mics", "0")
     try:
@@ -70,19 +91,19 @@ def test_two_labs_side_by_side_and_nothing_is_left(lab):
     finally:
         second.down()
     assert machine_network() == before
-    assert not [name for name in os.listdir("/run/netns") if name.startswith("podid-e2esecond-")]
+    assert not [name for name in os.listdir("/run/netns") if name.startswith(f"podid-{second.name}-")]
     assert not pathlib.Path(second.directory).exists()
 
 
 def test_down_cleans_up_after_a_crash(lab):
-    crashed = Lab("e2ecrash")
+    crashed = Lab(f"e2ecrash{SUFFIX}")
     crashed.down()
     crashed.up("--nodes", "1", "--mics", "0")
     crashed.add_pod("app")
     # The state file is lost while everything runs.
     pathlib.Path(crashed.directory, "lab.json").unlink()
     crashed.down()
-    assert not [name for name in os.listdir("/run/netns") if name.startswith("podid-e2ecrash-")]
+    assert not [name for name in os.listdir("/run/netns") if name.startswith(f"podid-{crashed.name}-")]
     assert not pathlib.Path(crashed.directory).exists()
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-    assert "/run/podid/lab/e2ecrash" not in running
+    assert crashed.directory not in running
