@@ -52,13 +52,13 @@ base::Result<> NftablesRedirect::subscribe(base::Executor executor) {
 
 base::Task<base::Result<>> NftablesRedirect::install() {
   // First the subscription: what happens right after the transaction must not be missed.
-  base::Result<> subscribed = subscribe(co_await base::asio::this_coro::executor);
-  if (!subscribed) co_return subscribed;
+  const base::Result<> subscribed = subscribe(co_await base::asio::this_coro::executor);
   const std::string mark = fmt::format("{}-{}", process_mark_, ++installations_);
   watch_.expect(mark);
   std::string script = nft_install_script(target_, mark);
   base::Result<> done = co_await run_nft(std::move(script), false);
-  co_return done;
+  // Rules that are not watched are better than none.
+  co_return done ? subscribed : done;
 }
 
 base::Task<base::Result<>> NftablesRedirect::wait_for_damage() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/redirect_keeper.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "nmi/conntrack.hpp"
 
@@ -8,9 +10,10 @@ namespace podid::nmi {
 namespace {
 
 const net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100), .limit = std::chrono::milliseconds(10'000)};
-// Repairs are made at once, but against somebody who keeps destroying the rules the back-off takes over: after so many
-// without a calm of this length in between.
+// Repairs are made at once. Against somebody who keeps destroying the rules there is a pause after so many without a calm
+// of this length in between; it is short, as the way to the real endpoint may be open meanwhile.
 constexpr int kRepairsAtOnce = 5;
+constexpr std::chrono::milliseconds kLongestRepairPause{100};
 constexpr std::chrono::seconds kCalm{10};
 
 }  // namespace
@@ -96,7 +99,8 @@ base::Task<> RedirectKeeper::keep() {
   base::SteadyTime last_repair{};
   for (;;) {
     base::Result<> done;
-    if (active_) {
+    const bool repairing = active_;
+    if (repairing) {
       done = co_await redirect_->wait_for_damage();
       if (done) {
         repairs_.increment();
@@ -110,7 +114,7 @@ base::Task<> RedirectKeeper::keep() {
       last_repair = now;
       const bool at_once = backoff.attempts() < kRepairsAtOnce;
       const std::chrono::milliseconds pause = backoff.next();
-      if (!at_once) co_await clock_.sleep_for(pause);
+      if (!at_once) co_await clock_.sleep_for(repairing ? std::min(pause, kLongestRepairPause) : pause);
       done = co_await install();
     }
     if (done) continue;

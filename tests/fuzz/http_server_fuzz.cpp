@@ -60,14 +60,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static World world;
   if (size > 60'000) return 0;  // fits the socket's buffers, so that one write takes it
   tcp::socket client(world.io);
-  client.connect(world.endpoint);
+  // Not connect(): libFuzzer's timer interrupts it.
+  bool connected = false;
+  client.async_connect(world.endpoint, [&connected](const boost::system::error_code& error) {
+    if (error) std::abort();
+    connected = true;
+  });
+  world.io.restart();
+  while (!connected) world.io.run_one();
   asio::write(client, asio::buffer(data, size));
   client.shutdown(tcp::socket::shutdown_send);
 
   std::string answers;
   bool ended = false;
   asio::async_read(client, asio::dynamic_buffer(answers), [&ended](const auto&, std::size_t) { ended = true; });
-  world.io.restart();
   while (!ended || world.server.statistics().open_connections > 0)
     world.io.run_one();  // libFuzzer's -timeout ends a hang
   if (!answers.empty() && !answers.starts_with("HTTP/1.1 ")) std::abort();
