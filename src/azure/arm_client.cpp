@@ -61,11 +61,9 @@ ArmClient::ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http,
     : options_(options), origin_(std::move(origin)), http_(http), tokens_(tokens), clock_(clock), random_(random) {}
 
 base::Task<base::Result<std::string>> ArmClient::get(AzureResource resource, base::SteadyTime deadline) {
-  Call call{.resource = resource, .url = url_of(resource_target(resource)), .patch_body = {}};
-  auto response = co_await send(std::move(call), deadline);
-  if (!response) co_return std::unexpected(response.error());
-  if (response->status != kOk) co_return std::unexpected(arm_error(*response, clock_.wall_now()));
-  co_return std::move(response->body);
+  net::Url url = url_of(resource_target(resource));
+  auto body = co_await read({.resource = std::move(resource), .url = std::move(url), .patch_body = {}}, deadline);
+  co_return body;
 }
 
 base::Task<base::Result<std::string>> ArmClient::get_page(AzureResource collection, std::string next_link,
@@ -73,7 +71,11 @@ base::Task<base::Result<std::string>> ArmClient::get_page(AzureResource collecti
   base::Result<net::Url> url = url_of(collection_target(collection));
   if (!next_link.empty()) url = trusted_url(next_link);
   if (!url) co_return std::unexpected(url.error());
-  Call call{.resource = std::move(collection), .url = std::move(*url), .patch_body = {}};
+  auto body = co_await read({.resource = std::move(collection), .url = std::move(*url), .patch_body = {}}, deadline);
+  co_return body;
+}
+
+base::Task<base::Result<std::string>> ArmClient::read(Call call, base::SteadyTime deadline) {
   auto response = co_await send(std::move(call), deadline);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != kOk) co_return std::unexpected(arm_error(*response, clock_.wall_now()));

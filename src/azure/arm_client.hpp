@@ -57,6 +57,8 @@ class ArmClient {
   };
 
   // The answer, whatever its status, after the retries that its status allows.
+  // The body of a GET's answer.
+  base::Task<base::Result<std::string>> read(Call call, base::SteadyTime deadline);
   base::Task<base::Result<net::Response>> send(Call call, base::SteadyTime deadline);
   // One request, one answer.
   base::Task<base::Result<net::Response>> attempt(const Call& call, const base::Secret& token,

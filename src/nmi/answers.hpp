@@ -24,6 +24,7 @@ struct AnswerStyle {
 };
 
 inline constexpr std::chrono::seconds kNotFoundRetryAfter{20};
+inline constexpr std::chrono::seconds kLimitRetryAfter{1};
 
 // §3.4 in the legacy style, else {"error":…,"error_description":…} with the code that goes with the status.
 Answer error_answer(const AnswerStyle& style, int status, std::string_view message);

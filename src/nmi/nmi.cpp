@@ -26,9 +26,6 @@ net::Url metadata_endpoint(const NmiOptions& options) {
 // What pods' connections may hold beyond a few KiB each: long heads, unread answers. The container has 256 MiB.
 constexpr int kMaxBufferedBytes = 32 * 1024 * 1024;
 constexpr std::size_t kMaxBufferedBytesPerPod = 4 * 1024 * 1024;
-// The real endpoint answers a handful of requests a second.
-constexpr int kMaxForwarded = 256;
-constexpr std::size_t kMaxForwardedPerPod = 32;
 
 std::size_t share(int all, int workers) { return static_cast<std::size_t>((all + workers - 1) / workers); }
 
@@ -58,12 +55,11 @@ WorkerOptions worker_options(const NmiOptions& options) {
   worker.limits.max_buffered_bytes = share(kMaxBufferedBytes, workers);
   worker.limits.max_buffered_bytes_per_peer = kMaxBufferedBytesPerPod;
   const Answer busy = too_many_requests(handler.authorizer.style, "too many connections, or too much unanswered data",
-                                        std::chrono::seconds(1));
+                                        kLimitRetryAfter);
   worker.limits.busy = {.content_type = std::string(busy.content_type), .body = busy.body};
   worker.client.user_agent = base::user_agent("NMI", options.custom_user_agent);
   worker.proxy.endpoint = metadata_endpoint(options);
-  worker.proxy.max_forwarded = share(kMaxForwarded, workers);
-  worker.proxy.max_forwarded_per_pod = kMaxForwardedPerPod;
+  worker.proxy.max_forwarded = share(static_cast<int>(worker.proxy.max_forwarded), workers);
   worker.proxy.style = handler.authorizer.style;
   return worker;
 }

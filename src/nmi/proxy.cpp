@@ -8,14 +8,14 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "nmi/send_answer.hpp"
 
 namespace podid::nmi {
 namespace {
 
-// RFC 9110 §7.6.1, and the framing that each side of us does for itself.
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::chrono::seconds kRetryAfter{1};
 
+// RFC 9110 §7.6.1, and the framing that each side of us does for itself.
 constexpr std::array<std::string_view, 10> kConnectionHeaders{
     "connection",          "keep-alive",       "proxy-authenticate",
     "proxy-authorization", "proxy-connection", "te",
@@ -115,11 +115,8 @@ base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& re
   const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
   if (!place) {
     limit_hits_.increment({"forwarded_requests"});
-    const Answer answer =
-        too_many_requests(options_.style, "too many requests to the metadata endpoint at once", kRetryAfter);
-    if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
-    response.header("Retry-After", std::to_string(answer.retry_after.count()));
-    response.send(answer.status, answer.content_type, answer.body);
+    send_answer(response, too_many_requests(options_.style, "too many requests to the metadata endpoint at once",
+                                            kLimitRetryAfter));
     co_return;
   }
   PodBody body(request, options_.max_body_bytes);

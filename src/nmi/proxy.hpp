@@ -18,8 +18,8 @@ struct ProxyOptions {
   std::chrono::seconds silence{30};  // between pieces of its body
   std::size_t max_body_bytes = 1024 * 1024;  // of a request; 413 beyond
   // Requests under way, each with a connection and some 50 KiB of pieces: 429 beyond.
-  std::size_t max_forwarded = 256;
-  std::size_t max_forwarded_per_pod = 64;
+  std::size_t max_forwarded = 256;  // the real endpoint answers a handful a second
+  std::size_t max_forwarded_per_pod = 32;
   AnswerStyle style{};
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "nmi/azure_token_source.hpp"
+#include "nmi/send_answer.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -13,9 +14,6 @@ constexpr std::string_view kTokenOperation = "/metadata/identity/oauth2/token";
 constexpr std::string_view kTokenOperationSlash = "/metadata/identity/oauth2/token/";
 constexpr std::string_view kHostOperation = "/host/token";
 constexpr std::string_view kHostOperationSlash = "/host/token/";
-constexpr std::chrono::seconds kLimitRetryAfter{1};
-// A pod at its limit that repeats at once costs the others next to nothing.
-constexpr std::chrono::milliseconds kLimitRest{500};
 constexpr std::chrono::milliseconds kAskPause{200};
 
 std::string_view path_of(const net::ServerRequest& request, const Routed& routed) {
@@ -27,14 +25,6 @@ std::string_view path_of(const net::ServerRequest& request, const Routed& routed
 std::string_view operation_of(std::string_view path, bool host) {
   if (path.ends_with('/')) return host ? kHostOperationSlash : kTokenOperationSlash;
   return host ? kHostOperation : kTokenOperation;
-}
-
-void send(net::ServerResponse& response, const Answer& answer) {
-  if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
-  if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
-  if (!answer.location.empty()) response.header("Location", answer.location);
-  if (answer.status == 429) response.rest_after(kLimitRest);
-  response.send(answer.status, answer.content_type, answer.body);
 }
 
 // 127.0.0.1 itself: a pod's packets cannot carry it, as rules of ours drop them.
@@ -67,19 +57,19 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
   const Routed routed = route_request(request.target(), options_.routes);
   switch (routed.route) {
     case Route::invalid_token_path:
-      send(response, invalid_token_path());
+      send_answer(response, invalid_token_path());
       return true;
     case Route::blocked_instance:
-      send(response, instance_blocked());
+      send_answer(response, instance_blocked());
       return true;
     case Route::node_credential:
-      send(response, node_credential_refused());
+      send_answer(response, node_credential_refused());
       return true;
     case Route::redirect:
-      send(response, canonical_redirect(routed.location));
+      send_answer(response, canonical_redirect(routed.location));
       return true;
     case Route::malformed:
-      send(response, malformed_target());
+      send_answer(response, malformed_target());
       return true;
     case Route::proxy:
       return !begin_proxy(request, response);
@@ -110,7 +100,7 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
   const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
-    send(response, too_many_requests(options_.authorizer.style, "too many requests at once", kLimitRetryAfter));
+    send_answer(response, too_many_requests(options_.authorizer.style, "too many requests at once", kLimitRetryAfter));
     co_return;
   }
   co_await proxy_.forward(request, response);
@@ -118,7 +108,7 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
 
 bool RequestHandler::begin_proxy(net::ServerRequest& request, net::ServerResponse& response) {
   if (!options_.metadata_header_required || header_is_true(request)) return true;
-  send(response, metadata_header_missing());
+  send_answer(response, metadata_header_missing());
   return false;
 }
 
@@ -278,7 +268,7 @@ void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& 
 
 void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
                                   std::string_view reason) {
-  send(response, answer);
+  send_answer(response, answer);
   refusals_.increment({reason});
   record(call, answer.status, reason);
 }
