@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "request_fixture.hpp"
+#include "request_handler_fixture.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -16,36 +16,6 @@ using test::kTokenPath;
 
 const std::string kMissingHeader =
     "{\"error\":\"invalid_request\",\"error_description\":\"Required metadata header not specified\"}\n";
-
-class RequestHandlerTest : public test::RequestFixture {
- protected:
-  void legacy() {
-    options.authorizer.style.legacy = true;
-    start();
-  }
-  void expect_text(const Got& got, int status, const std::string& message) {
-    EXPECT_EQ(got.status, status);
-    EXPECT_EQ(got.body, message + "\n");
-    EXPECT_TRUE(got.has_header("Content-Type: text/plain; charset=utf-8")) << got.head;
-    EXPECT_TRUE(got.has_header("X-Content-Type-Options: nosniff")) << got.head;
-    EXPECT_TRUE(got.has_header("Content-Length: " + std::to_string(message.size() + 1))) << got.head;
-  }
-  void expect_json(const Got& got, int status, const std::string& error, const std::string& description) {
-    EXPECT_EQ(got.status, status) << got.body;
-    EXPECT_TRUE(got.has_header("Content-Type: application/json; charset=utf-8")) << got.head;
-    EXPECT_TRUE(got.body.starts_with("{\"error\":\"" + error + "\",\"error_description\":\"" + description))
-        << got.body;
-  }
-  void token_fails(base::ErrorKind kind, int http_status, const std::string& message) {
-    tokens.answer = [=](const TokenRequest&) -> test::FakeTokenSource::Answer {
-      base::Error error;
-      error.kind = kind;
-      error.http_status = http_status;
-      error.message = message;
-      return std::unexpected(error);
-    };
-  }
-};
 
 TEST_F(RequestHandlerTest, TokenOfTheAssignedIdentity) {
   publish_usual();
@@ -135,75 +105,6 @@ TEST_F(RequestHandlerTest, CertificatesOfTheNodesIdentitiesAreNotHandedOut) {
   expect_json(ask("/metadata/identity/issuecredential?cred-api-version=2.0", "Metadata: true\r\nContent-Length: 0\r\n",
                   "127.0.0.5", "POST"),
               404, "not_found", "certificates of the node's identities are not for pods");
-}
-
-TEST_F(RequestHandlerTest, UnknownAddressesAreRefusedAfterAWait) {
-  publish_usual();
-  for (const bool legacy_style : {false, true}) {
-    if (legacy_style) legacy();
-    const Pending pending = begin(kTokenPath, "127.0.0.6");
-    EXPECT_FALSE(pending.done());
-    advance(milliseconds(1199));
-    EXPECT_FALSE(pending.done());
-    advance(milliseconds(1));
-    const Got got = finish(pending);
-    if (legacy_style) {
-      expect_text(got, 500, "pod list is empty");
-    } else {
-      expect_json(got, 500, "server_error", "pod list is empty");
-    }
-  }
-}
-
-TEST_F(RequestHandlerTest, APodsFirstRequestMayComeBeforeItsAddressIsKnown) {
-  builder.set_complete();
-  publish();
-  const Pending pending = begin(kTokenPath);
-  EXPECT_FALSE(pending.done());
-  put(usual_pod());
-  put(assigned("reader"));
-  publish();
-  EXPECT_EQ(finish(pending).status, 200);
-}
-
-TEST_F(RequestHandlerTest, TwoPodsOnAnAddressAreRefusedAtOnce) {
-  publish_usual();
-  core::Pod twin = usual_pod();
-  twin.name = "web-1";
-  twin.uid = "uid-2";
-  put(twin);
-  publish();
-  legacy();
-  expect_text(ask(kTokenPath), 500, "failed to match pod IP 127.0.0.5 with shop/web-0, shop/web-1");
-}
-
-TEST_F(RequestHandlerTest, ATerminatingPodIsRefusedAfterItsGracePeriod) {
-  core::Pod pod = usual_pod();
-  pod.deletion_timestamp = "2027-01-15T08:00:30Z";
-  put(pod);
-  put(assigned("reader"));
-  builder.set_complete();
-  publish();
-  EXPECT_EQ(ask(kTokenPath).status, 200);
-  clock.advance(seconds(30));
-  const Pending pending = begin(kTokenPath);
-  advance(seconds(2));
-  EXPECT_EQ(finish(pending).status, 500);
-}
-
-// NMI-28: what waiting cannot heal is told at once, with what is missing and how to see why.
-TEST_F(RequestHandlerTest, APodWhoseGracePeriodEndsDuringAFetchGetsNothing) {
-  core::Pod pod = usual_pod();
-  pod.deletion_timestamp = "2027-01-15T08:00:30Z";
-  put(pod);
-  put(assigned("reader"));
-  builder.set_complete();
-  publish();
-  tokens.closed = true;
-  const Pending pending = begin(kTokenPath);
-  advance(seconds(31));
-  tokens.open();
-  EXPECT_EQ(finish(pending).status, 503);
 }
 
 TEST_F(RequestHandlerTest, APodWithoutTheLabelIsToldAtOnce) {
@@ -464,100 +365,6 @@ TEST_F(RequestHandlerTest, HostTokens) {
   EXPECT_EQ(ask(path, headers, "127.0.0.1").status, 404);
 }
 
-TEST_F(RequestHandlerTest, AnAddressThatPassesOnWhileARequestWaitsGetsNothing) {
-  publish_usual();
-  tokens.closed = true;
-  const Pending pending = begin(kTokenPath);
-  core::Pod next = usual_pod();
-  next.name = "other";
-  next.uid = "uid-next";
-  builder.remove(usual_pod());
-  put(next);
-  publish();
-  tokens.open();
-  const Got got = finish(pending);
-  EXPECT_EQ(got.status, 503);
-  EXPECT_FALSE(got.body.contains("token-1"));
-}
-
-TEST_F(RequestHandlerTest, APodThatIsReplacedUnderItsNameGetsNothingEither) {
-  put(usual_pod());
-  builder.set_complete();
-  publish();
-  const Pending pending = begin(kTokenPath);
-  core::Pod again = usual_pod();
-  again.uid = "uid-again";
-  put(again);
-  put(assigned("reader"));
-  publish();
-  EXPECT_EQ(finish(pending).status, 503);
-  EXPECT_TRUE(tokens.requests.empty());
-}
-
-TEST_F(RequestHandlerTest, WhileItIsInDoubtWhoseAnAddressIsItGetsNothing) {
-  publish_usual();
-  EXPECT_EQ(ask(kTokenPath).status, 200);
-  source.set_doubt(clock.steady_now());
-  const Pending first = begin(kTokenPath);
-  advance(seconds(1));
-  EXPECT_FALSE(first.done());
-  source.set_doubt({});
-  publish();
-  EXPECT_EQ(finish(first).status, 200);
-  source.set_doubt(clock.steady_now());
-  const Pending second = begin(kTokenPath);
-  advance(kDoubtWait);
-  const Got got = finish(second);
-  expect_json(got, 503, "service_unavailable", "a pod may have been started");
-  EXPECT_TRUE(got.has_header("Retry-After: 5")) << got.head;
-  EXPECT_EQ(ask(kTokenPath).status, 503);
-}
-
-TEST_F(RequestHandlerTest, ATokenThatArrivesDuringADoubtWaitsForItsEnd) {
-  publish_usual();
-  tokens.closed = true;
-  const Pending pending = begin(kTokenPath);
-  source.set_doubt(clock.steady_now());
-  tokens.open();
-  advance(seconds(1));
-  EXPECT_FALSE(pending.done());
-  source.set_doubt({});
-  publish();
-  EXPECT_EQ(finish(pending).status, 200);
-}
-
-TEST_F(RequestHandlerTest, UntilTheCachesAreFilledNothingIsRefused) {
-  put(usual_pod());
-  publish();
-  const Pending known = begin(kTokenPath);
-  const Pending unknown = begin(kTokenPath, "127.0.0.6");
-  advance(seconds(39));
-  EXPECT_FALSE(known.done());
-  EXPECT_FALSE(unknown.done());
-  advance(seconds(1));
-  EXPECT_EQ(finish(unknown).status, 503);
-  finish(known);
-}
-
-TEST_F(RequestHandlerTest, BeforeTheFirstWordOfTheApiServerNothingIsStale) {
-  source.heard(base::SteadyTime{});
-  clock.advance(std::chrono::hours(1));
-  put(usual_pod());
-  put(assigned("reader"));
-  publish();
-  EXPECT_EQ(ask(kTokenPath).status, 200);
-}
-
-TEST_F(RequestHandlerTest, AStaleSnapshotGrantsNothingNew) {
-  publish_usual();
-  EXPECT_EQ(ask(kTokenPath).status, 200);
-  clock.advance(options.max_snapshot_age + seconds(1));
-  EXPECT_EQ(ask(kTokenPath).status, 200) << "cached";
-  EXPECT_EQ(ask("/metadata/identity/oauth2/token?resource=another").status, 503);
-  source.heard(clock.steady_now());
-  EXPECT_EQ(ask("/metadata/identity/oauth2/token?resource=another").status, 200);
-}
-
 TEST_F(RequestHandlerTest, WaitingRequestsOfAPodAreLimitedAndOthersAreServed) {
   options.max_waiting_per_pod = 2;
   start();
@@ -660,79 +467,6 @@ TEST_F(RequestHandlerTest, NonsenseFromOnePodTakesNoMetricLabelFromTheOthers) {
   EXPECT_TRUE(text.contains("resource=\"nonsense0\""));
   EXPECT_TRUE(text.contains("resource=\"other\""));
   EXPECT_FALSE(text.contains("resource=\"nonsense" + std::to_string(ResourceLabels::kMostRefused) + "\""));
-}
-
-TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
-  imds.reply_body = "{\"compute\":{}}";
-  const Got got = ask("/metadata/instance%3Fx?api-version=2021-02-01",
-                      "Metadata: true\r\nX-Forwarded-For: 1.2.3.4\r\nX-Mine: yes\r\nKeep-Alive: 5\r\n"
-                      "Connection: X-Private\r\nX-Private: 1\r\nUpgrade: h2c\r\n");
-  EXPECT_EQ(got.status, 200);
-  EXPECT_TRUE(got.body.contains("{\"compute\":{}}")) << got.body;
-  EXPECT_TRUE(got.has_header("Server: IMDS/1.2.3.4")) << got.head;
-  ASSERT_EQ(imds.requests.size(), 1u);
-  const std::string& seen = imds.requests[0];
-  EXPECT_TRUE(seen.starts_with("GET /metadata/instance%3Fx?api-version=2021-02-01\n")) << seen;
-  EXPECT_TRUE(seen.contains("X-Forwarded-For: 1.2.3.4\n")) << seen;
-  EXPECT_TRUE(seen.contains("X-Mine: yes\n")) << seen;
-  EXPECT_FALSE(seen.contains("X-Private")) << seen;
-  EXPECT_FALSE(seen.contains("Upgrade")) << seen;
-  EXPECT_FALSE(seen.contains("Keep-Alive")) << seen;
-  EXPECT_FALSE(seen.contains("Host: h\n")) << seen;
-}
-
-TEST_F(RequestHandlerTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
-  imds.reply_status = 404;
-  EXPECT_EQ(ask("/metadata/nothing").status, 404);
-  imds.reply_status = 302;
-  const Got got = ask("/metadata/versions");
-  EXPECT_EQ(got.status, 302);
-  EXPECT_TRUE(got.has_header("Location: /elsewhere")) << got.head;
-  EXPECT_EQ(imds.requests.size(), 2u);
-}
-
-TEST_F(RequestHandlerTest, BodiesArePassedOn) {
-  ask("/metadata/scheduledevents", "Metadata: true\r\nContent-Length: 4\r\n\r\nbody", "127.0.0.5", "POST");
-  ASSERT_EQ(imds.requests.size(), 1u);
-  EXPECT_TRUE(imds.requests[0].starts_with("POST /metadata/scheduledevents\n")) << imds.requests[0];
-  EXPECT_TRUE(imds.requests[0].ends_with("body")) << imds.requests[0];
-}
-
-TEST_F(RequestHandlerTest, BodiesAreLimited) {
-  const std::string megabyte(1024 * 1024, 'x');
-  const auto post = [this](const std::string& framing_and_body) {
-    return ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST").status;
-  };
-  EXPECT_EQ(post("Content-Length: 1048576\r\n\r\n" + megabyte), 200);
-  EXPECT_EQ(post("Content-Length: 1048577\r\n\r\n" + megabyte + "x"), 413);
-  EXPECT_EQ(imds.requests.size(), 1u) << "refused before anybody was asked";
-  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n0\r\n\r\n"), 200);
-  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n1\r\nx\r\n0\r\n\r\n"), 413);
-  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\nrubbish\r\n"), 400);
-}
-
-TEST_F(RequestHandlerTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
-  proxy_options.max_forwarded_per_pod = 1;
-  start();
-  // Its body never comes, so it stays under way.
-  test::RawClient slow = connect_from("127.0.0.5");
-  test::run_task(io, slow.write("POST /metadata/a HTTP/1.1\r\nHost: h\r\nMetadata: true\r\nContent-Length: 9\r\n\r\n"));
-  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 1; }));
-  const Got got = ask("/metadata/instance");
-  EXPECT_EQ(got.status, 429);
-  EXPECT_TRUE(got.has_header("Retry-After: 1")) << got.head;
-  EXPECT_TRUE(got.body.contains("\"error\":\"too_many_requests\"")) << got.body;
-  EXPECT_EQ(ask("/metadata/instance", "Metadata: true\r\n", "127.0.0.6").status, 200) << "another pod";
-  slow.close();
-  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 0; }));
-  EXPECT_EQ(ask("/metadata/instance").status, 200);
-}
-
-TEST_F(RequestHandlerTest, AnUnreachableEndpointIsA500) {
-  test::run_task(io, imds_server->stop(net::deadline_in(seconds(0))));
-  const Got got = ask("/metadata/instance");
-  EXPECT_EQ(got.status, 500);
-  EXPECT_TRUE(got.has_header("Content-Type: text/plain; charset=utf-8")) << got.head;
 }
 
 }  // namespace

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the NMI passes on to the real endpoint.
+#include <gtest/gtest.h>
+
+#include "request_handler_fixture.hpp"
+
+namespace podid::nmi {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::Got;
+using test::kTokenPath;
+
+TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
+  imds.reply_body = "{\"compute\":{}}";
+  const Got got = ask("/metadata/instance%3Fx?api-version=2021-02-01",
+                      "Metadata: true\r\nX-Forwarded-For: 1.2.3.4\r\nX-Mine: yes\r\nKeep-Alive: 5\r\n"
+                      "Connection: X-Private\r\nX-Private: 1\r\nUpgrade: h2c\r\n");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_TRUE(got.body.contains("{\"compute\":{}}")) << got.body;
+  EXPECT_TRUE(got.has_header("Server: IMDS/1.2.3.4")) << got.head;
+  ASSERT_EQ(imds.requests.size(), 1u);
+  const std::string& seen = imds.requests[0];
+  EXPECT_TRUE(seen.starts_with("GET /metadata/instance%3Fx?api-version=2021-02-01\n")) << seen;
+  EXPECT_TRUE(seen.contains("X-Forwarded-For: 1.2.3.4\n")) << seen;
+  EXPECT_TRUE(seen.contains("X-Mine: yes\n")) << seen;
+  EXPECT_FALSE(seen.contains("X-Private")) << seen;
+  EXPECT_FALSE(seen.contains("Upgrade")) << seen;
+  EXPECT_FALSE(seen.contains("Keep-Alive")) << seen;
+  EXPECT_FALSE(seen.contains("Host: h\n")) << seen;
+}
+
+TEST_F(RequestHandlerTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
+  imds.reply_status = 404;
+  EXPECT_EQ(ask("/metadata/nothing").status, 404);
+  imds.reply_status = 302;
+  const Got got = ask("/metadata/versions");
+  EXPECT_EQ(got.status, 302);
+  EXPECT_TRUE(got.has_header("Location: /elsewhere")) << got.head;
+  EXPECT_EQ(imds.requests.size(), 2u);
+}
+
+TEST_F(RequestHandlerTest, BodiesArePassedOn) {
+  ask("/metadata/scheduledevents", "Metadata: true\r\nContent-Length: 4\r\n\r\nbody", "127.0.0.5", "POST");
+  ASSERT_EQ(imds.requests.size(), 1u);
+  EXPECT_TRUE(imds.requests[0].starts_with("POST /metadata/scheduledevents\n")) << imds.requests[0];
+  EXPECT_TRUE(imds.requests[0].ends_with("body")) << imds.requests[0];
+}
+
+TEST_F(RequestHandlerTest, BodiesAreLimited) {
+  const std::string megabyte(1024 * 1024, 'x');
+  const auto post = [this](const std::string& framing_and_body) {
+    return ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST").status;
+  };
+  EXPECT_EQ(post("Content-Length: 1048576\r\n\r\n" + megabyte), 200);
+  EXPECT_EQ(post("Content-Length: 1048577\r\n\r\n" + megabyte + "x"), 413);
+  EXPECT_EQ(imds.requests.size(), 1u) << "refused before anybody was asked";
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n0\r\n\r\n"), 200);
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\n100000\r\n" + megabyte + "\r\n1\r\nx\r\n0\r\n\r\n"), 413);
+  EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\nrubbish\r\n"), 400);
+}
+
+TEST_F(RequestHandlerTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
+  proxy_options.max_forwarded_per_pod = 1;
+  start();
+  // Its body never comes, so it stays under way.
+  test::RawClient slow = connect_from("127.0.0.5");
+  test::run_task(io, slow.write("POST /metadata/a HTTP/1.1\r\nHost: h\r\nMetadata: true\r\nContent-Length: 9\r\n\r\n"));
+  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 1; }));
+  const Got got = ask("/metadata/instance");
+  EXPECT_EQ(got.status, 429);
+  EXPECT_TRUE(got.has_header("Retry-After: 1")) << got.head;
+  EXPECT_TRUE(got.body.contains("\"error\":\"too_many_requests\"")) << got.body;
+  EXPECT_EQ(ask("/metadata/instance", "Metadata: true\r\n", "127.0.0.6").status, 200) << "another pod";
+  slow.close();
+  ASSERT_TRUE(test::run_until(io, [this] { return handler->waiting() == 0; }));
+  EXPECT_EQ(ask("/metadata/instance").status, 200);
+}
+
+TEST_F(RequestHandlerTest, AnUnreachableEndpointIsA500) {
+  test::run_task(io, imds_server->stop(net::deadline_in(seconds(0))));
+  const Got got = ask("/metadata/instance");
+  EXPECT_EQ(got.status, 500);
+  EXPECT_TRUE(got.has_header("Content-Type: text/plain; charset=utf-8")) << got.head;
+}
+
+}  // namespace
+}  // namespace podid::nmi
