@@ -173,6 +173,13 @@ class Lab:
         query = urllib.parse.urlencode({"api-version": "2018-02-01", "resource": resource, **selectors})
         return self.curl(pod, f"{TOKEN_URL}?{query}", "-H", "Metadata: true", namespace=namespace, max_time=max_time)
 
+    def wait_for_token(self, what: str, pod: str, namespace: str = "default", **selectors: str) -> Answer:
+        """Asks until there is one: `what` says why it takes a while."""
+        def issued() -> Answer | None:
+            answer = self.token(pod, namespace=namespace, **selectors)
+            return answer if answer.status == 200 else None
+        return self.wait(what, issued)
+
     def read_secret(self, pod: str, token: Answer, namespace: str = "default") -> Answer:
         """Reads the protected resource with the token; it verifies issuer, audience, signature and expiry."""
         return self.curl(pod, "https://store.vault.azure.net/secrets/greeting?api-version=7.4", "-H",

@@ -56,7 +56,7 @@ def test_cached_tokens_are_served_while_the_api_server_is_down_and_watches_resum
     lab.revive()
     lab.apply([managed_identity("two", names["identities"]["app-two"], namespace), binding("two", "two", f"late-{namespace}", namespace)])
     lab.add_pod("late", "node-a", {"aadpodidbinding": f"late-{namespace}"}, namespace=namespace)
-    token = lab.wait("a pod that came later is served", lambda: (lambda t: t if t.status == 200 else None)(lab.token("late", namespace=namespace)))
+    token = lab.wait_for_token("a pod that came later is served", "late", namespace)
     assert token.claims()["appid"] == names["identities"]["app-two"]["clientID"]
 
 
@@ -72,8 +72,7 @@ def test_the_other_mic_takes_over(lab, names, namespace, app, signal):
     try:
         lab.add_pod("late", "node-b", {"aadpodidbinding": f"one-{namespace}"}, namespace=namespace)
         lab.wait("the successor leads", lambda: holder(lab) not in ("", leader))
-        token = lab.wait("the pod that started meanwhile is served",
-                         lambda: (lambda t: t if t.status == 200 else None)(lab.token("late", namespace=namespace)))
+        token = lab.wait_for_token("the pod that started meanwhile is served", "late", namespace)
         assert token.claims()["appid"] == app
     finally:
         lab.start(leader)

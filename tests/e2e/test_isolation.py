@@ -74,7 +74,7 @@ def test_a_new_pod_on_an_old_address_gets_nothing_while_the_nmi_cannot_hear_of_i
         refused = lab.token("two")
         assert refused.status == 503 and "whose address" in refused.body, refused
         proxy.set("pass")
-        token = lab.wait("the NMI has heard of the new pod", lambda: (lambda t: t if t.status == 200 else None)(lab.token("two")))
+        token = lab.wait_for_token("the NMI has heard of the new pod", "two")
         assert token.claims()["appid"] == identities["app-two"]["clientID"]
 
 

@@ -118,8 +118,7 @@ def test_excepted_pod_gets_the_nodes_identity(lab, names, namespace):
     lab.apply([exception("agents", {"app": "agent"}, namespace)])
     lab.add_pod("agent", "node-a", {"app": "agent"}, namespace=namespace)
     own = names["identities"]["node-identity"]
-    token = lab.wait("the exception seen", lambda: (lambda t: t if t.status == 200 else None)(
-        lab.token("agent", namespace=namespace, client_id=own["clientID"])))
+    token = lab.wait_for_token("the exception seen", "agent", namespace, client_id=own["clientID"])
     assert token.claims()["appid"] == own["clientID"]
 
 
