@@ -54,8 +54,9 @@ class ServerResponse {
   virtual base::Task<base::Result<>> write(std::string_view piece) = 0;
   virtual base::Task<base::Result<>> finish() = 0;
   virtual bool answered() const = 0;
-  // The next request of this connection is read only so long after this answer: a peer that asks too often is slowed down
-  // at no cost. Real time, a second at most in good use.
+  // The next request of this connection, and the first of each that the peer opens meanwhile, is read only about so long
+  // after this answer (half to one and a half times, so that those who were refused together do not come back together):
+  // a peer that asks too often is slowed down at no cost. Real time, a second at most in good use.
   virtual void rest_after(std::chrono::milliseconds pause) = 0;
   // Ask for the connection to be closed after this answer.
   virtual void close_after() = 0;

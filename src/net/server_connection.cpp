@@ -89,6 +89,10 @@ void ServerConnection::abort() {
 }
 
 base::Task<> ServerConnection::run() {
+  if (const std::chrono::milliseconds pause = core_->rest_of_new(*this); pause.count() > 0) {
+    const bool rested = co_await rest(pause);
+    if (!rested) co_return;
+  }
   if (tls_) {
     expires_ = core_->after(core_->limits().header_timeout);
     const error_code error = co_await transport_.accept_tls(std::move(tls_));
@@ -114,13 +118,11 @@ base::Task<> ServerConnection::serve() {
       case Next::handle: {
         const bool go_on = co_await handle();
         if (!go_on) co_return;
-        if (exchange_->response.rest().count() == 0) continue;
-        const bool rested = co_await rest();
-        if (!rested) co_return;
-        continue;
+        if (rest_.count() == 0) continue;
+        [[fallthrough]];
       }
       case Next::rest: {
-        const bool rested = co_await rest();
+        const bool rested = co_await rest(rest_);
         if (!rested) co_return;
         continue;
       }
@@ -220,7 +222,7 @@ ServerConnection::Next ServerConnection::answer_buffered() {
     }
     buffer_.consume(head_size_);
     if (!exchange_->response.keeps_alive()) return Next::close;
-    if (exchange_->response.rest().count() > 0) return Next::rest;
+    if (rest_.count() > 0) return Next::rest;
   }
 }
 
@@ -237,6 +239,7 @@ bool ServerConnection::answer_one() {
     response.reset_fields();
   }
   if (!response.answered()) response.send(500, "text/plain; charset=utf-8", "internal error\n");
+  begin_rest();
   return true;
 }
 
@@ -292,6 +295,7 @@ base::Task<bool> ServerConnection::handle() {
     response.reset_fields();
     response.send(500, "text/plain; charset=utf-8", "internal error\n");
   }
+  begin_rest();
   if (!response.complete()) co_return false;  // cut off, so that the peer does not take it for the whole
   auto flushed = co_await flush();
   if (!flushed) co_return false;
@@ -323,9 +327,15 @@ base::Task<bool> ServerConnection::discard_body() {
   co_return true;
 }
 
+// Also where the connection closes now: the peer's next one rests instead.
+void ServerConnection::begin_rest() {
+  const std::chrono::milliseconds asked = exchange_->response.rest();
+  rest_ = asked.count() > 0 ? core_->begin_rest(*this, asked) : asked;
+}
+
 // False when the server stops meanwhile.
-base::Task<bool> ServerConnection::rest() {
-  base::SteadyTimer timer(core_->executor(), exchange_->response.rest());
+base::Task<bool> ServerConnection::rest(std::chrono::milliseconds pause) {
+  base::SteadyTimer timer(core_->executor(), pause);
   release_idle_memory();
   resting_ = &timer;
   idle_ = true;

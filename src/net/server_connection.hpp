@@ -68,7 +68,8 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   void refuse(const HeadError& error);
   base::Task<bool> handle();
   base::Task<bool> discard_body();
-  base::Task<bool> rest();
+  void begin_rest();
+  base::Task<bool> rest(std::chrono::milliseconds pause);
   void begin_collecting();
   void end_collecting();
   base::Task<bool> write_output();
@@ -95,6 +96,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   std::string output_;  // of handle(), and what the kernel did not take at once
   std::size_t written_ = 0;
 
+  std::chrono::milliseconds rest_{0};     // after the last answer
   base::SteadyTimer* resting_ = nullptr;  // while rest() waits
   Deadline expires_ = no_deadline;
   bool expired_ = false;  // the tick, or close_if_idle(), ended the current wait

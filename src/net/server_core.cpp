@@ -6,9 +6,12 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address_v4.hpp>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
+#include <numbers>
 #include <system_error>
 #include <utility>
 
@@ -167,7 +170,11 @@ void ServerCore::remove(ServerConnection& connection) {
   connections_.erase(connection.position);
   statistics.open_connections = connections_.size();
   hold(connection, 0);
-  if (--connection.peer_use->connections == 0) peers_.erase(connection.peer().address());
+  const PeerUse& use = *connection.peer_use;
+  // The tick forgets those that rested when they left.
+  if (--connection.peer_use->connections == 0 && use.rests_until == Deadline{}) {
+    peers_.erase(connection.peer().address());
+  }
   if (connections_.empty()) emptied_.cancel();
 }
 
@@ -186,6 +193,26 @@ bool ServerCore::hold(ServerConnection& connection, std::size_t bytes) {
   return true;
 }
 
+std::chrono::milliseconds ServerCore::begin_rest(ServerConnection& connection, std::chrono::milliseconds pause) {
+  Deadline& until = connection.peer_use->rests_until;
+  until = std::max(until, std::chrono::steady_clock::now() + pause);
+  return spread(pause);
+}
+
+std::chrono::milliseconds ServerCore::rest_of_new(const ServerConnection& connection) {
+  const Deadline until = connection.peer_use->rests_until;
+  if (until == Deadline{}) return {};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  return left.count() > 0 ? spread(left) : std::chrono::milliseconds{};
+}
+
+// Evenly over half to one and a half times: each step of the golden ratio falls into the widest gap of those before.
+std::chrono::milliseconds ServerCore::spread(std::chrono::milliseconds pause) {
+  spread_ += std::numbers::phi;
+  spread_ -= std::floor(spread_);
+  return std::chrono::ceil<std::chrono::milliseconds>(pause * (0.5 + spread_));
+}
+
 void ServerCore::start_ticking() {
   if (ticking_) return;
   ticking_ = true;
@@ -200,6 +227,9 @@ void ServerCore::tick() {
     if (error || !core) return;
     core->now_ = std::chrono::steady_clock::now();
     for (ServerConnection* connection : core->connections_) connection->check_deadline(core->now_);
+    std::erase_if(core->peers_, [now = core->now_](const auto& peer) {
+      return peer.second.connections == 0 && peer.second.rests_until <= now;
+    });
     for (const auto& listener : core->listeners_) {
       if (std::exchange(listener->paused, false)) core->wait_for_connections(listener);
     }

@@ -22,6 +22,7 @@ class ServerConnection;
 struct PeerUse {
   std::size_t connections = 0;
   std::size_t buffered_bytes = 0;
+  Deadline rests_until{};  // its new connections are read from then on
 };
 
 // Belongs to one executor. Lives as long as the server or one of its connections.
@@ -56,6 +57,10 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // The connection holds that many bytes now, beyond what each may. False, and nothing changes but a counter, when that
   // is more than a limit allows.
   bool hold(ServerConnection& connection, std::size_t bytes);
+  // The connection's peer was told to slow down. How long the connection rests.
+  std::chrono::milliseconds begin_rest(ServerConnection& connection, std::chrono::milliseconds pause);
+  // How long a new connection rests first; 0: its peer is not resting.
+  std::chrono::milliseconds rest_of_new(const ServerConnection& connection);
 
   ServerStatistics statistics;
 
@@ -72,6 +77,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void accepted(int fd, boost::asio::ip::tcp::endpoint peer, Listener& listener);
   bool has_room_for(const boost::asio::ip::address& peer) const;
   void send_busy(int fd);
+  std::chrono::milliseconds spread(std::chrono::milliseconds pause);
   void start_ticking();
   void tick();
 
@@ -85,6 +91,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::list<ServerConnection*> connections_;
   std::map<boost::asio::ip::address, PeerUse> peers_;
+  double spread_ = 0;
   base::SteadyTimer emptied_;  // cancelled when the last connection ends
   std::string output_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;

@@ -8,6 +8,7 @@
 namespace podid::nmi {
 namespace {
 
+constexpr std::chrono::milliseconds kLimitRest{500};
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json; charset=utf-8";
 
@@ -85,6 +86,12 @@ Answer method_not_allowed(const AnswerStyle& style) {
 Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after) {
   Answer answer = error_answer(style, 429, message);
   answer.retry_after = retry_after;
+  return answer;
+}
+
+Answer at_limit(const AnswerStyle& style, std::string_view message) {
+  Answer answer = too_many_requests(style, message, kLimitRetryAfter);
+  answer.rest = kLimitRest;
   return answer;
 }
 

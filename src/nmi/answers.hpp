@@ -13,6 +13,8 @@ struct Answer {
   std::string body;
   std::chrono::seconds retry_after{0};  // 0: no such header
   bool nosniff = false;
+  // A limit of ours was met: about so long nothing more is read from the peer. 0: no.
+  std::chrono::milliseconds rest{0};
   std::string location;
 };
 
@@ -38,8 +40,10 @@ Answer instance_blocked();                             // §3.3 route 4
 Answer node_credential_refused();                      // 404, on which SDKs fall back to tokens
 Answer malformed_target();                             // no path that could be decoded
 Answer method_not_allowed(const AnswerStyle& style);   // identity paths take GET and HEAD alone
-// Limits: the client may come back after `retry_after`.
+// The client may come back after `retry_after`.
 Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
+// The same at a limit of ours, for requests of a peer that rests afterwards.
+Answer at_limit(const AnswerStyle& style, std::string_view message);
 Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
 
 // Identity selection failed (§4). `message` is the error text of §8 or §9 in the legacy style, else it begins with

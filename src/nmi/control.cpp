@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kReadyPoll{200};
 constexpr std::chrono::seconds kTaintTimeout{30};
 constexpr std::chrono::seconds kTaintRetry{30};
 constexpr std::chrono::seconds kReportInterval{5};
+// Each holds a TLS connection of some 90 KiB; two write more events than a node has.
+constexpr std::size_t kEventWriters = 2;
 
 ClusterWatchOptions watch_options(const NmiOptions& options) {
   return {.snapshot = {.mode = options.operation_mode(),
@@ -31,6 +33,7 @@ kube::EventRecorderOptions recorder_options(const NmiOptions& options) {
   recorder.component = "nmi";
   recorder.host = options.node;
   recorder.instance = options.node;
+  recorder.writers = kEventWriters;
   return recorder;
 }
 

@@ -29,7 +29,7 @@ std::unexpected<base::Error> errno_error(const char* what, int code) {
 }  // namespace
 
 Netlink::Netlink(base::Executor executor, mnl_socket* socket)
-    : socket_(socket), descriptor_(executor), buffer_(kBufferBytes) {}
+    : socket_(socket), descriptor_(executor), buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 Netlink::~Netlink() {
   // The descriptor owns a duplicate, so both are closed.
@@ -63,7 +63,7 @@ base::Result<> Netlink::subscribe(int group) {
 
 base::Task<base::Result<std::size_t>> Netlink::receive() {
   for (;;) {
-    const ssize_t size = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
+    const ssize_t size = mnl_socket_recvfrom(socket_, buffer_.get(), kBufferBytes);
     if (size >= 0) co_return static_cast<std::size_t>(size);
     if (errno == EINTR) continue;
     if (errno != EAGAIN) co_return errno_error("netlink receive", errno);
@@ -79,7 +79,7 @@ base::Task<base::Result<>> Netlink::request(nlmsghdr& message, const Visit& visi
     const base::Result<std::size_t> size = co_await receive();
     if (!size) co_return std::unexpected(size.error());
     int left = static_cast<int>(*size);
-    const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
+    const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.get());
     for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
       if (header->nlmsg_seq != sequence_) continue;  // the rest of an earlier, abandoned request
       if (header->nlmsg_flags & NLM_F_DUMP_INTR) {
@@ -103,7 +103,7 @@ base::Task<base::Result<bool>> Netlink::notifications(const Visit& visit) {
     co_return std::unexpected(size.error());
   }
   int left = static_cast<int>(*size);
-  const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
+  const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.get());
   for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) visit(*header);
   co_return true;
 }

@@ -6,7 +6,6 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -44,8 +43,8 @@ class Netlink {
   base::Task<base::Result<std::size_t>> receive();
 
   mnl_socket* socket_;
-  Descriptor descriptor_;  // over a duplicate of the socket's file descriptor
-  std::vector<char> buffer_;
+  Descriptor descriptor_;           // over a duplicate of the socket's file descriptor
+  std::unique_ptr<char[]> buffer_;  // not zeroed: most of its pages are never used
   std::uint32_t sequence_ = 0;
 };
 

@@ -115,8 +115,7 @@ base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& re
   const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
   if (!place) {
     limit_hits_.increment({"forwarded_requests"});
-    send_answer(response, too_many_requests(options_.style, "too many requests to the metadata endpoint at once",
-                                            kLimitRetryAfter));
+    send_answer(response, at_limit(options_.style, "too many requests to the metadata endpoint at once"));
     co_return;
   }
   PodBody body(request, options_.max_body_bytes);

@@ -81,9 +81,7 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
   if (!begin_token(request, response, routed, call, scratch_)) return true;
   if (!rate_.allow(AddressKey::of(call.peer), call.start)) {
     limit_hits_.increment({"requests_per_pod"});
-    send_refusal(response, call,
-                 too_many_requests(options_.authorizer.style, "this pod asks for tokens too often", kLimitRetryAfter),
-                 "rate");
+    send_refusal(response, call, at_limit(options_.authorizer.style, "this pod asks for tokens too often"), "rate");
     return true;
   }
   const Verdict verdict = authorizer_.judge(call);
@@ -100,7 +98,7 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
   const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
-    send_answer(response, too_many_requests(options_.authorizer.style, "too many requests at once", kLimitRetryAfter));
+    send_answer(response, at_limit(options_.authorizer.style, "too many requests at once"));
     co_return;
   }
   co_await proxy_.forward(request, response);
@@ -181,10 +179,9 @@ base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::Serve
   const WaitingRoom::Place place = room_.enter(AddressKey::of(call.peer));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
-    send_refusal(
-        response, call,
-        too_many_requests(options_.authorizer.style, "too many requests of this pod wait already", kLimitRetryAfter),
-        "waiting");
+    send_refusal(response, call,
+                 at_limit(options_.authorizer.style, "too many requests of this pod, or of all, wait already"),
+                 "waiting");
     co_return;
   }
   for (;;) {
@@ -275,8 +272,11 @@ void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall
 
 Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
   const AnswerStyle& style = options_.authorizer.style;
-  // Also when the endpoint said it: a client gives up at the 403 that aad-pod-identity makes of it, and waits at a 429.
-  if (error.kind == base::ErrorKind::throttled && !(style.legacy && azure::token_endpoint_answered(error))) {
+  if (error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error)) {
+    return at_limit(style, error.message);
+  }
+  // A client gives up at the 403 that aad-pod-identity makes of the endpoint's 429.
+  if (error.kind == base::ErrorKind::throttled && !style.legacy) {
     return too_many_requests(style, error.message,
                              std::max(kLimitRetryAfter, error.retry_after.value_or(kLimitRetryAfter)));
   }

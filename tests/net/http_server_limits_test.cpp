@@ -76,10 +76,7 @@ TEST_F(HttpServerLimitsTest, connections_per_peer) {
     EXPECT_THAT(talk(request_of_size(100)), StartsWith("HTTP/1.1 429 ")) << "also when the request is there already";
   }
   // Another peer is not affected.
-  test::RawClient other(io.get_executor());
-  other.socket().open(boost::asio::ip::tcp::v4());
-  other.socket().bind({boost::asio::ip::make_address("127.0.0.2"), 0});
-  test::run_task(io, other.connect(endpoint));
+  auto other = connect_from("127.0.0.2", endpoint);
   test::run_task(io, other.write(request_of_size(100)));
   EXPECT_THAT(test::run_task(io, other.read_to_end()), EndsWith("hello"));
   first.close();
@@ -119,10 +116,7 @@ TEST_F(HttpServerLimitsTest, bytes_held_for_one_peer) {
   test::run_task(io, holder.write(kUnfinished));
   until([this] { return server->statistics().buffered_bytes >= kLongHead; });
   EXPECT_THAT(talk(request_of_size(kLongHead)), StartsWith("HTTP/1.1 429 "));
-  test::RawClient other(io.get_executor());
-  other.socket().open(boost::asio::ip::tcp::v4());
-  other.socket().bind({boost::asio::ip::make_address("127.0.0.2"), 0});
-  test::run_task(io, other.connect(endpoint));
+  auto other = connect_from("127.0.0.2", endpoint);
   test::run_task(io, other.write(request_of_size(kLongHead)));
   EXPECT_THAT(test::run_task(io, other.read_to_end()), EndsWith("hello"));
 }

@@ -360,15 +360,35 @@ TEST_F(HttpServerTest, shares_a_port_on_request) {
   EXPECT_TRUE(two.listen({.port = first->port(), .reuse_port = true}));
 }
 
-TEST_F(HttpServerTest, a_connection_that_rests_is_answered_no_more_and_closes_when_the_server_stops) {
+TEST_F(HttpServerTest, a_peer_that_rests_is_answered_no_more_and_its_connections_close_when_the_server_stops) {
   auto resting = connect();
   test::run_task(io, resting.write("GET /rest HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
   EXPECT_THAT(test::run_task(io, resting.read_until("rest")), EndsWith("rest"));
-  auto other = connect();
+  auto again = connect();
+  test::run_task(io, again.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+  auto other = connect_from("127.0.0.2", endpoint);
   test::run_task(io, other.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
   EXPECT_THAT(test::run_task(io, other.read_until("hello")), EndsWith("hello"));
   test::run_task(io, server->stop(deadline_in(test::kNever)));
   EXPECT_EQ(test::run_task(io, resting.read_to_end()), "");
+  EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+}
+
+TEST_F(HttpServerTest, a_peer_that_comes_back_on_a_new_connection_still_rests) {
+  EXPECT_THAT(talk("GET /rest HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
+  until([this] { return server->statistics().open_connections == 0; });
+  auto again = connect();
+  test::run_task(io, again.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return server->statistics().open_connections == 1; });
+  test::run_task(io, server->stop(deadline_in(test::kNever)));
+  EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+}
+
+TEST_F(HttpServerTest, a_peer_that_has_rested_is_answered) {
+  EXPECT_THAT(talk("GET /rest/briefly HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\n" + kLast + "\r\n"),
+              EndsWith("hello"));
+  EXPECT_THAT(talk("GET /rest/briefly HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
+  EXPECT_THAT(talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n"), EndsWith("hello"));
 }
 
 TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_servers) {
@@ -379,10 +399,7 @@ TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_se
   ASSERT_TRUE(two.listen({.port = shared->port(), .reuse_port = true, .keep_peers_together = 2}));
   const auto ask_eight_times = [&](const std::string& from) {
     for (int i = 0; i < 8; ++i) {
-      test::RawClient raw(io.get_executor());
-      raw.socket().open(boost::asio::ip::tcp::v4());
-      raw.socket().bind({boost::asio::ip::make_address(from), 0});
-      test::run_task(io, raw.connect(*shared));
+      auto raw = connect_from(from, *shared);
       test::run_task(io, raw.write("GET /fast HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
       EXPECT_THAT(test::run_task(io, raw.read_to_end()), EndsWith("hello"));
     }

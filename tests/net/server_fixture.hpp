@@ -35,6 +35,9 @@ class RoutesHandler final : public net::HttpHandler {
     } else if (request.target() == "/rest") {
       response.rest_after(std::chrono::hours(1));
       response.send(200, "text/plain", "rest");
+    } else if (request.target() == "/rest/briefly") {
+      response.rest_after(std::chrono::milliseconds(1));
+      response.send(200, "text/plain", "rest");
     } else if (request.target() == "/fast/drop") {
       response.drop();
     } else if (request.target() == "/fast/throw") {
@@ -159,6 +162,14 @@ class ServerFixture : public ::testing::Test {
   RawClient connect() {
     RawClient client(io.get_executor());
     run_task(io, client.connect(endpoint));
+    return client;
+  }
+  // From another address of this machine: another peer.
+  RawClient connect_from(const std::string& address, boost::asio::ip::tcp::endpoint to) {
+    RawClient client(io.get_executor());
+    client.socket().open(boost::asio::ip::tcp::v4());
+    client.socket().bind({boost::asio::ip::make_address(address), 0});
+    run_task(io, client.connect(to));
     return client;
   }
   // What the server says to these bytes until it closes.

@@ -44,9 +44,9 @@ TEST_F(OutcomeLimitTest, WhatIsTooMuchIs429) {
   constexpr const char* kToken = "/metadata/identity/oauth2/token?resource=second";
   const LimitRow rows[] = {
       {"waiting requests of a pod", [](auto& handler, auto&, auto&) { handler.max_waiting_per_pod = 1; }, "127.0.0.6",
-       "127.0.0.6", kToken, "too many requests of this pod wait already"},
+       "127.0.0.6", kToken, "too many requests of this pod, or of all, wait already"},
       {"waiting requests", [](auto& handler, auto&, auto&) { handler.max_waiting = 1; }, "127.0.0.6", "127.0.0.7",
-       kToken, "too many requests of this pod wait already"},
+       kToken, "too many requests of this pod, or of all, wait already"},
       {"waiting requests, forwarded ones too", [](auto& handler, auto&, auto&) { handler.max_waiting = 1; },
        "127.0.0.6", "127.0.0.7", "/metadata/instance", "too many requests at once"},
       {"rate of a pod", [](auto& handler, auto&, auto&) { handler.max_requests_per_pod = 1; }, "127.0.0.5", "127.0.0.5",
