@@ -2,8 +2,10 @@
 #include "kube/event_recorder.hpp"
 
 #include <fmt/format.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/random.hpp"
@@ -32,7 +34,6 @@ json::object reference_object(const ObjectRef& ref) {
   json::object object{{"apiVersion", ref.api_version}, {"kind", ref.kind}, {"name", ref.key.name}};
   if (!ref.key.ns.empty()) object["namespace"] = ref.key.ns;
   if (!ref.uid.empty()) object["uid"] = ref.uid;
-  if (!ref.resource_version.empty()) object["resourceVersion"] = ref.resource_version;
   return object;
 }
 
@@ -59,13 +60,14 @@ void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
   if (n == 0) return;
   truncate(key.message, kMaxMessageBytes);
   statistics_.recorded += n;
-  auto found = entries_.find(key);
+  const Fingerprint fingerprint = fingerprint_of(key);
+  auto found = entries_.find(fingerprint);
   if (found == entries_.end()) {
     if (!make_room(delivery)) {
       statistics_.dropped += n;
       return;
     }
-    found = entries_.try_emplace(std::move(key)).first;
+    found = entries_.try_emplace(fingerprint).first;
     found->second.first = client_.clock().wall_now();
     found->second.delivery = delivery;
   } else if (!found->second.queued) {
@@ -75,7 +77,33 @@ void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
   if (delivery == Delivery::counted) entry.delivery = delivery;
   entry.count += n;
   entry.last = client_.clock().wall_now();
+  if (!entry.key) entry.key = std::make_unique<const EventKey>(std::move(key));
   if (!entry.queued) enqueue(found, std::max(entry.not_before, client_.clock().steady_now()));
+}
+
+EventRecorder::Fingerprint EventRecorder::fingerprint_of(const EventKey& key) {
+  std::string text;
+  const auto add = [&text](std::string_view field) {
+    fmt::format_to(std::back_inserter(text), "{}:{}", field.size(), field);
+  };
+  const auto add_object = [&add](const ObjectRef& object) {
+    for (const std::string* field :
+         {&object.api_version, &object.kind, &object.key.ns, &object.key.name, &object.uid}) {
+      add(*field);
+    }
+  };
+  add_object(key.regarding);
+  add(key.type == EventType::normal ? "normal" : "warning");
+  add(key.reason);
+  add(key.message);
+  add(key.action);
+  if (key.related) add_object(*key.related);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  Fingerprint fingerprint{};
+  static_assert(sizeof fingerprint <= digest.size());
+  std::memcpy(fingerprint.data(), digest.data(), sizeof fingerprint);
+  return fingerprint;
 }
 
 bool EventRecorder::make_room(Delivery delivery) {
@@ -96,6 +124,7 @@ void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
 
 void EventRecorder::retire(Item item) {
   item->second.queued = false;
+  item->second.key.reset();
   item->second.idle_since = ++settled_;
   idle_.emplace(settled_, item);
 }
@@ -173,11 +202,11 @@ Task<> EventRecorder::alarm(base::SteadyTime when) {
 Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {
   Entry& entry = item->second;
   const std::uint64_t count = entry.count;
-  if (entry.name.empty()) entry.name = new_name(item->first.regarding.key);
+  if (entry.name.empty()) entry.name = new_name(entry.key->regarding.key);
   Result<json::value> answer = co_await send(item, deadline);
   if (!answer && entry.created && answer.error().kind == ErrorKind::not_found) {
     entry.created = false;  // it has expired on the server
-    entry.name = new_name(item->first.regarding.key);
+    entry.name = new_name(entry.key->regarding.key);
     answer = co_await send(item, deadline);
   } else if (!answer && !entry.created && answer.error().kind == ErrorKind::already_exists) {
     entry.created = true;  // an earlier attempt reached the server although its answer did not reach us
@@ -190,11 +219,11 @@ Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {
 }
 
 Task<Result<json::value>> EventRecorder::send(Item item, net::Deadline deadline) {
-  const auto& [key, entry] = *item;
-  if (!entry.created) return client_.create(kEvents, event_object(key, entry), deadline);
+  const Entry& entry = item->second;
+  if (!entry.created) return client_.create(kEvents, event_object(entry), deadline);
   Patch patch;
   patch.body = json::object{{"count", entry.count}, {"lastTimestamp", base::format_rfc3339(entry.last)}};
-  return client_.patch(kEvents, {namespace_of_event(key.regarding.key), entry.name}, std::move(patch), deadline);
+  return client_.patch(kEvents, {namespace_of_event(entry.key->regarding.key), entry.name}, std::move(patch), deadline);
 }
 
 // What becomes of an event after an attempt to write it.
@@ -224,7 +253,8 @@ void EventRecorder::settle(Item item, const Result<>& written) {
   }
 }
 
-json::value EventRecorder::event_object(const EventKey& key, const Entry& entry) const {
+json::value EventRecorder::event_object(const Entry& entry) const {
+  const EventKey& key = *entry.key;
   json::object event{
       {"apiVersion", "v1"},
       {"kind", "Event"},

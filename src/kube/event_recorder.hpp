@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kubernetes events (core/v1): the first occurrence is created, later ones raise its count.
 #pragma once
+#include <array>
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +31,7 @@ struct EventKey {
   std::optional<ObjectRef> related = {};
   std::string action = {};
 
-  auto operator<=>(const EventKey&) const = default;
+  bool operator==(const EventKey&) const = default;
 };
 
 // Whether occurrences may be dropped when there are too many different ones, or must all arrive.
@@ -80,7 +81,10 @@ class EventRecorder {
   EventStatistics statistics() const;
 
  private:
+  // Of an EventKey. Thousands of events are remembered, few wait to be written: only those hold their text.
+  using Fingerprint = std::array<std::uint64_t, 2>;
   struct Entry {
+    std::unique_ptr<const EventKey> key;  // while it is queued
     Delivery delivery = Delivery::best_effort;
     std::uint64_t count = 0;          // in all
     std::uint64_t written_count = 0;  // as the server knows it
@@ -92,9 +96,10 @@ class EventRecorder {
     base::SteadyTime not_before{};  // when it may be written next
     std::uint64_t idle_since = 0;   // its key in idle_ while it is not queued
   };
-  using Entries = std::map<EventKey, Entry>;
+  using Entries = std::map<Fingerprint, Entry>;
   using Item = Entries::iterator;
 
+  static Fingerprint fingerprint_of(const EventKey& key);
   bool make_room(Delivery delivery);
   void enqueue(Item item, base::SteadyTime not_before);
   void retire(Item item);
@@ -104,7 +109,7 @@ class EventRecorder {
   base::Task<base::Result<>> write(Item item, net::Deadline deadline);
   base::Task<base::Result<json::value>> send(Item item, net::Deadline deadline);
   void settle(Item item, const base::Result<>& written);
-  json::value event_object(const EventKey& key, const Entry& entry) const;
+  json::value event_object(const Entry& entry) const;
   std::string new_name(const ObjectKey& regarding);
 
   // constant

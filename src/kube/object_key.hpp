@@ -27,9 +27,8 @@ struct ObjectRef {
   std::string kind = {};         // "AzureIdentityBinding"
   ObjectKey key = {};
   std::string uid = {};
-  std::string resource_version = {};  // may be empty
 
-  auto operator<=>(const ObjectRef&) const = default;
+  bool operator==(const ObjectRef&) const = default;
 };
 
 }  // namespace podid::kube

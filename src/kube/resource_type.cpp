@@ -26,11 +26,7 @@ std::string ResourceType::object_path(const ObjectKey& key, std::string_view sub
 }
 
 ObjectRef ResourceType::reference(ObjectKey key, std::string uid) const {
-  return {.api_version = api_version(),
-          .kind = std::string(kind),
-          .key = std::move(key),
-          .uid = std::move(uid),
-          .resource_version = {}};
+  return {.api_version = api_version(), .kind = std::string(kind), .key = std::move(key), .uid = std::move(uid)};
 }
 
 }  // namespace podid::kube
