@@ -115,21 +115,29 @@ void describe_rules(const PodObjects& objects, const ExplainRequest& request, Ex
   }
 }
 
-// An assignment holds until the MIC takes it away, and so outlives the objects that it was made from.
+// As the NMI sees them that has started after the identities were changed.
+std::vector<const core::AzureAssignedIdentity*> unconfirmed(const PodObjects& objects) {
+  std::vector<const core::AzureAssignedIdentity*> found;
+  for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
+    const auto confirms = [&assigned](const core::AzureIdentity& identity) {
+      return identity.meta.key() == assigned.identity.meta.key() && core::gives_the_same(assigned.identity, identity);
+    };
+    if (std::ranges::none_of(objects.identities, confirms)) found.push_back(&assigned);
+  }
+  return found;
+}
+
+// An assignment holds until the MIC takes it away, and so outlives the binding that it was made from.
 std::string outdated(const PodObjects& objects, const core::Decision& decision) {
   if (decision.assigned == nullptr) return {};
-  const auto is_identity = [&decision](const core::AzureIdentity& identity) {
-    return identity.meta.key() == decision.identity->meta.key();
-  };
   const auto is_rule = [&decision, &objects](const core::AzureIdentityBinding& binding) {
     return binding.meta.ns == decision.identity->meta.ns && binding.azure_identity == decision.identity->meta.name &&
            core::selects(binding, objects.pod);
   };
-  const bool exists = std::ranges::any_of(objects.identities, is_identity);
-  if (exists && std::ranges::any_of(objects.bindings, is_rule)) return {};
-  return fmt::format("{}; the MIC will take the AzureAssignedIdentity away, and tokens end with it",
-                     exists ? "no AzureIdentityBinding gives the pod this AzureIdentity any more"
-                            : "this AzureIdentity does not exist any more");
+  if (std::ranges::any_of(objects.bindings, is_rule)) return {};
+  return "no AzureIdentityBinding gives the pod this AzureIdentity any more; the MIC will take the "
+         "AzureAssignedIdentity away, "
+         "and tokens end with it";
 }
 
 void conclude(const core::DecisionInput& input, const core::Decision& decision, Explanation& out) {
@@ -156,6 +164,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const auto assigned = pointers_to(objects.assigned);
   const auto bindings = pointers_to(objects.bindings);
   const auto identities = pointers_to(objects.identities);
+  const auto unconfirmed_ones = unconfirmed(objects);
   const bool managed = request.mode == core::OperationMode::managed;
   core::DecisionInput input;
   input.mode = request.mode;
@@ -166,7 +175,10 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   input.node_name = pod.node_name;
   input.request = {request.client_id, request.resource_id, request.object_id};
   input.now = now;
-  if (!managed) input.assigned = assigned;
+  if (!managed) {
+    input.assigned = assigned;
+    input.unconfirmed = unconfirmed_ones;
+  }
   input.bindings_known = true;
   input.bindings = bindings;
   input.identities = identities;

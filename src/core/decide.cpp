@@ -56,6 +56,9 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
     return "it lies in a namespace where the controller writes none";
   }
   if (assigned.identity.unnamed()) return "its identity has neither a client ID nor a resource ID";
+  if (std::ranges::find(input.unconfirmed, &assigned) != input.unconfirmed.end()) {
+    return "its identity is not what the AzureIdentity of that name says";
+  }
   // A pod made anew under an old name: the controller has yet to say whether the identity is its own (MIC-27).
   const auto made_for = value_or_empty(meta.annotations, kPodUidAnnotation);
   if (input.pod != nullptr && !made_for.empty() && made_for != input.pod->uid) {

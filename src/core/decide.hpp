@@ -38,6 +38,8 @@ struct DecisionInput {
 
   // Standard mode: the assignments whose spec.pod and spec.podNamespace are the pod's, in any order.
   std::span<const AzureAssignedIdentity* const> assigned;
+  // Those of them whose copy of the identity is not what the AzureIdentity of that name says, or there is none.
+  std::span<const AzureAssignedIdentity* const> unconfirmed;
 
   // Managed mode: bindings and identities of (at least) the pod's namespace. In standard mode the NMI does
   // not watch them; who has them (`podid explain`) sets bindings_known and gets checks that say more.

@@ -18,6 +18,10 @@ bool selects(const AzureIdentityBinding& binding, const Pod& pod);
 bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace, std::string_view pod_namespace,
                       bool namespaced_process);
 
+// Whether a copy of an identity gives the tokens, and to the pods, that the identity does: type, IDs, tenants, endpoint,
+// Secret and the namespaced annotation (NMI-27).
+bool gives_the_same(const AzureIdentity& copy, const AzureIdentity& identity);
+
 // One label of one exception in the pod's own namespace is enough; values compare without regard to case
 // (api.md §5).
 bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException> exceptions);

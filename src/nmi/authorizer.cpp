@@ -116,6 +116,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
   input.now = clock_.wall_now();
   input.assigned = call.entry->assigned;
+  input.unconfirmed = call.entry->unconfirmed;
   if (call.entry->objects) {
     input.bindings_known = true;
     input.bindings = call.entry->objects->bindings;

@@ -67,7 +67,6 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
   if (options.snapshot.mode == core::OperationMode::managed) {
     bindings_ = make_informer<core::AzureIdentityBinding>({.type = kube::kAzureIdentityBindings},
                                                           core::read_azure_identity_binding);
-    identities_ = make_informer<core::AzureIdentity>({.type = kube::kAzureIdentities}, core::read_azure_identity);
   } else {
     kube::ReflectorOptions assigned{.type = kube::kAzureAssignedIdentities};
     if (options.only_this_node) {
@@ -75,6 +74,7 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
     }
     assigned_ = make_informer<core::AzureAssignedIdentity>(std::move(assigned), core::read_azure_assigned_identity);
   }
+  identities_ = make_informer<core::AzureIdentity>({.type = kube::kAzureIdentities}, core::read_azure_identity);
   exceptions_ = make_informer<core::AzurePodIdentityException>({.type = kube::kAzurePodIdentityExceptions},
                                                                core::read_azure_pod_identity_exception);
 }

@@ -44,6 +44,7 @@ struct PodEntry {
   // Standard mode: the assignments of this pod.
   std::vector<std::shared_ptr<const core::AzureAssignedIdentity>> owned_assigned;
   std::vector<const core::AzureAssignedIdentity*> assigned;
+  std::vector<const core::AzureAssignedIdentity*> unconfirmed;  // of these: DecisionInput::unconfirmed
   Credentials credentials;
   // Managed mode; else null.
   std::shared_ptr<const NamespaceObjects> objects;

@@ -89,14 +89,23 @@ void SnapshotBuilder::remove(const core::AzureIdentityBinding& binding) {
 }
 
 void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentity> identity) {
-  const std::string ns = identity->meta.ns;
+  touch_pods_with(*identity);
   put_by_namespace(identities_, std::move(identity));
-  touch_namespace(ns);
 }
 
 void SnapshotBuilder::remove(const core::AzureIdentity& identity) {
   remove_by_namespace(identities_, identity);
-  touch_namespace(identity.meta.ns);
+  touch_pods_with(identity);
+}
+
+void SnapshotBuilder::touch_pods_with(const core::AzureIdentity& identity) {
+  if (options_.mode == core::OperationMode::managed) return touch_namespace(identity.meta.ns);
+  const Key named = identity.meta.key();
+  for (const auto& [pod, assignments] : assigned_) {
+    for (const auto& [own, assigned] : assignments) {
+      if (assigned->identity.meta.key() == named) touch_pod(pod);
+    }
+  }
 }
 
 void SnapshotBuilder::touch_namespace(const std::string& ns) {
@@ -127,9 +136,25 @@ std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::s
   return kept;
 }
 
+// An identity that changes goes on as it was where the assignment was confirmed before: the controller makes it anew once
+// the machine has the new identity, and until then nothing is interrupted.
+bool SnapshotBuilder::is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const {
+  const auto of_namespace = identities_.find(assigned.identity.meta.ns);
+  if (of_namespace == identities_.end()) return false;
+  const auto identity = of_namespace->second.find(assigned.identity.meta.name);
+  if (identity == of_namespace->second.end()) return false;
+  if (core::gives_the_same(assigned.identity, *identity->second)) return true;
+  if (before == nullptr) return false;
+  return std::ranges::any_of(before->assigned, [&assigned, before](const core::AzureAssignedIdentity* earlier) {
+    return earlier->meta.uid == assigned.meta.uid && core::gives_the_same(assigned.identity, earlier->identity) &&
+           std::ranges::find(before->unconfirmed, earlier) == before->unconfirmed.end();
+  });
+}
+
 PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   const auto pod = pods_.find(key);
   if (pod == pods_.end()) return nullptr;
+  const auto before = entries_.find(key);
   auto entry = std::make_shared<PodEntry>();
   entry->pod = pod->second;
   entry->served_until = served_until(*entry->pod);
@@ -145,6 +170,9 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
     for (const auto& [own, object] : assigned->second) {
       entry->owned_assigned.push_back(object);
       entry->assigned.push_back(object.get());
+      if (!is_confirmed(*object, before == entries_.end() ? nullptr : before->second.get())) {
+        entry->unconfirmed.push_back(object.get());
+      }
       entry->credentials.emplace_back(&object->identity,
                                       std::make_shared<const Credential>(credential_of(object->identity)));
     }

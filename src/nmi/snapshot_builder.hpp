@@ -44,6 +44,8 @@ class SnapshotBuilder {
   using Key = core::ObjectKey;
   void touch_pod(Key key) { stale_pods_.insert(std::move(key)); }
   void touch_namespace(const std::string& ns);
+  void touch_pods_with(const core::AzureIdentity& identity);
+  bool is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const;
   PodEntryPtr make_entry(const Key& key);
   std::shared_ptr<const NamespaceObjects> objects_of(const std::string& ns);
   static void place(Snapshot& snapshot, const PodEntryPtr& entry);

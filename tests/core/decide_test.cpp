@@ -215,6 +215,10 @@ TEST_F(DecideStandardTest, UntrustedAssignmentsDoNotCount) {
     expect_refused(RefusalReason::untrusted_assignment, Healing::waits, what);
   }
   assigned = good;
+  const AzureAssignedIdentity* const whole[] = {&assigned};
+  input.unconfirmed = whole;
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits, "the identity says something else");
+  input.unconfirmed = {};
   expect_granted("kv");
 }
 

@@ -126,6 +126,8 @@ class NmiTest : public ::testing::Test {
     core::AzureAssignedIdentity assigned =
         test::make_assigned(pod, test::make_identity("shop", identity), binding, status);
     assigned.meta.annotations.clear();  // the server gives uids
+    outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/shop/azureidentities/" + identity,
+                core::write_azure_identity(assigned.identity));
     outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities/" + assigned.meta.name,
                 core::write_azure_assigned_identity(assigned));
   }
@@ -218,6 +220,17 @@ TEST_F(NmiTest, AnAssignmentAnswersTheRequestThatWaitsForIt) {
   });
   put_assigned(web, "reader");  // before or after the request came: either way it is answered
   EXPECT_EQ(waiting.get().status, 200);
+}
+
+TEST_F(NmiTest, AnIdentityThatIsDeletedGivesNoMoreTokensAlsoWithoutTheController) {
+  options.max_wait = std::chrono::milliseconds(1);
+  const core::Pod web = pod("web-0", "127.0.0.5");
+  put_pod(web);
+  put_assigned(web, "reader");
+  start_ready();
+  EXPECT_EQ(token("127.0.0.5").status, 200);
+  outside.run([this] { outside.api->remove("/apis/aadpodidentity.k8s.io/v1/namespaces/shop/azureidentities/reader"); });
+  ASSERT_TRUE(test::run_until(io, [this] { return token("127.0.0.5").status == 404; }));
 }
 
 TEST_F(NmiTest, ProbesSayWhatIsMissing) {

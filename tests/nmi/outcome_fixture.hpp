@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of the outcome tables (nmi.md §4, §8 to §10), each asked through a real socket in both styles of answers.
 #pragma once
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <string>
 #include <vector>
@@ -41,6 +42,10 @@ class OutcomeFixture : public RequestFixture {
       for (const auto& object : objects) fresh.put(std::make_shared<std::remove_reference_t<decltype(object)>>(object));
     };
     put_all(cluster.pods);
+    // With the identities that they are about, where the cluster has none of its own.
+    if (cluster.identities.empty()) {
+      for (const core::AzureAssignedIdentity& assigned : cluster.assigned) put_all(std::array{assigned.identity});
+    }
     put_all(cluster.assigned);
     put_all(cluster.bindings);
     put_all(cluster.identities);

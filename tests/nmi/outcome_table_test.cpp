@@ -294,6 +294,13 @@ TEST_F(OutcomeTableTest, ForgedAssignments) {
        [](auto& assigned) { assigned.meta.annotations[std::string(core::kPodUidAnnotation)] = "uid-before"; }},
       {"a binding that selects others", [](auto& assigned) { assigned.binding.selector = "writer"; }},
       {"a binding that selects everybody", [](auto& assigned) { assigned.binding.selector = ""; }},
+      {"another client ID", [](auto& assigned) { assigned.identity.client_id = "client-admin"; }},
+      {"another resource ID", [](auto& assigned) { assigned.identity.resource_id += "-admin"; }},
+      {"another Secret",
+       [](auto& assigned) {
+         assigned.identity.type = core::IdentityType::service_principal_secret;
+         assigned.identity.client_password = {.name = "admin", .ns = "shop"};
+       }},
   };
   std::vector<RefusalRow> rows;
   for (const Forgery& forgery : forgeries) {
@@ -301,7 +308,7 @@ TEST_F(OutcomeTableTest, ForgedAssignments) {
       core::AzureAssignedIdentity forged = assigned("reader", status);
       forgery.forge(forged);
       rows.push_back({forgery.what,
-                      {.pods = {usual_pod()}, .assigned = {forged}},
+                      {.pods = {usual_pod()}, .assigned = {forged}, .identities = {make_identity("shop", "reader")}},
                       "",
                       seconds(80),
                       kAfter16,

@@ -115,6 +115,47 @@ TEST_F(SnapshotBuilderTest, AssignmentsBelongToTheirPodWithTheirCredentials) {
   EXPECT_EQ(entry->assigned.size(), 1u) << "an entry in use does not change";
 }
 
+TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
+  const core::Pod pod = pod_at("web-0", {"10.0.0.1"});
+  const core::AzureIdentity reader = make_identity("vault", "reader");
+  core::AzureAssignedIdentity assigned = make_assigned(pod, reader, make_binding("vault", "b", "reader"));
+  assigned.meta.uid = "uid-assigned";
+  builder.put(shared(pod));
+  builder.put(shared(assigned));
+  const auto is_confirmed = [this] { return at("10.0.0.1").entry->unconfirmed.empty(); };
+  EXPECT_FALSE(is_confirmed()) << "nobody has declared the identity";
+  builder.put(shared(reader));
+  EXPECT_TRUE(is_confirmed());
+
+  core::AzureIdentity rotated = reader;
+  rotated.client_id = "client-of-tomorrow";
+  builder.put(shared(rotated));
+  EXPECT_TRUE(is_confirmed()) << "until the controller replaces it";
+  builder.put(shared(pod_at("web-0", {"10.0.0.1"})));
+  EXPECT_TRUE(is_confirmed()) << "whatever else changes";
+  core::AzureAssignedIdentity forged = assigned;
+  forged.identity.client_id = "client-admin";
+  builder.remove(assigned);
+  builder.put(shared(forged));
+  EXPECT_FALSE(is_confirmed());
+  builder.remove(forged);
+  builder.put(shared(assigned));
+  EXPECT_FALSE(is_confirmed()) << "what it was before the forgery is not known any more";
+  core::AzureAssignedIdentity replaced = assigned;
+  replaced.identity = rotated;
+  builder.remove(assigned);
+  builder.put(shared(replaced));
+  EXPECT_TRUE(is_confirmed());
+
+  builder.remove(rotated);
+  EXPECT_FALSE(is_confirmed()) << "the identity is gone";
+  SnapshotBuilder later({});
+  later.put(shared(pod));
+  later.put(shared(assigned));
+  later.put(shared(rotated));
+  EXPECT_FALSE(later.build()->at(address("10.0.0.1")).entry->unconfirmed.empty()) << "who has not seen them equal";
+}
+
 TEST_F(SnapshotBuilderTest, EntriesStayTheSameWhileNothingAboutThemChanges) {
   builder.put(shared(pod_at("a", {"10.0.0.1"})));
   const PodEntryPtr before = at("10.0.0.1").entry;
