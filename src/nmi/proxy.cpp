@@ -13,8 +13,6 @@
 namespace podid::nmi {
 namespace {
 
-constexpr std::string_view kText = "text/plain; charset=utf-8";
-
 // RFC 9110 §7.6.1, and the framing that each side of us does for itself.
 constexpr std::array<std::string_view, 10> kConnectionHeaders{
     "connection",          "keep-alive",       "proxy-authenticate",
@@ -120,19 +118,19 @@ base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& re
   }
   PodBody body(request, options_.max_body_bytes);
   if (body.is_too_large()) {
-    response.send(413, kText, body.too_large().error().message + "\n");
+    send_answer(response, text_answer(413, body.too_large().error().message));
     co_return;
   }
   base::Result<net::ResponseStream> answer = co_await open(request, body);
   if (!answer && body.failure()) {
     const int status = body.failure()->http_status;
     const int otherwise = body.failure()->kind == base::ErrorKind::timeout ? 408 : 400;
-    response.send(status != 0 ? status : otherwise, kText, body.failure()->message + "\n");
+    send_answer(response, text_answer(status != 0 ? status : otherwise, body.failure()->message));
     co_return;
   }
   if (!answer) {
     forwarded_.increment({"error"});
-    response.send(500, kText, answer.error().message + "\n");
+    send_answer(response, text_answer(500, answer.error().message));
     co_return;
   }
   forwarded_.increment({"success"});

@@ -51,7 +51,10 @@ TEST_F(RequestHandlerTest, BodiesArePassedOn) {
 TEST_F(RequestHandlerTest, BodiesAreLimited) {
   const std::string megabyte(1024 * 1024, 'x');
   const auto post = [this](const std::string& framing_and_body) {
-    return ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST").status;
+    const Got got = ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST");
+    EXPECT_EQ(got.has_header("X-Content-Type-Options: nosniff"), got.status != 200)
+        << "on answers of our own: " << got.head;
+    return got.status;
   };
   EXPECT_EQ(post("Content-Length: 1048576\r\n\r\n" + megabyte), 200);
   EXPECT_EQ(post("Content-Length: 1048577\r\n\r\n" + megabyte + "x"), 413);
@@ -83,6 +86,7 @@ TEST_F(RequestHandlerTest, AnUnreachableEndpointIsA500) {
   const Got got = ask("/metadata/instance");
   EXPECT_EQ(got.status, 500);
   EXPECT_TRUE(got.has_header("Content-Type: text/plain; charset=utf-8")) << got.head;
+  EXPECT_TRUE(got.has_header("X-Content-Type-Options: nosniff")) << got.head;
 }
 
 }  // namespace
