@@ -118,21 +118,22 @@ base::Task<> ServerConnection::serve() {
       case Next::handle: {
         const bool go_on = co_await handle();
         if (!go_on) co_return;
-        if (rest_.count() == 0) continue;
-        [[fallthrough]];
-      }
-      case Next::rest: {
-        const bool rested = co_await rest(rest_);
-        if (!rested) co_return;
-        continue;
+        break;
       }
       case Next::discard_body: {
         const bool go_on = co_await discard_body();
         if (!go_on) co_return;
-        continue;
+        break;
       }
+      case Next::rest:
       case Next::read:
         break;
+    }
+    if (next != Next::read) {
+      if (rest_.count() == 0) continue;
+      const bool rested = co_await rest(rest_);
+      if (!rested) co_return;
+      continue;
     }
     if (core_->draining() && buffer_.empty()) co_return;
     prepare_to_read();

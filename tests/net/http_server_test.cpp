@@ -361,27 +361,41 @@ TEST_F(HttpServerTest, shares_a_port_on_request) {
 }
 
 TEST_F(HttpServerTest, a_peer_that_rests_is_answered_no_more_and_its_connections_close_when_the_server_stops) {
-  auto resting = connect();
-  test::run_task(io, resting.write("GET /rest HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
-  EXPECT_THAT(test::run_task(io, resting.read_until("rest")), EndsWith("rest"));
-  auto again = connect();
-  test::run_task(io, again.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
-  auto other = connect_from("127.0.0.2", endpoint);
-  test::run_task(io, other.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
-  EXPECT_THAT(test::run_task(io, other.read_until("hello")), EndsWith("hello"));
-  test::run_task(io, server->stop(deadline_in(test::kNever)));
-  EXPECT_EQ(test::run_task(io, resting.read_to_end()), "");
-  EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+  const std::string fast = "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string made_to_rest[] = {
+      "GET /rest HTTP/1.1\r\nHost: h\r\n\r\n",
+      "GET /rest HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx",
+      "GET /wait/rest HTTP/1.1\r\nHost: h\r\n\r\n",
+      "GET /wait/rest HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx",
+  };
+  for (const std::string& request : made_to_rest) {
+    SCOPED_TRACE(request);
+    restart({});
+    auto resting = connect();
+    test::run_task(io, resting.write(request + fast));
+    EXPECT_THAT(test::run_task(io, resting.read_until("rest")), EndsWith("rest"));
+    auto again = connect();
+    test::run_task(io, again.write(fast));
+    auto other = connect_from("127.0.0.2", endpoint);
+    test::run_task(io, other.write(fast));
+    EXPECT_THAT(test::run_task(io, other.read_until("hello")), EndsWith("hello"));
+    test::run_task(io, server->stop(deadline_in(test::kNever)));
+    EXPECT_EQ(test::run_task(io, resting.read_to_end()), "");
+    EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+  }
 }
 
 TEST_F(HttpServerTest, a_peer_that_comes_back_on_a_new_connection_still_rests) {
-  EXPECT_THAT(talk("GET /rest HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
-  until([this] { return server->statistics().open_connections == 0; });
-  auto again = connect();
-  test::run_task(io, again.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
-  until([this] { return server->statistics().open_connections == 1; });
-  test::run_task(io, server->stop(deadline_in(test::kNever)));
-  EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+  for (const std::string target : {"/rest", "/wait/rest"}) {
+    restart({});
+    EXPECT_THAT(talk("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
+    until([this] { return server->statistics().open_connections == 0; });
+    auto again = connect();
+    test::run_task(io, again.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
+    until([this] { return server->statistics().open_connections == 1; });
+    test::run_task(io, server->stop(deadline_in(test::kNever)));
+    EXPECT_EQ(test::run_task(io, again.read_to_end()), "");
+  }
 }
 
 TEST_F(HttpServerTest, a_peer_that_has_rested_is_answered) {

@@ -58,6 +58,10 @@ class RoutesHandler final : public net::HttpHandler {
       if (begun) begun = co_await response.write("part");
     }
     if (target == "/wait") co_await wait(response);
+    if (target == "/wait/rest") {
+      response.rest_after(std::chrono::hours(1));
+      response.send(200, "text/plain", "rest");
+    }
     if (target == "/keep") {
       const auto body = co_await request.read_body(soon());
       if (body) {
