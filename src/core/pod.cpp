@@ -34,7 +34,16 @@ Read<Pod> read_pod(const boost::json::value& object) {
   pod.host_network = spec.boolean("hostNetwork");
   const JsonFields status = root.object("status");
   pod.phase = status.text("phase");
-  pod.start_time = status.text("startTime");
+  pod.last_start = status.text("startTime");
+  const auto add_start = [&pod](const JsonFields& container) {
+    const JsonFields state = container.object("state");
+    for (const char* kind : {"running", "terminated"}) {
+      pod.last_start = std::max(pod.last_start, state.object(kind).text("startedAt"));  // sorts by time as text
+    }
+  };
+  for (const char* list : {"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"}) {
+    status.each(list, add_start);
+  }
   const auto add_ip = [&pod](std::string ip) {
     if (!ip.empty() && std::ranges::find(pod.pod_ips, ip) == pod.pod_ips.end()) pod.pod_ips.push_back(std::move(ip));
   };

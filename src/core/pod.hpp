@@ -24,7 +24,7 @@ struct Pod {
   std::string service_account;
   bool host_network = false;
   std::string phase;                 // Pending, Running, Succeeded, Failed, Unknown
-  std::string start_time;            // when the kubelet took it; empty before
+  std::string last_start;            // of the pod or a container, as the kubelet has told; empty before
   std::vector<std::string> pod_ips;  // status.podIP first, then those of status.podIPs that differ
 
   ObjectKey key() const { return {ns, name}; }

@@ -68,7 +68,7 @@ base::Task<> AddressDoubt::settle() {
     co_await clock_.sleep_for(backoff.next());
   }
   settling_ = false;
-  source_.set_doubt({});
+  source_.end_doubt(clock_.steady_now());
   on_settled_();
 }
 

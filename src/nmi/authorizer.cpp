@@ -90,11 +90,12 @@ Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
 
 Verdict Authorizer::judge(TokenCall& call) {
   const base::SteadyTime now = clock_.steady_now();
-  call.snapshot = snapshots_.get();
+  // Before the snapshot is taken: one from before a doubt must not be used after it.
   if (const std::optional<base::SteadyTime> until = in_doubt_until(call)) {
     if (now < *until) return wait(*until);
     return refused(doubtful(options_.style), "address_in_doubt");
   }
+  call.snapshot = snapshots_.get();
   if (auto verdict = identify(call, now)) return std::move(*verdict);
 
   Verdict verdict;
@@ -164,10 +165,17 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
   return verdict;
 }
 
-std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) const {
-  const base::SteadyTime since = snapshots_.doubt();
-  if (call.host || since == base::SteadyTime{}) return std::nullopt;
-  return since + kDoubtWait;
+std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) {
+  if (call.host) return std::nullopt;
+  if (const base::SteadyTime since = snapshots_.doubt(); since != base::SteadyTime{}) return since + kDoubtWait;
+  // The API server knows the pods, but it learns from the kubelet, and later, that the address of a terminating pod is free
+  // and which pod has it now. So that one waits while there is a pod without an address that may have taken it.
+  const base::SteadyTime ended = snapshots_.doubt_ended();
+  if (ended == base::SteadyTime{} || clock_.steady_now() >= ended + kStatusWait) return std::nullopt;
+  const SnapshotPtr& snapshot = snapshots_.get();
+  const PodEntryPtr& entry = snapshot->at(AddressKey::of(call.peer)).entry;
+  if (!snapshot->awaits_address() || !entry || !entry->pod->deleting()) return std::nullopt;
+  return ended + kStatusWait;
 }
 
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {

@@ -18,6 +18,9 @@ inline constexpr std::chrono::milliseconds kPodWait{1200};
 // Requests wait so long for the end of a doubt about addresses (address_doubt.hpp): mostly it lasts milliseconds.
 inline constexpr std::chrono::seconds kDoubtWait{5};
 
+// Within that the kubelet tells the API server of a new pod's address; it tries again every 10 s.
+inline constexpr std::chrono::seconds kStatusWait{15};
+
 struct AuthorizerOptions {
   AnswerStyle style;
   core::OperationMode mode = core::OperationMode::standard;
@@ -38,7 +41,7 @@ class Authorizer {
   Verdict judge(TokenCall& call);
 
   // While it is in doubt whose the caller's address is: until when that is worth waiting for.
-  std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call) const;
+  std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call);
   // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
   std::optional<Answer> changed_hands(const TokenCall& call);
 

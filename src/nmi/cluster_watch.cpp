@@ -7,6 +7,7 @@
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
 #include "kube/json.hpp"
+#include "nmi/node_boot.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -59,6 +60,7 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
       on_published_(std::move(on_published)),
+      boot_(options.snapshot.boot),
       builder_(options.snapshot),
       tasks_(client.executor()) {
   kube::ReflectorOptions pods{.type = kube::kPods};
@@ -82,6 +84,7 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
 void ClusterWatch::start() {
   for (const Watched& watched : watched_) watched.start();
   tasks_.spawn("contact report", report_contact());
+  if (boot_) tasks_.spawn("forget the boot", forget_boot(*boot_));
 }
 
 base::Task<> ClusterWatch::stop() {
@@ -146,6 +149,12 @@ base::Task<> ClusterWatch::publish_later() {
   pods_gauge_->set(static_cast<double>(snapshot->pods()));
   source_.publish(std::move(snapshot));
   on_published_();
+}
+
+base::Task<> ClusterWatch::forget_boot(base::WallTime boot) {
+  co_await client_.clock().sleep_for(boot + kBootMatters - client_.clock().wall_now());
+  builder_.forget_boot();
+  changed();
 }
 
 base::Task<> ClusterWatch::report_contact() {

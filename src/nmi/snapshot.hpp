@@ -70,6 +70,8 @@ class Snapshot {
  public:
   // True once every cache has been filled.
   bool complete() const { return complete_; }
+  // A pod of this node is being started: the kubelet has told no address of it yet.
+  bool awaits_address() const { return awaits_address_; }
   // Never null. Valid while the snapshot lives.
   const PodAtAddress& at(const AddressKey& address) const;
   // Null when the node has no such pod.
@@ -79,6 +81,7 @@ class Snapshot {
  private:
   friend class SnapshotBuilder;
   bool complete_ = false;
+  bool awaits_address_ = false;
   std::unordered_map<AddressKey, PodAtAddress, AddressHash> by_address_;
   std::unordered_map<std::string, PodEntryPtr> by_name_;  // "ns/name"
 };

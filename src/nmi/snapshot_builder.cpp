@@ -25,11 +25,7 @@ void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared
   if (found->second.empty()) map.erase(found);
 }
 
-// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is
-// everybody's; a finished pod has none any more; one of phase Unknown is on a node that is lost.
-bool owns_its_addresses(const core::Pod& pod) {
-  return !pod.host_network && (pod.phase == "Pending" || pod.phase == "Running");
-}
+bool may_run(const core::Pod& pod) { return !pod.host_network && (pod.phase == "Pending" || pod.phase == "Running"); }
 
 base::WallTime served_until(const core::Pod& pod) {
   if (!pod.deleting()) return base::WallTime::max();
@@ -180,9 +176,21 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   return entry;
 }
 
-void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) {
-  if (!owns_its_addresses(*entry->pod)) return;
-  for (const std::string& text : entry->pod->pod_ips) {
+// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is
+// everybody's; a finished pod has none any more; one of phase Unknown is on a node that is lost. A boot takes all
+// addresses away, and gives new ones that the API server learns a moment later.
+bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
+  if (!may_run(pod)) return false;
+  if (!options_.boot || pod.last_start.empty()) return true;
+  const std::optional<base::WallTime> last_start = base::parse_rfc3339(pod.last_start);
+  return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*options_.boot);
+}
+
+void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {
+  const core::Pod& pod = *entry->pod;
+  snapshot.awaits_address_ |= may_run(pod) && !pod.deleting() && pod.pod_ips.empty();
+  if (!owns_its_addresses(pod)) return;
+  for (const std::string& text : pod.pod_ips) {
     const std::optional<AddressKey> address = AddressKey::parse(text);
     if (!address) continue;
     PodAtAddress& at = snapshot.by_address_[*address];
@@ -195,12 +203,12 @@ void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) {
     if (at.whose == Whose::pod) {
       // A terminating pod's address is given away only after its containers have ended, so a pod that claims it without
       // terminating is its owner. Between two that both live, or both terminate, nothing can be decided.
-      if (entry->pod->deleting() && !at.entry->pod->deleting()) continue;
+      if (pod.deleting() && !at.entry->pod->deleting()) continue;
       at.claimants = {at.entry->pod->key().text()};
       at.entry = nullptr;
       at.whose = Whose::ambiguous;
     }
-    at.claimants.push_back(entry->pod->key().text());
+    at.claimants.push_back(pod.key().text());
   }
 }
 

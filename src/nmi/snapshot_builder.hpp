@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ struct SnapshotOptions {
   core::OperationMode mode = core::OperationMode::standard;
   // The controller's namespace; empty: no pod is treated as the controller (--mic-short-circuit=false).
   std::string mic_namespace = "default";
+  // When the node was booted, where that was not long ago. A pod of which the kubelet has told nothing since then has the
+  // address that it had before.
+  std::optional<base::WallTime> boot = {};
 };
 
 // Not thread-safe: belongs to the control thread. Only the entries that a change concerns are made anew. An object that
@@ -35,6 +39,8 @@ class SnapshotBuilder {
   void put(std::shared_ptr<const core::AzureIdentity> identity);
   void remove(const core::AzureIdentity& identity);
 
+  // The kubelet has had the time to tell all addresses since the boot.
+  void forget_boot() { options_.boot.reset(); }
   // Every cache has been filled: what is not known does not exist.
   void set_complete() { complete_ = true; }
 
@@ -48,9 +54,10 @@ class SnapshotBuilder {
   bool is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const;
   PodEntryPtr make_entry(const Key& key);
   std::shared_ptr<const NamespaceObjects> objects_of(const std::string& ns);
-  static void place(Snapshot& snapshot, const PodEntryPtr& entry);
+  bool owns_its_addresses(const core::Pod& pod) const;
+  void place(Snapshot& snapshot, const PodEntryPtr& entry) const;
 
-  const SnapshotOptions options_;
+  SnapshotOptions options_;
   bool complete_ = false;
   std::map<Key, std::shared_ptr<const core::Pod>> pods_;
   // By the pod that they are about, then by their own key.

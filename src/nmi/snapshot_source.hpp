@@ -30,6 +30,10 @@ class SnapshotSource {
 
   // Since when an address may belong to a pod that we have not heard of (address_doubt.hpp); null time: it does not.
   void set_doubt(base::SteadyTime since) { doubt_.store(since.time_since_epoch().count(), std::memory_order_release); }
+  void end_doubt(base::SteadyTime when) {
+    doubt_ended_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+    set_doubt({});
+  }
   base::SteadyTime doubt() const {
     return base::SteadyTime(base::SteadyTime::duration(doubt_.load(std::memory_order_acquire)));
   }
@@ -50,6 +54,10 @@ class SnapshotSource {
     }
 
     base::SteadyTime doubt() const { return source_.doubt(); }
+    // When the last doubt ended; null time: there was none.
+    base::SteadyTime doubt_ended() const {
+      return base::SteadyTime(base::SteadyTime::duration(source_.doubt_ended_.load(std::memory_order_relaxed)));
+    }
 
    private:
     const SnapshotSource& source_;
@@ -63,6 +71,7 @@ class SnapshotSource {
   std::atomic<std::uint64_t> version_ = 1;
   std::atomic<base::SteadyTime::rep> heard_ = 0;
   std::atomic<base::SteadyTime::rep> doubt_ = 0;
+  std::atomic<base::SteadyTime::rep> doubt_ended_ = 0;
 };
 
 }  // namespace podid::nmi

@@ -130,6 +130,45 @@ TEST_F(RequestHandlerTest, WhileItIsInDoubtWhoseAnAddressIsItGetsNothing) {
   EXPECT_EQ(ask(kTokenPath).status, 503);
 }
 
+// The kubelet has freed its address and given it to another pod, and has told the API server neither.
+TEST_F(RequestHandlerTest, ATerminatingPodWaitsWhileAnotherMayHaveItsAddress) {
+  core::Pod leaving = usual_pod();
+  leaving.deletion_timestamp = "2027-01-15T09:00:00Z";
+  put(leaving);
+  put(assigned("reader"));
+  core::Pod coming = test::make_pod("shop", "web-1");
+  coming.phase = "Pending";
+  put(coming);
+  builder.set_complete();
+  publish();
+  EXPECT_EQ(ask(kTokenPath).status, 200) << "no interface has appeared";
+  source.end_doubt(clock.steady_now());
+  const Pending first = begin(kTokenPath);
+  advance(seconds(1));
+  EXPECT_FALSE(first.done());
+  coming.pod_ips = {"127.0.0.6"};
+  put(coming);
+  publish();
+  EXPECT_EQ(finish(first).status, 200) << "it has another";
+  coming.pod_ips.clear();
+  put(coming);
+  publish();
+  const Pending second = begin(kTokenPath);
+  coming.pod_ips = leaving.pod_ips;
+  put(coming);
+  publish();
+  advance(seconds(80));
+  EXPECT_EQ(finish(second).status, 404) << "it has this one, and no identity";
+  coming.pod_ips.clear();
+  put(coming);
+  publish();
+  source.end_doubt(clock.steady_now());
+  const Pending third = begin(kTokenPath);
+  EXPECT_FALSE(third.done());
+  advance(kStatusWait);
+  EXPECT_EQ(finish(third).status, 200) << "the kubelet has had its time";
+}
+
 TEST_F(RequestHandlerTest, ATokenThatArrivesDuringADoubtWaitsForItsEnd) {
   publish_usual();
   tokens.closed = true;

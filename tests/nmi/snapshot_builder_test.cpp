@@ -156,6 +156,42 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
   EXPECT_FALSE(later.build()->at(address("10.0.0.1")).entry->unconfirmed.empty()) << "who has not seen them equal";
 }
 
+TEST_F(SnapshotBuilderTest, ABootTakesTheAddressesUntilTheKubeletHasToldTheNewOnes) {
+  SnapshotBuilder booted({.boot = test::kTestNow});
+  const auto owner = [&booted](const std::string& ip) {
+    const PodAtAddress& at = booted.build()->at(address(ip));
+    return at.whose == Whose::pod ? at.entry->pod->name : "";
+  };
+  core::Pod before = pod_at("before", {"10.0.0.1"});
+  before.last_start = "2027-01-15T07:59:59Z";
+  booted.put(shared(before));
+  EXPECT_EQ(owner("10.0.0.1"), "");
+  core::Pod after = pod_at("after", {"10.0.0.1"});
+  after.last_start = "2027-01-15T08:00:00Z";
+  booted.put(shared(after));
+  EXPECT_EQ(owner("10.0.0.1"), "after");
+  before.pod_ips = {"10.0.0.2"};
+  before.last_start = "2027-01-15T08:00:01Z";
+  booted.put(shared(before));
+  EXPECT_EQ(owner("10.0.0.2"), "before");
+  before.last_start = "2027-01-15T07:59:59Z";
+  booted.put(shared(before));
+  booted.forget_boot();
+  EXPECT_EQ(owner("10.0.0.2"), "before");
+}
+
+TEST_F(SnapshotBuilderTest, TellsWhetherAPodAwaitsItsAddress) {
+  builder.put(shared(pod_at("web-0", {"10.0.0.1"})));
+  EXPECT_FALSE(builder.build()->awaits_address());
+  core::Pod coming = pod_at("web-1", {});
+  coming.phase = "Pending";
+  builder.put(shared(coming));
+  EXPECT_TRUE(builder.build()->awaits_address());
+  coming.host_network = true;
+  builder.put(shared(coming));
+  EXPECT_FALSE(builder.build()->awaits_address());
+}
+
 TEST_F(SnapshotBuilderTest, EntriesStayTheSameWhileNothingAboutThemChanges) {
   builder.put(shared(pod_at("a", {"10.0.0.1"})));
   const PodEntryPtr before = at("10.0.0.1").entry;
