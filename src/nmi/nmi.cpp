@@ -49,6 +49,7 @@ WorkerOptions worker_options(const NmiOptions& options) {
   handler.max_waiting = share(options.max_waiting, workers);
   handler.max_waiting_per_pod = static_cast<std::size_t>(options.max_waiting_per_pod);
   handler.max_requests_per_pod = options.max_requests_per_pod;
+  handler.max_forwards_per_pod = options.max_forwards_per_pod;
   worker.limits.max_header_bytes = static_cast<std::size_t>(options.max_header_bytes);
   worker.limits.max_connections = share(options.max_connections, workers);
   worker.limits.max_connections_per_peer = static_cast<std::size_t>(options.max_connections_per_pod);

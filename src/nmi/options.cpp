@@ -94,7 +94,10 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("max-connections-per-pod", o.max_connections_per_pod, "open connections of one pod", 1);
   flags.add("max-waiting", o.max_waiting, "requests in all that wait for an identity or a token", 1);
   flags.add("max-waiting-per-pod", o.max_waiting_per_pod, "waiting requests of one pod", 1);
-  flags.add("max-requests-per-pod", o.max_requests_per_pod, "token requests of one pod a second; 0: no limit", 0);
+  flags.add("max-requests-per-pod", o.max_requests_per_pod, "requests of one pod a second, of any kind; 0: no limit",
+            0);
+  flags.add("max-forwards-per-pod", o.max_forwards_per_pod,
+            "requests of one pod a second that are passed on to the real endpoint; 0: no limit", 0);
   flags.add("max-new-tokens-per-pod", o.max_new_tokens_per_pod,
             "different tokens that one pod may have fetched a second; 0: no limit", 0);
   flags.add("max-cached-tokens", o.max_cached_tokens, "tokens in the cache", 1);

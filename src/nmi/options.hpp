@@ -72,7 +72,8 @@ struct NmiOptions {
   int max_connections_per_pod = 1024;
   int max_waiting = 4096;
   int max_waiting_per_pod = 256;
-  int max_requests_per_pod = 1000;  // a second; 0: no limit
+  int max_requests_per_pod = 1000;  // a second, of any kind; 0: no limit
+  int max_forwards_per_pod = 20;    // a second, to the real endpoint; 0: no limit
   int max_new_tokens_per_pod = 10;  // fetches a second, four times as many at once; 0: no limit
   int max_cached_tokens = 4096;
   int max_header_bytes = 64 * 1024;

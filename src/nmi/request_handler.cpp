@@ -51,9 +51,21 @@ RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions op
       authorizer_(options_.authorizer, context.snapshots, context.clock, context.metrics),
       changes_(executor, context.clock),
       room_(options_.max_waiting, options_.max_waiting_per_pod),
-      rate_(options_.max_requests_per_pod) {}
+      rate_(options_.max_requests_per_pod),
+      forwards_rate_(options_.max_forwards_per_pod) {}
+
+// A pod at its rate is told so whatever it asks: to find out more would cost what the limit is there to save.
+bool RequestHandler::is_at_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+                                net::ServerResponse& response) {
+  if (rate.allow(AddressKey::of(request.peer().address()), clock_.steady_now())) return false;
+  limit_hits_.increment({limit});
+  refusals_.increment({"rate"});
+  send_answer(response, at_limit(options_.authorizer.style, "this pod asks too often"));
+  return true;
+}
 
 bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse& response) {
+  if (is_at_rate(rate_, "requests_per_pod", request, response)) return true;
   const Routed routed = route_request(request.target(), options_.routes);
   switch (routed.route) {
     case Route::invalid_token_path:
@@ -72,18 +84,13 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
       send_answer(response, malformed_target());
       return true;
     case Route::proxy:
-      return !begin_proxy(request, response);
+      return !begin_proxy(request, response) || is_at_rate(forwards_rate_, "forwards_per_pod", request, response);
     case Route::token:
     case Route::host_token:
       break;
   }
   TokenCall call;
   if (!begin_token(request, response, routed, call, scratch_)) return true;
-  if (!rate_.allow(AddressKey::of(call.peer), call.start)) {
-    limit_hits_.increment({"requests_per_pod"});
-    send_refusal(response, call, at_limit(options_.authorizer.style, "this pod asks for tokens too often"), "rate");
-    return true;
-  }
   const Verdict verdict = authorizer_.judge(call);
   if (verdict.kind == Verdict::Kind::granted) return serve_local(response, call, *verdict.credential);
   return false;  // handle() judges again
@@ -239,7 +246,9 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
     co_return;
   }
   if (!result.token) {
-    send_refusal(response, call, token_error_answer(call, result.error), "token_error");
+    const bool limited =
+        result.error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(result.error);
+    send_refusal(response, call, token_error_answer(call, result.error), limited ? "token_limit" : "token_error");
     co_return;
   }
   if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);

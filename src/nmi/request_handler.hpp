@@ -30,7 +30,8 @@ struct RequestHandlerOptions {
   // This worker's shares.
   std::size_t max_waiting = 4096;
   std::size_t max_waiting_per_pod = 512;
-  double max_requests_per_pod = 0;  // a second; 0: no limit
+  double max_requests_per_pod = 0;  // a second, of any kind; 0: no limit
+  double max_forwards_per_pod = 0;  // a second, to the real endpoint; 0: no limit
 };
 
 // What all workers share, all thread-safe.
@@ -68,6 +69,8 @@ class RequestHandler final : public net::HttpHandler {
   // Checks that need no pod, and what they found; false: answered.
   bool begin_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed, TokenCall& call,
                    std::string& scratch);
+  bool is_at_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+                  net::ServerResponse& response);
   bool begin_proxy(net::ServerRequest& request, net::ServerResponse& response);
   // Answers from this worker's own table; false: there is no token there that does.
   bool serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
@@ -99,6 +102,7 @@ class RequestHandler final : public net::HttpHandler {
   IssuanceLog issuances_;
   WaitingRoom room_;
   RateLimit rate_;
+  RateLimit forwards_rate_;
   ResourceLabels resource_labels_;
   LogBudget log_budget_;
   bool draining_ = false;

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.hpp"
+#include "core/redact.hpp"
+
 namespace podid::nmi {
 namespace {
 
@@ -26,12 +29,6 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
   return challenge;
 }
 
-std::unexpected<base::Error> throttled(std::string message) {
-  std::unexpected<base::Error> error = base::fail(base::ErrorKind::throttled, std::move(message));
-  error.error().retry_after = std::chrono::seconds(1);
-  return error;
-}
-
 }  // namespace
 
 TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
@@ -42,6 +39,7 @@ TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, Token
       random_(random),
       entries_gauge_(metrics.gauge(base::metric::kNmiTokenCacheEntries).find_or_add()),
       refreshes_(metrics.counter(base::metric::kNmiTokenRefreshes)),
+      limit_hits_(metrics.counter(base::metric::kNmiLimitHits)),
       tasks_(executor) {}
 
 base::Task<> TokenCache::stop() {
@@ -96,13 +94,24 @@ void TokenCache::forget(const std::string& key) {
   entries_gauge_->set(static_cast<double>(entries_.size()));
 }
 
+base::Result<> TokenCache::at_limit(std::string_view limit, std::string message) {
+  limit_hits_.increment({limit});
+  std::unexpected<base::Error> error = base::fail(base::ErrorKind::throttled, std::move(message));
+  error.error().retry_after = std::chrono::seconds(1);
+  return error;
+}
+
 base::Result<> TokenCache::allow_fetch(const std::string& pod) {
-  if (fetches_ >= options_.max_fetches) return throttled("too many token requests are being served at the moment");
+  if (fetches_ >= options_.max_fetches) {
+    return at_limit("fetches", "too many token requests are being served at the moment");
+  }
   const auto in_flight = pod_fetches_.find(pod);
   if (!pod.empty() && in_flight != pod_fetches_.end() && in_flight->second >= options_.max_fetches_per_pod) {
-    return throttled("too many token requests of this pod are being served at the moment");
+    return at_limit("fetches_per_pod", "too many token requests of this pod are being served at the moment");
   }
-  if (!allow_rate(pod)) return throttled("this pod has asked for too many different tokens in a short time");
+  if (!allow_rate(pod)) {
+    return at_limit("new_tokens_per_pod", "this pod has asked for too many different tokens in a short time");
+  }
   return {};
 }
 
@@ -211,6 +220,8 @@ void TokenCache::start_fetch(Entry& entry, Flight flight) {
 base::Task<> TokenCache::fetch(Flight flight) {
   const base::WallTime began = clock_.wall_now();
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
+  const std::shared_ptr<const Credential> credential = flight.request.credential;
+  const std::string resource = flight.request.resource;
   const base::Result<std::vector<azure::AccessToken>> result =
       co_await source_.fetch(std::move(flight.request), deadline);
   if (flight.refresh) {
@@ -232,6 +243,14 @@ base::Task<> TokenCache::fetch(Flight flight) {
     } else {
       replace(target, token);
     }
+  }
+  // Also of a refresh that no request sees.
+  if (!token && log_budget_.take(clock_.steady_now())) {
+    base::log::warning("a token could not be fetched", {{"resource", resource},
+                                                        {"client_id", core::redact(credential->client_id)},
+                                                        {"identity", credential->identity.text()},
+                                                        {"error", result.error()},
+                                                        {"suppressed_before", log_budget_.take_suppressed()}});
   }
   settle(flight.key, token, token ? base::Error() : result.error());
 }

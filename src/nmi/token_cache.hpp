@@ -20,6 +20,7 @@
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "net/backoff.hpp"
+#include "nmi/log_budget.hpp"
 #include "nmi/token_source.hpp"
 #include "nmi/token_text.hpp"
 
@@ -157,6 +158,7 @@ class TokenCache {
   void forget(const std::string& key);
   // Counts a fetch that this pod begins; the error says which limit it is at.
   base::Result<> allow_fetch(const std::string& pod);
+  base::Result<> at_limit(std::string_view limit, std::string message);
   bool allow_rate(const std::string& pod);
   // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
   void adopt(const std::string& key, const CachedTokenPtr& held);
@@ -175,6 +177,7 @@ class TokenCache {
   base::Random& random_;
   base::Gauge* const entries_gauge_;
   base::Family<base::Counter>& refreshes_;
+  base::Family<base::Counter>& limit_hits_;
   // state
   Entries entries_;
   std::list<std::string> recently_used_;         // keys, the latest first
@@ -184,6 +187,7 @@ class TokenCache {
   std::size_t refreshes_in_flight_ = 0;
   std::unordered_map<std::string, std::size_t> pod_fetches_;  // in flight, by pod
   std::uint64_t last_place_ = 0;
+  LogBudget log_budget_;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };
 
