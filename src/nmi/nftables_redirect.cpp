@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/process.hpp"
 #include "base/text.hpp"
 
@@ -11,6 +14,11 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::seconds kNftTimeout(20);
+
+// What nft says where it can never work: it or the kernel is too old, or a kernel module or library is missing. (Our
+// scripts need nothing that was there before, so no other file or object can be missing.)
+constexpr std::array<std::string_view, 4> kUnsupported{"not supported", "No such file or directory", "Invalid argument",
+                                                       "syntax error"};
 
 base::Task<base::Result<>> run_nft(std::string script, bool check_only) {
   std::vector<std::string> arguments{"nft"};
@@ -22,8 +30,9 @@ base::Task<base::Result<>> run_nft(std::string script, bool check_only) {
   if (ran->exit_code == 0) co_return base::Result<>{};
   const std::string_view problem = base::trim(ran->error_output);
   const bool denied = problem.contains("Operation not permitted");
-  const bool no_kernel = problem.contains("not supported");
-  const base::ErrorKind otherwise = no_kernel ? base::ErrorKind::unsupported : base::ErrorKind::unavailable;
+  const bool unsupported =
+      std::ranges::any_of(kUnsupported, [problem](std::string_view words) { return problem.contains(words); });
+  const base::ErrorKind otherwise = unsupported ? base::ErrorKind::unsupported : base::ErrorKind::unavailable;
   co_return base::fail(denied ? base::ErrorKind::denied : otherwise,
                        fmt::format("nft: {}{}", problem.substr(0, problem.find('\n')),
                                    denied ? " (needs root or the capability NET_ADMIN)" : ""));

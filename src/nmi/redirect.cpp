@@ -31,6 +31,7 @@ class ReplacingNftables final : public Redirect {
   std::string_view name() const override { return nftables_.name(); }
   base::Task<base::Result<>> install() override { return nftables_.install(); }
   base::Task<base::Result<>> wait_for_damage() override { return nftables_.wait_for_damage(); }
+  bool stops_older_connections() const override { return nftables_.stops_older_connections(); }
   base::Task<> replace_predecessors() override {
     const std::vector<IptablesVariant> variants = co_await IptablesRedirect::variants();
     for (const IptablesVariant& variant : variants) {
@@ -59,9 +60,7 @@ class ReplacingIptables final : public Redirect {
     base::Result<> done = co_await iptables_.install();
     if (!done) co_return done;
     base::Result<> removed = co_await old_.remove();
-    const bool none = !removed && (removed.error().kind == base::ErrorKind::not_found ||
-                                   removed.error().kind == base::ErrorKind::unsupported);
-    if (none) co_return base::Result<>{};  // no nftables here
+    if (!removed && is_hopeless(removed.error())) co_return base::Result<>{};  // no nftables here, so no table either
     co_return removed;
   }
   base::Task<base::Result<>> wait_for_damage() override { return iptables_.wait_for_damage(); }
@@ -83,28 +82,29 @@ base::Task<base::Result<IptablesRedirect>> make_iptables(RedirectOptions options
 
 }  // namespace
 
+bool is_hopeless(const base::Error& error) {
+  return error.kind == base::ErrorKind::denied || error.kind == base::ErrorKind::not_found ||
+         error.kind == base::ErrorKind::unsupported;
+}
+
 base::Task<base::Result<std::unique_ptr<Redirect>>> install_redirect(RedirectOptions options, base::Clock& clock,
                                                                      base::Random& random) {
   if (options.backend == "none") co_return std::make_unique<NoRedirect>(clock);
-  const bool chosen = options.backend == "iptables";
-  if (!chosen) {
+  if (options.backend != "iptables") {
     auto nftables = std::make_unique<ReplacingNftables>(options.target, clock, random);
     const base::Result<> installed = co_await nftables->install();
     if (installed) co_return nftables;
-    if (options.backend == "nftables") co_return std::unexpected(installed.error());
+    if (options.backend == "nftables" || !is_hopeless(installed.error())) {
+      co_return std::unexpected(installed.error());
+    }
     base::log::warning("nftables cannot be used, trying iptables", {{"error", installed.error()}});
   }
   base::Result<IptablesRedirect> made = co_await make_iptables(options, clock);
   if (!made) co_return std::unexpected(std::move(made.error()));
-  std::unique_ptr<Redirect> redirect;
-  if (chosen) {
-    redirect = std::make_unique<ReplacingIptables>(std::move(*made), options.target, random);
-  } else {
-    redirect = std::make_unique<IptablesRedirect>(std::move(*made));
-  }
-  base::Result<> installed = co_await redirect->install();
+  auto iptables = std::make_unique<ReplacingIptables>(std::move(*made), options.target, random);
+  base::Result<> installed = co_await iptables->install();
   if (!installed) co_return std::unexpected(std::move(installed.error()));
-  co_return redirect;
+  co_return iptables;
 }
 
 base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock& clock, base::Random& random) {
@@ -122,7 +122,7 @@ base::Task<base::Result<>> uninstall_redirect(RedirectTarget target, base::Clock
     const base::Result<> removed = co_await iptables.remove();
     if (!removed && result) result = removed;
   }
-  if (!usable && variants.empty()) result = usable;
+  if (!usable && (variants.empty() || !is_hopeless(usable.error()))) result = usable;
   co_return result;
 }
 

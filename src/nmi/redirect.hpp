@@ -26,6 +26,8 @@ class Redirect {
   // Completes when the rules may have been altered by somebody else (they are then to be installed again). Call after
   // install(). An error means that changes cannot be observed at the moment.
   virtual base::Task<base::Result<>> wait_for_damage() = 0;
+  // Whether the rules themselves stop connections that are older than they are.
+  virtual bool stops_older_connections() const { return false; }
   // After install(): takes away what an earlier installation of another kind left.
   virtual base::Task<> replace_predecessors() { co_return; }
   // Takes away everything that install() makes; nothing else.
@@ -39,8 +41,12 @@ struct RedirectOptions {
   std::chrono::seconds check_interval{60};
 };
 
-// Puts the rules in place: with nftables where nft works on this kernel, else with iptables. The rules of a run with the
-// other back end go when ours are there. Errors say what is missing and what to install. References outlive the redirect.
+// Trying again cannot help: a tool is missing, the kernel does not support it, or we may not use it.
+bool is_hopeless(const base::Error& error);
+
+// Puts the rules in place: with nftables, or with iptables where nft can never work here (a failure of nft that may pass
+// is an error: try again). The rules of a run with the other back end go when ours are there. Errors say what is missing
+// and what to install. References outlive the redirect.
 base::Task<base::Result<std::unique_ptr<Redirect>>> install_redirect(RedirectOptions options, base::Clock& clock,
                                                                      base::Random& random);
 

@@ -67,9 +67,12 @@ base::Task<base::Result<>> RedirectKeeper::install() {
   }
   const bool with_rules = redirect_->name() != "none";
   if (with_rules && options_.conntrack_deletion) {
-    const base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
-    // Not fatal: such a connection is dropped by our own rules as well, or ends when its pod does.
-    if (!cut) base::log::warning("older connections cannot be cut", {{"error", cut.error()}});
+    base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
+    if (!cut && !redirect_->stops_older_connections()) {
+      co_return base::fail(std::move(cut.error()),
+                           "older connections cannot be cut (--enable-conntrack-deletion=false leaves them alone)");
+    }
+    if (!cut) base::log::warning("older connections cannot be cut, the rules drop them", {{"error", cut.error()}});
     if (cut && *cut > 0) base::log::info("connections older than the redirect cut", {{"count", *cut}});
   }
   failing_since_ = base::SteadyTime::max();
@@ -81,10 +84,7 @@ base::Task<base::Result<>> RedirectKeeper::install() {
 base::Task<base::Result<>> RedirectKeeper::start() {
   base::Result<> installed = co_await install();
   if (!installed) {
-    const base::ErrorKind kind = installed.error().kind;
-    const bool hopeless =
-        kind == base::ErrorKind::denied || kind == base::ErrorKind::not_found || kind == base::ErrorKind::unsupported;
-    if (hopeless) co_return base::fail(std::move(installed.error()), "redirect");
+    if (is_hopeless(installed.error())) co_return base::fail(std::move(installed.error()), "redirect");
     failed(installed.error());
   }
   tasks_.spawn("keep redirect", keep());

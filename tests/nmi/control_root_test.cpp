@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "flaky_iptables.hpp"
+#include "flaky_tools.hpp"
 #include "nmi/control.hpp"
 #include "node_namespace.hpp"
 #include "support/fake_clock.hpp"
@@ -57,17 +57,17 @@ class ControlRootTest : public NodeNamespaceTest {
 };
 
 TEST_F(ControlRootTest, RulesStayAfterAFatalErrorWhateverTheFlagSays) {
-  test::FlakyIptables iptables;
+  test::FlakyTools iptables(test::kIptablesTools);
   test::FakeClock fake;
   options.redirect = "iptables";
   options.cleanup_on_exit = true;
   start_control(fake);
-  iptables.fail(true);
+  iptables.fail(test::kPassingFailure);
   ASSERT_TRUE(test::run_until(io, [&] {
     fake.advance(std::chrono::seconds(1));
     return !given_up.empty();
   }));
-  iptables.fail(false);
+  iptables.work();
   stop_control();
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
 }

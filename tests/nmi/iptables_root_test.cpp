@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The iptables back end with real iptables that are damaged (NMI-19) or fail for a while (NMI-20). Needs root.
-#include "flaky_iptables.hpp"
+#include "flaky_tools.hpp"
 #include "node_namespace.hpp"
 #include "support/fake_clock.hpp"
 
@@ -75,9 +75,9 @@ TEST_F(IptablesRootTest, EveryDamageIsRepaired) {
 }
 
 TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {
-  test::FlakyIptables iptables;
+  test::FlakyTools iptables(test::kIptablesTools);
   keep("iptables");
-  iptables.fail(true);
+  iptables.fail(test::kPassingFailure);
   time_until([this] { return !keeper->active(); });
   EXPECT_TRUE(keeper->not_ready().value_or("ready").contains("temporarily unavailable"));
   EXPECT_TRUE(metrics.expose().contains("aadpodidentity_nmi_redirect_active 0")) << metrics.expose();
@@ -86,7 +86,7 @@ TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {
   time_until([&] { return errors() > seen + 8; });
   EXPECT_EQ(given_up, "");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << "the rules are as they were";
-  iptables.fail(false);
+  iptables.work();
   time_until([this] { return keeper->active(); });
   EXPECT_EQ(keeper->not_ready(), std::nullopt);
   EXPECT_TRUE(metrics.expose().contains("aadpodidentity_nmi_redirect_active 1"));
@@ -94,16 +94,16 @@ TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {
 }
 
 TEST_F(IptablesRootTest, AFailureThatStaysIsFatalAfterFiveMinutes) {
-  test::FlakyIptables iptables;
+  test::FlakyTools iptables(test::kIptablesTools);
   keep("iptables");
-  iptables.fail(true);
+  iptables.fail(test::kPassingFailure);
   time_until([this] { return !keeper->active(); });
   const base::Duration patience = time_until([this] { return !given_up.empty(); });
   EXPECT_GE(patience, std::chrono::minutes(5));
   EXPECT_LT(patience, std::chrono::minutes(5) + std::chrono::seconds(30));
   EXPECT_TRUE(given_up.contains("temporarily unavailable")) << given_up;
   end(false);
-  iptables.fail(false);
+  iptables.work();
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
 }
 

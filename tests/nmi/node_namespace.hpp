@@ -44,18 +44,8 @@ class NodeNamespaceTest : public ::testing::Test {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
     must("ip link set lo up");
     must("ip link add br0 type bridge && ip addr add 10.9.0.1/24 dev br0 && ip link set br0 up");
-    // The pod: a namespace held open by a process that we end.
-    pod_ = ::fork();
-    if (pod_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::unshare(CLONE_NEWNET);
-      ::pause();
-      ::_exit(0);
-    }
-    const std::string pod = std::to_string(pod_);
-    ASSERT_TRUE(eventually(
-        [&] { return run("readlink /proc/" + pod + "/ns/net").output != run("readlink /proc/self/ns/net").output; }));
-    must("ip link add veth0 type veth peer name eth0 netns " + pod);
+    ASSERT_NO_FATAL_FAILURE(hold_namespace(pod_));
+    must("ip link add veth0 type veth peer name eth0 netns " + std::to_string(pod_));
     must("ip link set veth0 master br0 up");
     in_pod(
         "ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && ip link set lo up && ip route add default via "
@@ -83,9 +73,22 @@ class NodeNamespaceTest : public ::testing::Test {
     const Ran ran = run("{ " + command + " ; }");
     ASSERT_EQ(ran.status, 0) << command << ": " << ran.output;
   }
-  Ran in_pod(const std::string& command) {
-    return run("nsenter -t " + std::to_string(pod_) + " -n sh -c '" + command + "'");
+  // A namespace of its own, held open by a process that the test ends.
+  static void hold_namespace(pid_t& holder) {
+    holder = ::fork();
+    if (holder == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::unshare(CLONE_NEWNET);
+      ::pause();
+      ::_exit(0);
+    }
+    const std::string its = "readlink /proc/" + std::to_string(holder) + "/ns/net";
+    ASSERT_TRUE(eventually([&] { return run(its).output != run("readlink /proc/self/ns/net").output; }));
   }
+  static Ran in_namespace(pid_t holder, const std::string& command) {
+    return run("nsenter -t " + std::to_string(holder) + " -n sh -c '" + command + "'");
+  }
+  Ran in_pod(const std::string& command) { return in_namespace(pod_, command); }
   static bool eventually(const std::function<bool()>& happened) {
     base::asio::io_context idle;
     return test::run_until(idle, happened);
@@ -119,17 +122,22 @@ class NodeNamespaceTest : public ::testing::Test {
   }
   std::string pod_gets(const std::string& url) { return in_pod("curl -s -m 3 " + url).output; }
 
-  // Puts the redirect in place. Setting up interfaces goes on in the background.
-  void start(const std::string& backend) {
+  // Starts to put the redirect in place; where that fails for a while, it goes on in the background.
+  void begin(const std::string& backend) {
     RedirectKeeperOptions options;
     options.redirect.target = target;
     options.redirect.backend = backend;
     options.redirect.check_interval = std::chrono::seconds(1);
     options.interfaces = *InterfacePattern::parse(interfaces);
+    options.conntrack_deletion = conntrack_deletion;
     keeper = std::make_unique<RedirectKeeper>(io.get_executor(), options, *keeper_clock, random, metrics,
                                               [this](const base::Error& error) { given_up = error.message; });
     const base::Result<> started = test::run_task(io, keeper->start());
     ASSERT_TRUE(started) << started.error().message;
+  }
+  // Puts the redirect in place. Setting up interfaces goes on in the background.
+  void start(const std::string& backend) {
+    ASSERT_NO_FATAL_FAILURE(begin(backend));
     ASSERT_TRUE(keeper->active());
   }
   // The same, until pods can use it.
@@ -155,6 +163,7 @@ class NodeNamespaceTest : public ::testing::Test {
 
   RedirectTarget target;
   std::string interfaces = "auto";
+  bool conntrack_deletion = true;
   int home_ = -1;
   pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0;
   base::asio::io_context io{1};

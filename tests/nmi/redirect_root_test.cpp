@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
+#include "flaky_tools.hpp"
 #include "nmi/conntrack.hpp"
 #include "nmi/nmi.hpp"
 #include "node_namespace.hpp"
@@ -194,6 +195,7 @@ void set_capability(int capability, bool on) {
 TEST_F(RedirectRootTest, NotReadyWhileAnInterfaceIsClosed) {
   must("ip link add azv1 type veth peer name azv1p");
   set_capability(CAP_NET_ADMIN, false);
+  conntrack_deletion = false;
   start("iptables");
   EXPECT_TRUE(test::run_until(io, [this] { return errors() > 0; }));
   set_capability(CAP_NET_ADMIN, true);
@@ -203,6 +205,103 @@ TEST_F(RedirectRootTest, NotReadyWhileAnInterfaceIsClosed) {
   EXPECT_EQ(route_localnet("br0"), "1\n");
   EXPECT_EQ(route_localnet("azv1"), "1\n");
   end(true);
+}
+
+TEST_F(RedirectRootTest, NotReadyWhileOlderConnectionsCannotBeCutAndTheRulesDoNotStopThem) {
+  keep("iptables");
+  set_capability(CAP_NET_ADMIN, false);
+  must("iptables -t nat -F aad-metadata");
+  EXPECT_TRUE(test::run_until(io, [this] { return errors() > 0; }));
+  EXPECT_TRUE(keeper->not_ready().value_or("").contains("older connections")) << keeper->not_ready().value_or("ready");
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << "the rules are there";
+  set_capability(CAP_NET_ADMIN, true);
+  EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
+  end(true);
+
+  keep("nftables");
+  set_capability(CAP_NET_ADMIN, false);
+  const double before = repairs();
+  must("nft flush ruleset");
+  EXPECT_TRUE(test::run_until(io, [&] { return repairs() > before && !keeper->not_ready(); }))
+      << "these rules drop older connections";
+  set_capability(CAP_NET_ADMIN, true);
+  end(true);
+}
+
+TEST_F(RedirectRootTest, APassingFailureOfNftIsNoReasonForIptables) {
+  must("ip addr add fd01::1/64 dev br0 nodad");
+  target.metadata_ip6 = "fd00:ec2::254";  // which iptables cannot serve
+  target.listen_ip6 = "fd01::1";
+  test::FlakyTools nft({"nft"});
+  nft.fail("Error: Could not process rule: Device or resource busy");
+  ASSERT_NO_FATAL_FAILURE(begin("auto"));
+  EXPECT_TRUE(test::run_until(io, [this] { return errors() > 2; }));
+  EXPECT_TRUE(keeper->not_ready().value_or("").contains("busy")) << keeper->not_ready().value_or("ready");
+  EXPECT_FALSE(run("iptables -t nat -S").output.contains("aad-metadata"));
+  nft.work();
+  EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
+  EXPECT_EQ(given_up, "");
+  EXPECT_TRUE(run("nft list tables").output.contains("podid"));
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+  end(false);
+  nft.fail("Error: Could not process rule: Device or resource busy");
+  EXPECT_FALSE(test::run_task(io, uninstall_redirect(target, clock, random))) << "something may have stayed behind";
+  nft.work();
+  EXPECT_TRUE(test::run_task(io, uninstall_redirect(target, clock, random)));
+}
+
+TEST_F(RedirectRootTest, IptablesServesWhereNftCannotAndNoTableStaysBehind) {
+  target.listen_port = 2580;  // where nobody listens any more
+  keep("nftables");
+  end(false);
+  target.listen_port = 2579;
+  test::FlakyTools nft({"nft"});
+  nft.fail_once("Error: Could not process rule: No such file or directory");  // no NAT in this kernel's nftables
+  keep("auto");
+  EXPECT_TRUE(run("iptables -t nat -S").output.contains("aad-metadata"));
+  EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
+  EXPECT_FALSE(run("nft list tables").output.contains("podid"));
+  end(true);
+}
+
+TEST_F(RedirectRootTest, TheBootRuleClosesTheWayUntilTheRulesAreThere) {
+  // The real endpoint is elsewhere, as on a VM.
+  pid_t elsewhere = 0;
+  ASSERT_NO_FATAL_FAILURE(hold_namespace(elsewhere));
+  must("ip addr del 169.254.169.254/32 dev lo");
+  must("ip link add up0 type veth peer name eth0 netns " + std::to_string(elsewhere));
+  must("ip addr add 10.8.0.1/24 dev up0 && ip link set up0 up");
+  in_namespace(elsewhere,
+               "ip addr add 10.8.0.2/24 dev eth0 && ip link set eth0 up && ip link set lo up && "
+               "ip addr add 169.254.169.254/32 dev lo && ip route add default via 10.8.0.1");
+  must("ip route add 169.254.169.254/32 via 10.8.0.2");
+  const int node = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  const int other = ::open(("/proc/" + std::to_string(elsewhere) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(::setns(other, CLONE_NEWNET), 0);
+  const pid_t endpoint = serve("169.254.169.254", 80, "REAL");
+  ASSERT_EQ(::setns(node, CLONE_NEWNET), 0);
+  ::close(other);
+  ::close(node);
+  ASSERT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "the way there must exist for the test to mean anything";
+
+  must("nft -f " PODID_DEPLOY "/node-boot/podid-boot.nft");
+  must("nft -f " PODID_DEPLOY "/node-boot/podid-boot.nft");  // twice does no harm
+  EXPECT_EQ(pod_gets(kMetadata), "");
+  EXPECT_EQ(run("curl -s -m 3 " + kMetadata).output, "REAL 10.8.0.1\n") << "the node itself reaches it";
+  for (const char* backend : {"nftables", "iptables"}) {
+    keep(backend);
+    EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << backend;
+    end(true);
+  }
+  const base::Result<> removed = test::run_task(io, uninstall_redirect({}, clock, random));
+  EXPECT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(pod_gets(kMetadata), "") << "it is the operator's";
+  must("nft delete table inet podid-boot");
+  EXPECT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n");
+  for (const pid_t process : {endpoint, elsewhere}) {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+  }
 }
 
 TEST_F(RedirectRootTest, AnInterfaceWithoutIPv4HoldsNothingUp) {
