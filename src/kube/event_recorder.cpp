@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/time_text.hpp"
 #include "kube/status.hpp"
@@ -20,7 +21,7 @@ using base::ErrorKind;
 using base::Result;
 using base::Task;
 
-constexpr std::chrono::minutes kRetryDenied{1};
+constexpr std::chrono::minutes kProbeDenied{1};
 constexpr std::size_t kMaxNameBytes = 253;
 
 // At most `bytes`, not cutting a character of UTF-8 in two.
@@ -112,7 +113,15 @@ bool EventRecorder::make_room(Delivery delivery) {
     entries_.erase(oldest->second);
     idle_.erase(oldest);
   }
-  return entries_.size() < options_.max_events || delivery == Delivery::counted;
+  if (delivery == Delivery::best_effort) return entries_.size() < options_.max_events;
+  const std::size_t limit = std::max(options_.max_events, options_.max_counted_events);
+  while (entries_.size() >= limit && !denied_.empty()) {
+    const Entry& oldest = denied_.front()->second;
+    statistics_.dropped += oldest.count - oldest.written_count;
+    entries_.erase(denied_.front());
+    denied_.pop_front();
+  }
+  return entries_.size() < limit;
 }
 
 void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
@@ -129,6 +138,41 @@ void EventRecorder::retire(Item item) {
   idle_.emplace(settled_, item);
 }
 
+void EventRecorder::give_up(Item item) {
+  statistics_.rejected += item->second.count - item->second.written_count;
+  entries_.erase(item);
+}
+
+// Of a denied event.
+void EventRecorder::put_aside(Item item) {
+  if (item->second.delivery == Delivery::counted) {
+    denied_.push_back(item);
+  } else {
+    give_up(item);
+  }
+}
+
+bool EventRecorder::is_denied(Item item) const {
+  return denied_namespaces_.size() >= kMaxDeniedNamespaces ||
+         denied_namespaces_.contains(namespace_of_event(item->second.key->regarding.key));
+}
+
+void EventRecorder::pause(Item item, const Error& denial) {
+  const std::string ns = namespace_of_event(item->second.key->regarding.key);
+  if (denied_namespaces_.empty()) {
+    next_probe_ = client_.clock().steady_now() + kProbeDenied;
+    base::log::warning("writing events is denied: one is tried every minute",
+                       {{"needed", "rbac: create, patch of events"}, {"namespace", ns}, {"error", denial}});
+  }
+  if (denied_namespaces_.size() < kMaxDeniedNamespaces) denied_namespaces_.insert(ns);
+}
+
+void EventRecorder::resume() {
+  denied_namespaces_.clear();
+  const std::deque<Item> waited = std::exchange(denied_, {});
+  for (const Item item : waited) enqueue(item, client_.clock().steady_now());
+}
+
 void EventRecorder::start() {
   for (std::size_t i = 0; i < options_.writers; ++i) tasks_.spawn("event writer", run());
 }
@@ -137,12 +181,15 @@ Task<> EventRecorder::stop(net::Deadline deadline) {
   tasks_.stop();
   co_await tasks_.join();
   waiting_.clear();
+  denied_.clear();
   std::vector<Item> unwritten;
   for (auto item = entries_.begin(); item != entries_.end(); ++item) {
     if (item->second.count > item->second.written_count) unwritten.push_back(item);
   }
   backoff_.reset();
+  bool probed = false;  // permission may have been given since
   for (const Item item : unwritten) {
+    if (is_denied(item) && std::exchange(probed, true)) continue;
     while (true) {
       const Result<> written = co_await write(item, deadline);
       settle(item, written);
@@ -178,19 +225,38 @@ Task<> EventRecorder::run() {
 // The next event that may be written now, taken from the queue.
 Task<EventRecorder::Item> EventRecorder::next() {
   while (true) {
-    const base::SteadyTime now = client_.clock().steady_now();
-    if (!waiting_.empty() && waiting_.begin()->first <= now) {
-      const Item item = waiting_.begin()->second;
-      waiting_.erase(waiting_.begin());
-      co_return item;
-    }
-    if (!waiting_.empty() && waiting_.begin()->first < alarm_at_) {
-      alarm_at_ = waiting_.begin()->first;
+    if (const std::optional<Item> item = take_due()) co_return *item;
+    base::SteadyTime due = waiting_.empty() ? base::SteadyTime::max() : waiting_.begin()->first;
+    if (!denied_.empty()) due = std::min(due, next_probe_);
+    if (due < alarm_at_) {
+      alarm_at_ = due;
       tasks_.spawn("event alarm", alarm(alarm_at_));
     }
     const auto [woken] = co_await wake_.async_wait(base::as_result);
     static_cast<void>(woken);  // always operation_aborted: record() or alarm() woke us, or we are stopped
   }
+}
+
+// Puts aside, or ends, what is denied at the moment.
+std::optional<EventRecorder::Item> EventRecorder::take_due() {
+  const base::SteadyTime now = client_.clock().steady_now();
+  if (!denied_.empty() && now >= next_probe_) {
+    next_probe_ = now + kProbeDenied;
+    const Item item = denied_.front();
+    denied_.pop_front();
+    return item;
+  }
+  while (!waiting_.empty() && waiting_.begin()->first <= now) {
+    const Item item = waiting_.begin()->second;
+    waiting_.erase(waiting_.begin());
+    if (!is_denied(item)) return item;
+    if (now >= next_probe_) {
+      next_probe_ = now + kProbeDenied;
+      return item;
+    }
+    put_aside(item);
+  }
+  return std::nullopt;
 }
 
 Task<> EventRecorder::alarm(base::SteadyTime when) {
@@ -232,6 +298,7 @@ void EventRecorder::settle(Item item, const Result<>& written) {
   const base::SteadyTime now = client_.clock().steady_now();
   if (written) {
     ++statistics_.writes;
+    if (is_denied(item)) resume();
     entry.not_before = now + options_.interval;
     if (entry.count > entry.written_count) {
       enqueue(item, entry.not_before);
@@ -244,12 +311,11 @@ void EventRecorder::settle(Item item, const Result<>& written) {
   const Error& error = written.error();
   if (is_passing(error)) {
     enqueue(item, now);
-  } else if (error.kind == ErrorKind::denied && entry.delivery == Delivery::counted &&
-             !is_namespace_terminating(error)) {
-    enqueue(item, now + kRetryDenied);
+  } else if (error.kind == ErrorKind::denied && !is_namespace_terminating(error)) {
+    pause(item, error);
+    put_aside(item);
   } else {
-    statistics_.rejected += entry.count - entry.written_count;
-    entries_.erase(item);
+    give_up(item);
   }
 }
 

@@ -4,9 +4,11 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +36,7 @@ struct EventKey {
   bool operator==(const EventKey&) const = default;
 };
 
-// Whether occurrences may be dropped when there are too many different ones, or must all arrive.
+// Counted events have more room than best-effort ones, and wait where writing them is denied.
 enum class Delivery { best_effort, counted };
 
 struct EventRecorderOptions {
@@ -43,6 +45,8 @@ struct EventRecorderOptions {
   std::string instance = {};   // reportingInstance
   // Different events that are remembered. When all of them wait to be written, a new best-effort one is dropped.
   std::size_t max_events = 4096;
+  // The same for counted ones; not less than max_events.
+  std::size_t max_counted_events = 4 * 4096;
   // Requests at once.
   std::size_t writers = 4;
   // A counted-up event is written again at most this often.
@@ -53,25 +57,30 @@ struct EventRecorderOptions {
 
 struct EventStatistics {
   std::uint64_t recorded = 0;  // occurrences
-  std::uint64_t dropped = 0;   // occurrences of best-effort events, for lack of room
-  std::uint64_t rejected = 0;  // occurrences refused for good: the namespace is gone, the event is invalid
+  std::uint64_t dropped = 0;   // occurrences for which there was no room
+  std::uint64_t rejected = 0;  // occurrences refused for good: the namespace is gone, the event is invalid or denied
   std::uint64_t writes = 0;    // successful requests
   std::uint64_t failures = 0;  // failed ones
   std::size_t waiting = 0;     // events with occurrences that are not written yet
 };
 
 // Belongs to the client's executor. Recording never waits. While the API server is away, throttles or does not accept
-// our token, writes are repeated with back-off. A refusal for lack of permission ends a best-effort event; a counted
-// one is tried again every minute. Counts in memory survive an API server that is away: every write carries the whole
-// count, so repeating one is harmless. Call stop() and await it before the destructor.
+// our token, writes are repeated with back-off. Counts in memory survive an API server that is away: every write
+// carries the whole count, so repeating one is harmless. Call stop() and await it before the destructor.
+//
+// Where writing is denied (403: no permission, a quota) nothing more is sent to that namespace, or to any once many
+// have denied it: counted events wait, best-effort ones end. One event a minute is tried, whatever its namespace; once
+// one is written, so are all that wait. The first denial is logged as a warning.
 class EventRecorder {
  public:
   static constexpr std::size_t kMaxMessageBytes = 1024;
+  // Once so many have denied events, the others are taken for denied, too.
+  static constexpr std::size_t kMaxDeniedNamespaces = 64;
 
   EventRecorder(Client& client, EventRecorderOptions options);
 
-  // `n` more occurrences, at this moment. Counted keys are kept whatever max_events says until they are written, so
-  // the caller bounds how many different ones there can be.
+  // `n` more occurrences, at this moment. A new counted event that finds no room takes that of the one that was denied
+  // longest ago.
   void record(EventKey key, Delivery delivery = Delivery::best_effort, std::uint64_t n = 1);
 
   void start();
@@ -90,7 +99,7 @@ class EventRecorder {
     std::uint64_t written_count = 0;  // as the server knows it
     std::string name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
     bool created = false;
-    bool queued = false;  // in waiting_, or being written
+    bool queued = false;  // in waiting_ or denied_, or being written
     base::WallTime first{};
     base::WallTime last{};
     base::SteadyTime not_before{};  // when it may be written next
@@ -103,8 +112,14 @@ class EventRecorder {
   bool make_room(Delivery delivery);
   void enqueue(Item item, base::SteadyTime not_before);
   void retire(Item item);
+  void give_up(Item item);
+  void put_aside(Item item);
+  bool is_denied(Item item) const;
+  void pause(Item item, const base::Error& denial);
+  void resume();
   base::Task<> run();
   base::Task<Item> next();
+  std::optional<Item> take_due();
   base::Task<> alarm(base::SteadyTime when);
   base::Task<base::Result<>> write(Item item, net::Deadline deadline);
   base::Task<base::Result<json::value>> send(Item item, net::Deadline deadline);
@@ -118,7 +133,10 @@ class EventRecorder {
   // state
   Entries entries_;
   std::multimap<base::SteadyTime, Item> waiting_;  // by not_before
+  std::deque<Item> denied_;                        // counted ones, longest ago first
   std::map<std::uint64_t, Item> idle_;             // everything written, longest ago first
+  std::set<std::string> denied_namespaces_;        // since something was last written in one of them
+  base::SteadyTime next_probe_{};                  // when one event of a denied namespace may be tried
   std::uint64_t settled_ = 0;
   net::Backoff backoff_;
   EventStatistics statistics_;

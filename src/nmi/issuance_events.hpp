@@ -26,7 +26,7 @@ class IssuanceEvents {
 
   explicit IssuanceEvents(kube::EventRecorder& recorder) : recorder_(recorder) {}
 
-  // Every issuance is counted; refusals may be dropped when there are too many different ones.
+  // Issuances are counted events, refusals best-effort ones (event_recorder.hpp).
   void record(const std::vector<Issuance>& issuances);
 
  private:

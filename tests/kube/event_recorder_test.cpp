@@ -25,9 +25,9 @@ net::Response refusal(int status, std::string_view reason, std::string_view caus
   return response;
 }
 
-EventKey key(std::string_view message = "issued") {
+EventKey key(std::string_view message = "issued", std::string_view ns = "shop") {
   EventKey key;
-  key.regarding = kAzureIdentityBindings.reference({"shop", "binding"}, "uid-b");
+  key.regarding = kAzureIdentityBindings.reference({std::string(ns), "binding"}, "uid-b");
   key.reason = "TokenIssued";
   key.message = message;
   return key;
@@ -52,6 +52,19 @@ class EventRecorderTest : public test::KubeFixture<test::FakeClock> {
       const std::size_t sleepers = clock.sleepers();
       while (!happened() && sleepers > 0 && clock.sleepers() == sleepers) clock.advance(milliseconds(100));
       return happened();
+    });
+  }
+  void deny_in(std::string_view ns) {
+    server.intercept = [start = fmt::format("/api/v1/namespaces/{}", ns)](
+                           const net::Request& request) -> std::optional<net::Response> {
+      if (!request.target.starts_with(start)) return std::nullopt;
+      return refusal(403, "Forbidden");
+    };
+  }
+  // Until as many requests as given were answered and somebody waits for the clock.
+  bool until_resting(std::size_t requests) {
+    return until([&] {
+      return server.requests.size() == requests && clock.sleepers() == 1 && recorder->statistics().failures == requests;
     });
   }
   bool all_written() const { return recorder->statistics().waiting == 0; }
@@ -199,6 +212,18 @@ TEST_F(EventRecorderTest, TooManyDifferentEventsAreDroppedAndCounted) {
   EXPECT_EQ(recorder->statistics().dropped, 2u);
 }
 
+TEST_F(EventRecorderTest, CountedEventsHaveALimitOfTheirOwn) {
+  start({.max_events = 2, .max_counted_events = 4});
+  server.intercept = [](const net::Request&) { return refusal(503, "ServiceUnavailable"); };
+  for (int i = 0; i < 6; ++i) recorder->record(key(std::to_string(i)), Delivery::counted, 10);
+  recorder->record(key("0"), Delivery::counted);
+  EXPECT_EQ(recorder->statistics().dropped, 20u);
+  EXPECT_EQ(recorder->statistics().waiting, 4u);
+  server.intercept = nullptr;
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(total_count(), 41);
+}
+
 TEST_F(EventRecorderTest, RefusalForGoodEndsTheEvent) {
   start();
   server.intercept = [](const net::Request& request) {
@@ -223,6 +248,102 @@ TEST_F(EventRecorderTest, MissingPermissionEndsBestEffortAndDelaysCounted) {
   clock.advance(seconds(60));
   ASSERT_TRUE(until([&] { return all_written(); }));
   EXPECT_EQ(total_count(), 1);
+}
+
+TEST_F(EventRecorderTest, WithoutPermissionOneEventAMinuteIsTried) {
+  start({.writers = 1});
+  deny_in("");
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 50; ++i) recorder->record(key(std::to_string(i)), Delivery::counted);
+  for (std::size_t requests = 1; requests <= 5; ++requests) {
+    ASSERT_TRUE(until_resting(requests));
+    recorder->record(key("new " + std::to_string(requests)), Delivery::counted);  // another pod has come
+    recorder->record(key("0"), Delivery::counted);
+    clock.advance(seconds(59));
+    io.poll();
+    EXPECT_EQ(server.requests.size(), requests);
+    clock.advance(seconds(1));
+  }
+  ASSERT_TRUE(until_resting(6));
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::size_t warning = log.find("create, patch");
+  EXPECT_NE(warning, std::string::npos) << log;
+  EXPECT_EQ(log.find("create, patch", warning + 1), std::string::npos) << log;
+  server.intercept = nullptr;
+  clock.advance(seconds(60));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(total_count(), 60);
+  EXPECT_EQ(recorder->statistics().rejected, 0u);
+}
+
+TEST_F(EventRecorderTest, WhatIsDeniedInOneNamespaceIsWrittenInOthers) {
+  start({.writers = 1});
+  deny_in("full");
+  for (int i = 0; i < 10; ++i) {
+    recorder->record(key(std::to_string(i), "full"), Delivery::counted);
+    recorder->record(key(std::to_string(i), "shop"), Delivery::counted);
+  }
+  ASSERT_TRUE(until([&] { return recorder->statistics().waiting == 10; }));
+  EXPECT_EQ(server.count_requests("POST", "/api/v1/namespaces/full/"), 1u);
+  EXPECT_EQ(server.count(kEventsPath), 10u);
+}
+
+TEST_F(EventRecorderTest, WhereManyNamespacesDenyAllOfThemWait) {
+  start({.writers = 1});
+  deny_in("");
+  for (int i = 0; i < 200; ++i) recorder->record(key("issued", "job-" + std::to_string(i)), Delivery::counted);
+  const std::size_t tried = EventRecorder::kMaxDeniedNamespaces;
+  ASSERT_TRUE(until_resting(tried));
+  EXPECT_EQ(recorder->statistics().waiting, 200u);
+  clock.advance(seconds(60));
+  ASSERT_TRUE(until_resting(tried + 1));
+  server.intercept = nullptr;
+  clock.advance(seconds(60));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(recorder->statistics().writes, 200u);
+}
+
+TEST_F(EventRecorderTest, DeniedEventsMakeRoomForOthers) {
+  start({.max_events = 2, .max_counted_events = 4, .writers = 1});
+  deny_in("full");
+  for (int i = 0; i < 4; ++i) recorder->record(key(std::to_string(i), "full"), Delivery::counted, 10);
+  ASSERT_TRUE(until_resting(1));
+  recorder->record(key("one"), Delivery::counted);
+  recorder->record(key("two"), Delivery::counted);
+  ASSERT_TRUE(until([&] { return recorder->statistics().waiting == 2; }));
+  EXPECT_EQ(recorder->statistics().dropped, 20u);
+  EXPECT_EQ(server.count(kEventsPath), 2u);
+}
+
+TEST_F(EventRecorderTest, BestEffortEventsFindOutThatPermissionWasGiven) {
+  start({.writers = 1});
+  deny_in("");
+  recorder->record(key("one"));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  recorder->record(key("two"));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(server.requests.size(), 1u) << "one a minute";
+  EXPECT_EQ(recorder->statistics().rejected, 2u);
+  server.intercept = nullptr;
+  clock.advance(seconds(60));
+  recorder->record(key("three"));
+  recorder->record(key("four"));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(total_count(), 2);
+}
+
+TEST_F(EventRecorderTest, StopTriesOneOfTheDeniedEvents) {
+  for (const bool still_denied : {true, false}) {
+    start({.writers = 1});
+    deny_in("");
+    server.requests.clear();
+    for (int i = 0; i < 20; ++i) recorder->record(key(std::to_string(i)), Delivery::counted);
+    ASSERT_TRUE(until_resting(1));
+    if (!still_denied) server.intercept = nullptr;
+    await(recorder->stop(soon()));
+    EXPECT_EQ(server.requests.size(), still_denied ? 2u : 21u);
+    EXPECT_EQ(recorder->statistics().waiting, still_denied ? 20u : 0u);
+  }
 }
 
 TEST_F(EventRecorderTest, StopWritesWhatWaits) {
