@@ -36,22 +36,24 @@ bool legacy_table_exists(std::string_view table) {
   return false;
 }
 
+bool all_intact(const std::vector<FoundChain>& found) { return std::ranges::all_of(found, &FoundChain::intact); }
+
 }  // namespace
 
 IptablesRedirect::IptablesRedirect(RedirectTarget target, IptablesVariant variant, std::chrono::seconds check_interval,
                                    base::Clock& clock)
     : target_(std::move(target)), variant_(std::move(variant)), check_interval_(check_interval), clock_(clock) {}
 
-base::Task<base::Result<IptablesRedirect::Listing>> IptablesRedirect::list(std::string table, std::string chain) {
-  if (variant_.legacy && !legacy_table_exists(table)) co_return Listing{};
-  std::vector<std::string> arguments{variant_.command, "--wait", "-t", std::move(table), "-S", std::move(chain)};
+base::Task<base::Result<std::string>> IptablesRedirect::list(std::string_view table, std::string_view chain) {
+  if (variant_.legacy && !legacy_table_exists(table)) co_return std::string();
+  std::vector<std::string> arguments{variant_.command, "--wait", "-t", std::string(table), "-S", std::string(chain)};
   base::Result<base::ProcessResult> ran = co_await base::run_process(std::move(arguments), {}, kIptablesTimeout);
   if (!ran) co_return std::unexpected(std::move(ran.error()));
-  if (ran->exit_code == 0) co_return Listing{true, std::move(ran->output)};
+  if (ran->exit_code == 0) co_return std::move(ran->output);
   const std::string& problem = ran->error_output;
   if (problem.contains("No chain/target/match by that name") || problem.contains("does not exist") ||
       problem.contains("incompatible, use 'nft' tool")) {
-    co_return Listing{};
+    co_return std::string();
   }
   co_return std::unexpected(command_error(variant_.command, *ran));
 }
@@ -66,57 +68,40 @@ base::Task<base::Result<>> IptablesRedirect::restore(std::string script) {
   co_return base::Result<>{};
 }
 
-base::Task<base::Result<>> IptablesRedirect::install() {
-  const base::Result<bool> already = co_await intact();
-  if (!already) co_return std::unexpected(already.error());
-  if (*already) co_return base::Result<>{};
-  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
-  if (!prerouting) co_return std::unexpected(prerouting.error());
-  const base::Result<Listing> input = co_await list("filter", "INPUT");
-  if (!input) co_return std::unexpected(input.error());
-  std::string script = iptables_install_script(target_, count_jumps(prerouting->text, "PREROUTING", kIptablesChain),
-                                               count_jumps(input->text, "INPUT", kLoopbackChain));
-  base::Result<> done = co_await restore(std::move(script));
-  co_return done;
+base::Task<base::Result<std::vector<FoundChain>>> IptablesRedirect::look() {
+  std::vector<FoundChain> all;
+  for (IptablesChain& chain : iptables_chains(target_)) {
+    const base::Result<std::string> listing = co_await list(chain.table, chain.name);
+    if (!listing) co_return std::unexpected(listing.error());
+    const base::Result<std::string> built_in = co_await list(chain.table, chain.built_in);
+    if (!built_in) co_return std::unexpected(built_in.error());
+    all.push_back(found_chain(std::move(chain), *listing, *built_in));
+  }
+  co_return all;
 }
 
-base::Task<base::Result<bool>> IptablesRedirect::intact() {
-  const base::Result<Listing> chain = co_await list("nat", std::string(kIptablesChain));
-  if (!chain) co_return std::unexpected(chain.error());
-  if (!has_exact_rules(chain->text, kIptablesChain, iptables_chain_rules(target_)) || !chain->exists) co_return false;
-  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
-  if (!prerouting) co_return std::unexpected(prerouting.error());
-  if (!has_jump_first(prerouting->text, "PREROUTING", kIptablesChain)) co_return false;
-  const base::Result<Listing> loopback = co_await list("filter", std::string(kLoopbackChain));
-  if (!loopback) co_return std::unexpected(loopback.error());
-  if (!has_exact_rules(loopback->text, kLoopbackChain, loopback_chain_rules())) co_return false;
-  const base::Result<Listing> input = co_await list("filter", "INPUT");
-  if (!input) co_return std::unexpected(input.error());
-  co_return has_jump_first(input->text, "INPUT", kLoopbackChain);
+base::Task<base::Result<>> IptablesRedirect::install() {
+  const base::Result<std::vector<FoundChain>> found = co_await look();
+  if (!found) co_return std::unexpected(found.error());
+  if (all_intact(*found)) co_return base::Result<>{};
+  std::string script = iptables_install_script(*found);
+  base::Result<> done = co_await restore(std::move(script));
+  co_return done;
 }
 
 base::Task<base::Result<>> IptablesRedirect::wait_for_damage() {
   for (;;) {
     co_await clock_.sleep_for(check_interval_);
-    const base::Result<bool> found = co_await intact();
+    const base::Result<std::vector<FoundChain>> found = co_await look();
     if (!found) co_return std::unexpected(found.error());
-    if (!*found) co_return base::Result<>{};
+    if (!all_intact(*found)) co_return base::Result<>{};
   }
 }
 
 base::Task<base::Result<>> IptablesRedirect::remove() {
-  const base::Result<Listing> chain = co_await list("nat", std::string(kIptablesChain));
-  if (!chain) co_return std::unexpected(chain.error());
-  const base::Result<Listing> loopback = co_await list("filter", std::string(kLoopbackChain));
-  if (!loopback) co_return std::unexpected(loopback.error());
-  const base::Result<Listing> prerouting = co_await list("nat", "PREROUTING");
-  if (!prerouting) co_return std::unexpected(prerouting.error());
-  const base::Result<Listing> input = co_await list("filter", "INPUT");
-  if (!input) co_return std::unexpected(input.error());
-  std::string script = iptables_remove_script({.nat_chain = chain->exists,
-                                               .loopback_chain = loopback->exists,
-                                               .nat_jumps = count_jumps(prerouting->text, "PREROUTING", kIptablesChain),
-                                               .input_jumps = count_jumps(input->text, "INPUT", kLoopbackChain)});
+  base::Result<std::vector<FoundChain>> found = co_await look();
+  if (!found) co_return std::unexpected(std::move(found.error()));
+  std::string script = iptables_remove_script(std::move(*found));
   base::Result<> done = co_await restore(std::move(script));
   co_return done;
 }
@@ -146,8 +131,8 @@ base::Task<base::Result<IptablesVariant>> IptablesRedirect::choose_variant(Redir
   }
   for (const IptablesVariant& variant : found) {
     IptablesRedirect candidate(target, variant, std::chrono::seconds(0), clock);
-    const base::Result<Listing> chain = co_await candidate.list("nat", std::string(kIptablesChain));
-    if (chain && chain->exists) co_return variant;
+    const base::Result<std::string> chain = co_await candidate.list("nat", kIptablesChain);
+    if (chain && !chain->empty()) co_return variant;
   }
   co_return found.front();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The redirect as aad-pod-identity lays it: chain aad-metadata in table nat. A chain of ours closes the loopback.
+// The redirect as aad-pod-identity lays it: chain aad-metadata in table nat. Chains of ours close the loopback, and the
+// way to the real endpoint while that chain is damaged.
 #pragma once
 #include <chrono>
 #include <string>
@@ -29,21 +30,16 @@ class IptablesRedirect final : public Redirect {
   base::Task<base::Result<>> wait_for_damage() override;
   base::Task<base::Result<>> remove() override;
 
-  // Whether all rules are exactly as they should be.
-  base::Task<base::Result<bool>> intact();
-
   // The variant in which aad-pod-identity's chain is already, else the machine's default. Errors say what to install.
   static base::Task<base::Result<IptablesVariant>> choose_variant(RedirectTarget target, base::Clock& clock);
   // Every variant that this machine has, its default first.
   static base::Task<std::vector<IptablesVariant>> variants();
 
  private:
-  // The chain's rules as `-S` prints them; empty with exists = false when there is no such chain.
-  struct Listing {
-    bool exists = false;
-    std::string text;
-  };
-  base::Task<base::Result<Listing>> list(std::string table, std::string chain);
+  // The chain as `-S` prints it, its rules after its name; empty when there is no such chain.
+  base::Task<base::Result<std::string>> list(std::string_view table, std::string_view chain);
+  // What there is of all our chains.
+  base::Task<base::Result<std::vector<FoundChain>>> look();
   base::Task<base::Result<>> restore(std::string script);
 
   const RedirectTarget target_;

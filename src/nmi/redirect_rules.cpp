@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
 #include "base/text.hpp"
@@ -13,25 +14,51 @@ namespace {
 using boost::asio::ip::make_address_v4;
 using boost::asio::ip::make_address_v6;
 
-std::string append_rule(std::string_view chain, std::string_view rule) { return fmt::format("-A {} {}", chain, rule); }
-
-std::string restore_table(std::string_view table, std::string_view chain, const std::vector<std::string>& rules,
-                          std::string_view built_in, int jumps) {
-  // Naming a chain of ours flushes it (--noflush spares the built-in ones); nothing takes effect before COMMIT.
-  std::string script = fmt::format("*{}\n:{} - [0:0]\n", table, chain);
-  for (const std::string& rule : rules) script += rule + "\n";
-  for (int i = 0; i < jumps; ++i) script += fmt::format("-D {} -j {}\n", built_in, chain);
-  script += fmt::format("-I {} 1 -j {}\nCOMMIT\n", built_in, chain);
-  return script;
+bool has_exact_rules(std::string_view listing, const IptablesChain& chain) {
+  const std::string prefix = fmt::format("-A {} ", chain.name);
+  std::size_t next = 0;
+  for (std::string_view line : base::split(listing, '\n')) {
+    line = base::trim(line);
+    if (!line.starts_with(prefix)) continue;
+    if (next == chain.rules.size() || line != chain.rules[next]) return false;
+    ++next;
+  }
+  return next == chain.rules.size();
 }
 
-std::string remove_from_table(std::string_view table, std::string_view chain, bool exists, std::string_view built_in,
-                              int jumps) {
-  if (!exists && jumps == 0) return {};
-  std::string script = fmt::format("*{}\n", table);
-  for (int i = 0; i < jumps; ++i) script += fmt::format("-D {} -j {}\n", built_in, chain);
-  if (exists) script += fmt::format("-F {0}\n-X {0}\n", chain);
-  return script + "COMMIT\n";
+// iptables-restore refuses to delete what is not there.
+std::string delete_jumps(const FoundChain& found) {
+  std::string commands;
+  for (int i = 0; i < found.jumps; ++i) {
+    commands += fmt::format("-D {} -j {}\n", found.chain.built_in, found.chain.name);
+  }
+  return commands;
+}
+
+std::string install_chain(const FoundChain& found) {
+  // Naming a chain of ours flushes it (--noflush spares the built-in ones).
+  std::string commands = fmt::format(":{} - [0:0]\n", found.chain.name);
+  for (const std::string& rule : found.chain.rules) commands += rule + "\n";
+  return commands + delete_jumps(found) + fmt::format("-I {} 1 -j {}\n", found.chain.built_in, found.chain.name);
+}
+
+std::string remove_chain(const FoundChain& found) {
+  return delete_jumps(found) + (found.exists ? fmt::format("-F {0}\n-X {0}\n", found.chain.name) : "");
+}
+
+// Nothing in a table takes effect before its COMMIT.
+std::string one_transaction_per_table(const std::vector<FoundChain>& found,
+                                      std::string (*commands_for)(const FoundChain&)) {
+  std::string script;
+  std::string_view table;
+  for (const FoundChain& each : found) {
+    const std::string commands = commands_for(each);
+    if (commands.empty()) continue;
+    if (each.chain.table != table) script += fmt::format("{}*{}\n", table.empty() ? "" : "COMMIT\n", each.chain.table);
+    table = each.chain.table;
+    script += commands;
+  }
+  return script.empty() ? script : script + "COMMIT\n";
 }
 
 }  // namespace
@@ -102,55 +129,60 @@ std::string nft_remove_script() {
   return fmt::format("table {0} {1}\ndelete table {0} {1}\n", kNftFamily, kNftTable);
 }
 
-std::vector<std::string> iptables_chain_rules(const RedirectTarget& target) {
-  return {append_rule(kIptablesChain,
-                      fmt::format("! -s 127.0.0.1/32 -d {}/32 -p tcp -m tcp --dport {} -j DNAT --to-destination {}:{}",
-                                  target.metadata_ip, target.metadata_port, target.listen_ip, target.listen_port)),
-          append_rule(kIptablesChain, "-j RETURN")};
+std::vector<IptablesChain> iptables_chains(const RedirectTarget& target) {
+  std::vector<IptablesChain> chains{
+      // The loopback is closed before the redirect begins to use it.
+      {.table = "filter",
+       .name = "podid-loopback",
+       .built_in = "INPUT",
+       .rules = {"-s 127.0.0.0/8 ! -i lo -j DROP", "-d 127.0.0.0/8 ! -i lo -m conntrack ! --ctstate DNAT -j DROP",
+                 "-j RETURN"}},
+      // What slips past the redirect while its chain is damaged. Redirected packets are for the node itself, so they never
+      // come here. Any place will do: network plugins such as Calico insist on the first for their own jump, and a war
+      // over it would help nobody.
+      {.table = "filter",
+       .name = "podid-forward",
+       .built_in = "FORWARD",
+       .first = false,
+       .rules = {fmt::format("-d {}/32 -p tcp -m tcp --dport {} -j DROP", target.metadata_ip, target.metadata_port),
+                 "-j RETURN"}},
+      {.table = "nat",
+       .name = kIptablesChain,
+       .built_in = "PREROUTING",
+       .rules = {fmt::format("! -s 127.0.0.1/32 -d {}/32 -p tcp -m tcp --dport {} -j DNAT --to-destination {}:{}",
+                             target.metadata_ip, target.metadata_port, target.listen_ip, target.listen_port),
+                 "-j RETURN"}}};
+  for (IptablesChain& chain : chains) {
+    for (std::string& rule : chain.rules) rule = fmt::format("-A {} {}", chain.name, rule);
+  }
+  return chains;
 }
 
-std::vector<std::string> loopback_chain_rules() {
-  return {append_rule(kLoopbackChain, "-s 127.0.0.0/8 ! -i lo -j DROP"),
-          append_rule(kLoopbackChain, "-d 127.0.0.0/8 ! -i lo -m conntrack ! --ctstate DNAT -j DROP"),
-          append_rule(kLoopbackChain, "-j RETURN")};
-}
-
-bool has_exact_rules(std::string_view listing, std::string_view chain, const std::vector<std::string>& rules) {
-  const std::string prefix = fmt::format("-A {} ", chain);
-  std::size_t next = 0;
-  for (std::string_view line : base::split(listing, '\n')) {
+FoundChain found_chain(IptablesChain chain, std::string_view listing, std::string_view built_in_listing) {
+  const std::string prefix = fmt::format("-A {} ", chain.built_in);
+  const std::string jump = fmt::format("{}-j {}", prefix, chain.name);
+  int jumps = 0;
+  bool in_place = !chain.first;
+  bool first = true;
+  for (std::string_view line : base::split(built_in_listing, '\n')) {
     line = base::trim(line);
     if (!line.starts_with(prefix)) continue;
-    if (next == rules.size() || line != rules[next]) return false;
-    ++next;
+    const bool ours = line == jump;
+    jumps += ours;
+    in_place |= ours && first;
+    first = false;
   }
-  return next == rules.size();
+  const bool intact = jumps == 1 && in_place && has_exact_rules(listing, chain);
+  return {.chain = std::move(chain), .exists = !listing.empty(), .jumps = jumps, .intact = intact};
 }
 
-bool has_jump_first(std::string_view listing, std::string_view built_in, std::string_view chain) {
-  if (count_jumps(listing, built_in, chain) != 1) return false;
-  const std::string prefix = fmt::format("-A {} ", built_in);
-  const std::size_t first = listing.find(prefix);
-  const std::string_view line = listing.substr(first, listing.find('\n', first) - first);
-  return base::trim(line) == fmt::format("-A {} -j {}", built_in, chain);
+std::string iptables_install_script(const std::vector<FoundChain>& found) {
+  return one_transaction_per_table(found, install_chain);
 }
 
-int count_jumps(std::string_view listing, std::string_view built_in, std::string_view chain) {
-  const std::string jump = fmt::format("-A {} -j {}", built_in, chain);
-  int count = 0;
-  for (const std::string_view line : base::split(listing, '\n')) count += base::trim(line) == jump;
-  return count;
-}
-
-std::string iptables_install_script(const RedirectTarget& target, int nat_jumps, int input_jumps) {
-  // The loopback is closed before the redirect begins to use it.
-  return restore_table("filter", kLoopbackChain, loopback_chain_rules(), "INPUT", input_jumps) +
-         restore_table("nat", kIptablesChain, iptables_chain_rules(target), "PREROUTING", nat_jumps);
-}
-
-std::string iptables_remove_script(const IptablesFound& found) {
-  return remove_from_table("nat", kIptablesChain, found.nat_chain, "PREROUTING", found.nat_jumps) +
-         remove_from_table("filter", kLoopbackChain, found.loopback_chain, "INPUT", found.input_jumps);
+std::string iptables_remove_script(std::vector<FoundChain> found) {
+  std::ranges::reverse(found);
+  return one_transaction_per_table(found, remove_chain);
 }
 
 }  // namespace podid::nmi

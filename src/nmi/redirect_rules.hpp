@@ -37,30 +37,35 @@ std::string nft_install_script(const RedirectTarget& target, std::string_view ma
 std::string nft_remove_script();
 
 inline constexpr std::string_view kIptablesChain = "aad-metadata";
-inline constexpr std::string_view kLoopbackChain = "podid-loopback";
 
-// What `iptables -t nat -S aad-metadata` prints after its "-N" line, in order (nmi.md §11, NMI-19).
-std::vector<std::string> iptables_chain_rules(const RedirectTarget& target);
-// What closes the node's loopback to pods, in table filter, in order.
-std::vector<std::string> loopback_chain_rules();
-
-// Listings as `iptables -t nat -S CHAIN` prints them. Exactly the expected rules, in order, and nothing else.
-bool has_exact_rules(std::string_view listing, std::string_view chain, const std::vector<std::string>& rules);
-// The jump to `chain` is the first rule of the built-in chain and the only one to it.
-bool has_jump_first(std::string_view listing, std::string_view built_in, std::string_view chain);
-// How often the built-in chain jumps to `chain`.
-int count_jumps(std::string_view listing, std::string_view built_in, std::string_view chain);
-
-// A script for `iptables-restore --noflush`: chain filled and jump moved to the first place, as one transaction per
-// table. `nat_jumps` and `input_jumps` are the counts found; those rules are removed first.
-std::string iptables_install_script(const RedirectTarget& target, int nat_jumps, int input_jumps);
-// Removes both chains and the jumps to them. Pass what exists: iptables-restore refuses to delete what is not there.
-struct IptablesFound {
-  bool nat_chain = false;
-  bool loopback_chain = false;
-  int nat_jumps = 0;
-  int input_jumps = 0;
+// A chain of ours and the built-in chain that jumps to it. Both are in the same table.
+struct IptablesChain {
+  std::string_view table;
+  std::string_view name;
+  std::string_view built_in;
+  bool first = true;               // the jump must be the first rule there; else any place will do
+  std::vector<std::string> rules;  // in order, as `iptables -S` prints them
 };
-std::string iptables_remove_script(const IptablesFound& found);
+// All of them, in the order in which they take effect; those of a table stand together. Chain aad-metadata is nmi.md
+// §11, NMI-19.
+std::vector<IptablesChain> iptables_chains(const RedirectTarget& target);
+
+// What there is of a chain.
+struct FoundChain {
+  IptablesChain chain;
+  bool exists = false;
+  int jumps = 0;  // to it, in the built-in chain
+  // It has exactly its rules, in order, and exactly one jump, in its place.
+  bool intact = false;
+};
+// From the listings of the chain and of the built-in chain, as `iptables -t TABLE -S CHAIN` prints them; empty where there
+// is no such chain.
+FoundChain found_chain(IptablesChain chain, std::string_view listing, std::string_view built_in_listing);
+
+// Scripts for `iptables-restore --noflush`, one transaction per table, for all chains in the order of iptables_chains().
+// Fills the chains and moves the jumps to the first place.
+std::string iptables_install_script(const std::vector<FoundChain>& found);
+// Removes the chains and the jumps to them, in reverse order; empty where there are none.
+std::string iptables_remove_script(std::vector<FoundChain> found);
 
 }  // namespace podid::nmi

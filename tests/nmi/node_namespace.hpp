@@ -21,6 +21,8 @@
 
 namespace podid::nmi {
 
+inline const std::string kMetadata = "http://169.254.169.254/metadata";
+
 struct Ran {
   int status = -1;
   std::string output;
@@ -58,7 +60,7 @@ class NodeNamespaceTest : public ::testing::Test {
     loopback_ = serve("127.0.0.1", 8081, "SECRET");
   }
   void TearDown() override {
-    for (const pid_t process : {pod_, real_, service_, loopback_}) {
+    for (const pid_t process : {pod_, real_, service_, loopback_, elsewhere_, endpoint_}) {
       if (process <= 0) continue;
       ::kill(process, SIGKILL);
       ::waitpid(process, nullptr, 0);
@@ -120,6 +122,25 @@ class NodeNamespaceTest : public ::testing::Test {
       ::close(client);
     }
   }
+  // The real endpoint moves to another machine, so that the node forwards what pods send there, as on a VM.
+  void move_endpoint_elsewhere() {
+    ASSERT_NO_FATAL_FAILURE(hold_namespace(elsewhere_));
+    must("ip addr del 169.254.169.254/32 dev lo");
+    must("ip link add up0 type veth peer name eth0 netns " + std::to_string(elsewhere_));
+    must("ip addr add 10.8.0.1/24 dev up0 && ip link set up0 up");
+    in_namespace(elsewhere_,
+                 "ip addr add 10.8.0.2/24 dev eth0 && ip link set eth0 up && ip link set lo up && "
+                 "ip addr add 169.254.169.254/32 dev lo && ip route add default via 10.8.0.1");
+    must("ip route add 169.254.169.254/32 via 10.8.0.2");
+    const int node = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int other = ::open(("/proc/" + std::to_string(elsewhere_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::setns(other, CLONE_NEWNET), 0);
+    endpoint_ = serve("169.254.169.254", 80, "REAL");
+    ASSERT_EQ(::setns(node, CLONE_NEWNET), 0);
+    ::close(other);
+    ::close(node);
+    ASSERT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "the way there must exist for the test to mean anything";
+  }
   std::string pod_gets(const std::string& url) { return in_pod("curl -s -m 3 " + url).output; }
 
   // Starts to put the redirect in place; where that fails for a while, it goes on in the background.
@@ -157,6 +178,15 @@ class NodeNamespaceTest : public ::testing::Test {
   double errors() {
     return static_cast<double>(metrics.counter(base::metric::kNmiRedirectErrors).find_or_add()->value());
   }
+  // What is not intact of our chains, with the rules that are there; empty when all are.
+  static std::string broken_chains(const std::string& iptables = "iptables") {
+    std::string broken;
+    for (const IptablesChain& chain : iptables_chains({})) {
+      const std::string table = run(iptables + " -t " + std::string(chain.table) + " -S").output;
+      if (!found_chain(chain, table, table).intact) broken += std::string(chain.name) + ":\n" + table;
+    }
+    return broken;
+  }
   static std::string route_localnet(const std::string& interface) {
     return run("cat /proc/sys/net/ipv4/conf/" + interface + "/route_localnet").output;
   }
@@ -165,7 +195,7 @@ class NodeNamespaceTest : public ::testing::Test {
   std::string interfaces = "auto";
   bool conntrack_deletion = true;
   int home_ = -1;
-  pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0;
+  pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0, elsewhere_ = 0, endpoint_ = 0;
   base::asio::io_context io{1};
   base::RealClock clock;
   base::Clock* keeper_clock = &clock;
@@ -174,7 +204,5 @@ class NodeNamespaceTest : public ::testing::Test {
   std::unique_ptr<RedirectKeeper> keeper;
   std::string given_up;  // why the keeper cannot go on
 };
-
-inline const std::string kMetadata = "http://169.254.169.254/metadata";
 
 }  // namespace podid::nmi
