@@ -131,10 +131,14 @@ base::Task<base::Result<azure::ClientCredential>> AzureTokenSource::client_crede
   if (!allowed) co_return std::unexpected(std::move(allowed.error()));
   const base::Result<SecretReader::Data> data = co_await secrets_.read(credential.secret, deadline);
   if (!data) {
-    // Not a token endpoint's answer, whatever the API server's status was.
-    co_return base::fail(data.error().kind,
-                         fmt::format("failed to get Kubernetes secret {}/{}, err: {}", credential.secret.ns,
-                                     credential.secret.name, data.error().message));
+    base::Error error = data.error();
+    // Not a token endpoint's answer, whatever the API server's status was; and its throttling is no limit of the pod.
+    error.http_status = 0;
+    error.code.clear();
+    if (error.kind == base::ErrorKind::throttled) error.kind = base::ErrorKind::unavailable;
+    error.message = fmt::format("failed to get Kubernetes secret {}/{}, err: {}", credential.secret.ns,
+                                credential.secret.name, error.message);
+    co_return std::unexpected(std::move(error));
   }
   if (credential.type == core::IdentityType::service_principal_secret) {
     base::Result<base::Secret> secret = choose_client_secret(*data, credential.secret);

@@ -25,6 +25,7 @@ class FakeSecrets final : public SecretReader {
  public:
   base::Task<base::Result<Data>> read(core::SecretReference secret, base::SteadyTime) override {
     read_names.insert(secret.ns + "/" + secret.name);
+    if (failure) co_return std::unexpected(*failure);
     const auto found = data.find(secret.ns + "/" + secret.name);
     if (found == data.end()) co_return base::fail(base::ErrorKind::not_found, "not there");
     Data values;
@@ -33,6 +34,7 @@ class FakeSecrets final : public SecretReader {
   }
   std::map<std::string, std::map<std::string, std::string>> data;
   std::set<std::string> read_names;
+  std::optional<base::Error> failure;
 };
 
 // Pod web-0 and a service principal, whose directory the operator has allowed.
@@ -240,6 +242,26 @@ TEST_F(OutcomeTokenTest, FailuresOfTheDirectoryAndOfTheConfiguration) {
     }
   }
   EXPECT_FALSE(secrets.read_names.contains("other/s")) << "not even read";
+}
+
+// Not a limit of the pod, which would be told 429 and made to rest.
+TEST_F(OutcomeTokenTest, AnApiServerThatThrottlesIsOutOfReachForAMoment) {
+  secrets.failure = base::Error{.kind = base::ErrorKind::throttled,
+                                .message = "slow down",
+                                .http_status = 429,
+                                .code = "TooManyRequests",
+                                .retry_after = seconds(7)};
+  for (const bool permanent : kBoth) {
+    options.permanent_config_errors_403 = permanent;
+    for (const bool legacy : kBoth) {
+      serve(cluster_of(principal()), {.legacy = legacy});
+      for (const bool host : kBoth) {
+        SCOPED_TRACE(variant("throttled", legacy, host) + (permanent ? ", permanent" : ""));
+        const Got got = ask_for_token(host, "resource=r");
+        expect_told(got, legacy, {503, "failed to get Kubernetes secret shop/s, err: slow down", legacy ? 0 : 7});
+      }
+    }
+  }
 }
 
 // Their texts are the tools' own.
