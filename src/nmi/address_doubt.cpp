@@ -32,6 +32,7 @@ AddressDoubt::AddressDoubt(base::Executor executor, Ask ask, SnapshotSource& sou
       clock_(clock),
       random_(random),
       on_settled_(std::move(on_settled)),
+      appearance_(executor, clock),
       tasks_(executor) {}
 
 void AddressDoubt::start() { tasks_.spawn("watch new interfaces", watch_interfaces()); }
@@ -43,33 +44,43 @@ base::Task<> AddressDoubt::stop() {
 
 void AddressDoubt::interface_appeared() {
   ++appeared_;
-  if (std::exchange(settling_, true)) return;
-  source_.set_doubt(clock_.steady_now());
-  tasks_.spawn("settle doubt about addresses", settle());
+  source_.set_unreported(true);
+  if (source_.doubt() == base::SteadyTime{}) source_.set_doubt(clock_.steady_now());
+  appearance_.notify();
+  if (!std::exchange(settling_, true)) tasks_.spawn("settle doubt about addresses", settle());
 }
 
 base::Task<> AddressDoubt::settle() {
-  net::Backoff backoff(kRetry, random_);
-  for (std::uint64_t settled = appeared_ - 1; settled != appeared_;) {
+  for (;;) {
     const std::uint64_t seen = appeared_;
+    co_await until_confirmed();
+    if (seen != appeared_) continue;
+    source_.set_doubt({});
+    on_settled_();
+    co_await appearance_.wait_until(clock_.steady_now() + kStatusWait);
+    if (seen != appeared_) continue;
+    co_await until_confirmed();
+    if (seen == appeared_) break;
+  }
+  settling_ = false;
+  source_.set_unreported(false);
+  on_settled_();
+}
+
+base::Task<> AddressDoubt::until_confirmed() {
+  net::Backoff backoff(kRetry, random_);
+  for (;;) {
     const base::Result<> answered = co_await ask_();
-    if (answered) {
-      settled = seen;
-      continue;
-    }
+    if (answered) co_return;
     // The watch may be a few milliseconds behind.
     if (backoff.attempts() == kQuietAttempts) {
       base::log::warning(
           "an interface has appeared and the API server has not confirmed which pods there are: until it does, pods "
-          "get "
-          "no tokens",
+          "whose address may have a new owner get no tokens",
           {{"error", answered.error()}});
     }
     co_await clock_.sleep_for(backoff.next());
   }
-  settling_ = false;
-  source_.end_doubt(clock_.steady_now());
-  on_settled_();
 }
 
 base::Task<> AddressDoubt::watch_interfaces() {

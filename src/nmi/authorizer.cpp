@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "nmi/address_doubt.hpp"
+
 namespace podid::nmi {
 namespace {
 
@@ -22,7 +24,7 @@ Verdict wait(base::SteadyTime until) {
 }
 
 Answer doubtful(const AnswerStyle& style) {
-  return unavailable(style, "a pod may have been started, and the API server cannot be asked whose address this is now",
+  return unavailable(style, "a pod may have been started, and the API server has not said whose address this is now",
                      kDoubtWait);
 }
 
@@ -170,12 +172,11 @@ std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call
   if (const base::SteadyTime since = snapshots_.doubt(); since != base::SteadyTime{}) return since + kDoubtWait;
   // The API server knows the pods, but it learns from the kubelet, and later, that the address of a terminating pod is free
   // and which pod has it now. So that one waits while there is a pod without an address that may have taken it.
-  const base::SteadyTime ended = snapshots_.doubt_ended();
-  if (ended == base::SteadyTime{} || clock_.steady_now() >= ended + kStatusWait) return std::nullopt;
+  if (!snapshots_.unreported()) return std::nullopt;
   const SnapshotPtr& snapshot = snapshots_.get();
   const PodEntryPtr& entry = snapshot->at(AddressKey::of(call.peer)).entry;
   if (!snapshot->awaits_address() || !entry || !entry->pod->deleting()) return std::nullopt;
-  return ended + kStatusWait;
+  return call.start + kStatusWait;
 }
 
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {

@@ -18,9 +18,6 @@ inline constexpr std::chrono::milliseconds kPodWait{1200};
 // Requests wait so long for the end of a doubt about addresses (address_doubt.hpp): mostly it lasts milliseconds.
 inline constexpr std::chrono::seconds kDoubtWait{5};
 
-// Within that the kubelet tells the API server of a new pod's address; it tries again every 10 s.
-inline constexpr std::chrono::seconds kStatusWait{15};
-
 struct AuthorizerOptions {
   AnswerStyle style;
   core::OperationMode mode = core::OperationMode::standard;

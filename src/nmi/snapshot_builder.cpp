@@ -188,7 +188,7 @@ bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
 
 void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {
   const core::Pod& pod = *entry->pod;
-  snapshot.awaits_address_ |= may_run(pod) && !pod.deleting() && pod.pod_ips.empty();
+  snapshot.awaits_address_ |= may_run(pod) && pod.pod_ips.empty();
   if (!owns_its_addresses(pod)) return;
   for (const std::string& text : pod.pod_ips) {
     const std::optional<AddressKey> address = AddressKey::parse(text);

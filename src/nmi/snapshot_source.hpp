@@ -30,13 +30,13 @@ class SnapshotSource {
 
   // Since when an address may belong to a pod that we have not heard of (address_doubt.hpp); null time: it does not.
   void set_doubt(base::SteadyTime since) { doubt_.store(since.time_since_epoch().count(), std::memory_order_release); }
-  void end_doubt(base::SteadyTime when) {
-    doubt_ended_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
-    set_doubt({});
-  }
   base::SteadyTime doubt() const {
     return base::SteadyTime(base::SteadyTime::duration(doubt_.load(std::memory_order_acquire)));
   }
+
+  // Whether the kubelet may have given addresses of which it has not told the API server (address_doubt.hpp).
+  void set_unreported(bool may_be) { unreported_.store(may_be, std::memory_order_release); }
+  bool unreported() const { return unreported_.load(std::memory_order_acquire); }
 
   // One thread's view.
   class Reader {
@@ -54,10 +54,7 @@ class SnapshotSource {
     }
 
     base::SteadyTime doubt() const { return source_.doubt(); }
-    // When the last doubt ended; null time: there was none.
-    base::SteadyTime doubt_ended() const {
-      return base::SteadyTime(base::SteadyTime::duration(source_.doubt_ended_.load(std::memory_order_relaxed)));
-    }
+    bool unreported() const { return source_.unreported(); }
 
    private:
     const SnapshotSource& source_;
@@ -71,7 +68,7 @@ class SnapshotSource {
   std::atomic<std::uint64_t> version_ = 1;
   std::atomic<base::SteadyTime::rep> heard_ = 0;
   std::atomic<base::SteadyTime::rep> doubt_ = 0;
-  std::atomic<base::SteadyTime::rep> doubt_ended_ = 0;
+  std::atomic<bool> unreported_ = false;
 };
 
 }  // namespace podid::nmi

@@ -54,6 +54,32 @@ TEST_F(AddressDoubtTest, AnInterfaceIsInDoubtUntilTheApiServerHasAnswered) {
   EXPECT_EQ(settled, 1);
 }
 
+TEST_F(AddressDoubtTest, TheKubeletIsGivenTimeAndTheApiServerAskedOnceMore) {
+  doubt.interface_appeared();
+  poll();
+  answer(true);
+  EXPECT_TRUE(source.unreported());
+  clock.advance(kStatusWait / 2);
+  poll();
+  doubt.interface_appeared();
+  EXPECT_TRUE(in_doubt());
+  poll();
+  EXPECT_EQ(asked, 2);
+  answer(true);
+  EXPECT_FALSE(in_doubt());
+  clock.advance(kStatusWait / 2);
+  poll();
+  EXPECT_EQ(asked, 2) << "from the later one on";
+  clock.advance(kStatusWait);
+  poll();
+  EXPECT_EQ(asked, 3);
+  EXPECT_FALSE(in_doubt());
+  EXPECT_TRUE(source.unreported());
+  answer(true);
+  EXPECT_FALSE(source.unreported());
+  EXPECT_EQ(settled, 3);
+}
+
 TEST_F(AddressDoubtTest, OneThatAppearsWhileAskingIsAskedAboutAgain) {
   doubt.interface_appeared();
   poll();

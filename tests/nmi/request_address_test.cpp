@@ -2,6 +2,7 @@
 // Whose is the address: unknown, shared, passing on, in doubt, or told of long ago.
 #include <gtest/gtest.h>
 
+#include "nmi/address_doubt.hpp"
 #include "request_handler_fixture.hpp"
 
 namespace podid::nmi {
@@ -142,7 +143,7 @@ TEST_F(RequestHandlerTest, ATerminatingPodWaitsWhileAnotherMayHaveItsAddress) {
   builder.set_complete();
   publish();
   EXPECT_EQ(ask(kTokenPath).status, 200) << "no interface has appeared";
-  source.end_doubt(clock.steady_now());
+  source.set_unreported(true);
   const Pending first = begin(kTokenPath);
   advance(seconds(1));
   EXPECT_FALSE(first.done());
@@ -162,11 +163,15 @@ TEST_F(RequestHandlerTest, ATerminatingPodWaitsWhileAnotherMayHaveItsAddress) {
   coming.pod_ips.clear();
   put(coming);
   publish();
-  source.end_doubt(clock.steady_now());
   const Pending third = begin(kTokenPath);
   EXPECT_FALSE(third.done());
-  advance(kStatusWait);
+  source.set_unreported(false);
+  publish();
   EXPECT_EQ(finish(third).status, 200) << "the kubelet has had its time";
+  source.set_unreported(true);
+  const Pending fourth = begin(kTokenPath);
+  advance(kStatusWait);
+  expect_json(finish(fourth), 503, "service_unavailable", "a pod may have been started");
 }
 
 TEST_F(RequestHandlerTest, ATokenThatArrivesDuringADoubtWaitsForItsEnd) {
