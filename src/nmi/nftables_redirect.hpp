@@ -20,8 +20,6 @@ class NftablesRedirect final : public Redirect {
   std::string_view name() const override { return "nftables"; }
   base::Task<base::Result<>> install() override;
   base::Task<base::Result<>> wait_for_damage() override;
-  // Chain forward: what would be forwarded to the endpoint is dropped.
-  bool stops_older_connections() const override { return true; }
   base::Task<base::Result<>> remove() override;
 
   // Whether nft is there, we may use it, and this kernel takes our rules. Changes nothing.

@@ -31,7 +31,6 @@ class ReplacingNftables final : public Redirect {
   std::string_view name() const override { return nftables_.name(); }
   base::Task<base::Result<>> install() override { return nftables_.install(); }
   base::Task<base::Result<>> wait_for_damage() override { return nftables_.wait_for_damage(); }
-  bool stops_older_connections() const override { return nftables_.stops_older_connections(); }
   base::Task<> replace_predecessors() override {
     const std::vector<IptablesVariant> variants = co_await IptablesRedirect::variants();
     for (const IptablesVariant& variant : variants) {

@@ -26,9 +26,6 @@ class Redirect {
   // Completes when the rules may have been altered by somebody else (they are then to be installed again). Call after
   // install(). An error means that changes cannot be observed at the moment.
   virtual base::Task<base::Result<>> wait_for_damage() = 0;
-  // Whether the rules themselves stop connections that are older than they are, whatever rules others have. (Those of
-  // iptables do not: a rule before our jump in FORWARD, such as kube-proxy's, may accept what is established.)
-  virtual bool stops_older_connections() const { return false; }
   // After install(): takes away what an earlier installation of another kind left.
   virtual base::Task<> replace_predecessors() { co_return; }
   // Takes away everything that install() makes; nothing else.

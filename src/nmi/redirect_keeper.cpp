@@ -67,11 +67,7 @@ base::Task<base::Result<>> RedirectKeeper::install() {
   }
   const bool with_rules = redirect_->name() != "none";
   if (with_rules && options_.conntrack_deletion) {
-    base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
-    if (!cut && !redirect_->stops_older_connections()) {
-      co_return base::fail(std::move(cut.error()),
-                           "older connections cannot be cut (--enable-conntrack-deletion=false leaves them alone)");
-    }
+    const base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
     if (!cut) base::log::warning("older connections cannot be cut, the rules drop them", {{"error", cut.error()}});
     if (cut && *cut > 0) base::log::info("connections older than the redirect cut", {{"count", *cut}});
   }

@@ -18,8 +18,7 @@ namespace podid::nmi {
 struct RedirectKeeperOptions {
   RedirectOptions redirect;
   InterfacePattern interfaces;
-  // Whether connections older than the rules are cut. Where that fails and the rules do not stop them either (iptables),
-  // the redirect does not count as in place.
+  // Whether connections older than the rules are cut. The rules stop them as well, but their pods would not notice soon.
   bool conntrack_deletion = true;
   // How long rules may be impossible to put in place before the NMI gives up (NMI-20).
   base::Duration patience = std::chrono::minutes(5);

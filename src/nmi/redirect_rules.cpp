@@ -137,10 +137,10 @@ std::vector<IptablesChain> iptables_chains(const RedirectTarget& target) {
        .built_in = "INPUT",
        .rules = {"-s 127.0.0.0/8 ! -i lo -j DROP", "-d 127.0.0.0/8 ! -i lo -m conntrack ! --ctstate DNAT -j DROP",
                  "-j RETURN"}},
-      // What slips past the redirect while its chain is damaged. Redirected packets are for the node itself, so they never
-      // come here. Any place will do: network plugins such as Calico insist on the first for their own jump, and a war
-      // over it would help nobody.
-      {.table = "filter",
+      // What slips past the redirect: connections that are older, and everything while its chain is damaged. Redirected
+      // packets are for the node itself, so they never come here. Not in table filter, where kube-proxy and network plugins
+      // accept what is established; and any place will do, as a war over the first one would help nobody.
+      {.table = "mangle",
        .name = "podid-forward",
        .built_in = "FORWARD",
        .first = false,

@@ -58,11 +58,12 @@ TEST_F(IptablesRootTest, EveryDamageIsRepaired) {
       "iptables -I podid-loopback -j RETURN",
       "iptables -I INPUT -j ACCEPT",
       "iptables -D INPUT -j podid-loopback",
-      "iptables -F podid-forward",
-      "iptables -A FORWARD -j podid-forward",
-      "iptables -D FORWARD -j podid-forward",
+      "iptables -t mangle -F podid-forward",
+      "iptables -t mangle -A FORWARD -j podid-forward",
+      "iptables -t mangle -D FORWARD -j podid-forward",
       // As an NMI left it that had no such chain yet.
-      "iptables -D FORWARD -j podid-forward && iptables -F podid-forward && iptables -X podid-forward",
+      "iptables -t mangle -D FORWARD -j podid-forward && iptables -t mangle -F podid-forward && "
+      "iptables -t mangle -X podid-forward",
   };
   for (const std::string& damage : damages) {
     must(damage);
@@ -84,6 +85,7 @@ TEST_F(IptablesRootTest, NothingReachesTheEndpointWhileTheChainIsDamaged) {
     keep("iptables");
     EXPECT_EQ(broken_chains(variant.command), "");
     EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << variant.command;
+    must(variant.command + " -I FORWARD -j ACCEPT");  // of others, as for what is established
     const double before = repairs();
     must(variant.command + " -t nat -F aad-metadata");
     EXPECT_EQ(pod_gets(kMetadata), "") << variant.command;
@@ -96,7 +98,7 @@ TEST_F(IptablesRootTest, NothingReachesTheEndpointWhileTheChainIsDamaged) {
 
 TEST_F(IptablesRootTest, OthersMayBeFirstInForward) {
   keep("iptables");
-  must("iptables -N cali-FORWARD && iptables -I FORWARD -j cali-FORWARD");
+  must("iptables -t mangle -N cali-FORWARD && iptables -t mangle -I FORWARD -j cali-FORWARD");
   const double before = repairs();
   for (int look = 0; look < 3; ++look) {
     ASSERT_TRUE(waits());
@@ -106,10 +108,12 @@ TEST_F(IptablesRootTest, OthersMayBeFirstInForward) {
   }
   ASSERT_TRUE(waits());
   EXPECT_EQ(repairs(), before);
-  EXPECT_TRUE(run("iptables -S FORWARD").output.contains("-A FORWARD -j cali-FORWARD\n-A FORWARD -j podid-forward\n"));
+  const auto mangle = [] { return run("iptables -t mangle -S").output; };
+  EXPECT_TRUE(mangle().contains("-A FORWARD -j cali-FORWARD\n-A FORWARD -j podid-forward\n"));
   end(true);
+  EXPECT_FALSE(mangle().contains("podid"));
   EXPECT_FALSE(run("iptables -S").output.contains("podid"));
-  EXPECT_TRUE(run("iptables -S").output.contains("-A FORWARD -j cali-FORWARD\n")) << "others' rules stay";
+  EXPECT_TRUE(mangle().contains("-A FORWARD -j cali-FORWARD\n")) << "others' rules stay";
 }
 
 TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {

@@ -65,12 +65,13 @@ const std::string kDnat =
     "127.0.0.1:2579\n";
 const std::string kReturn = "-A aad-metadata -j RETURN\n";
 const std::string kJump = "-A PREROUTING -j aad-metadata\n";
-const std::string kFilterChains =
+const std::string kFilterAndMangleChains =
     ":podid-loopback - [0:0]\n"
     "-A podid-loopback -s 127.0.0.0/8 ! -i lo -j DROP\n"
     "-A podid-loopback -d 127.0.0.0/8 ! -i lo -m conntrack ! --ctstate DNAT -j DROP\n"
     "-A podid-loopback -j RETURN\n"
     "-I INPUT 1 -j podid-loopback\n"
+    "COMMIT\n*mangle\n"
     ":podid-forward - [0:0]\n"
     "-A podid-forward -d 169.254.169.254/32 -p tcp -m tcp --dport 80 -j DROP\n"
     "-A podid-forward -j RETURN\n";
@@ -133,8 +134,9 @@ std::vector<FoundChain> found(bool exist, int jumps) {
 
 TEST(RedirectRules, IptablesScriptMakesTheFilterBeforeTheRedirect) {
   EXPECT_EQ(iptables_install_script(found(false, 0)),
-            "*filter\n" + kFilterChains + "-I FORWARD 1 -j podid-forward\nCOMMIT\n*nat\n:aad-metadata - [0:0]\n" +
-                kDnat + kReturn + "-I PREROUTING 1 -j aad-metadata\nCOMMIT\n");
+            "*filter\n" + kFilterAndMangleChains +
+                "-I FORWARD 1 -j podid-forward\nCOMMIT\n*nat\n:aad-metadata - [0:0]\n" + kDnat + kReturn +
+                "-I PREROUTING 1 -j aad-metadata\nCOMMIT\n");
 }
 
 TEST(RedirectRules, IptablesScriptMovesTheJumpInTheSameTransaction) {
@@ -149,8 +151,8 @@ TEST(RedirectRules, OnlyWhatExistsIsRemoved) {
   EXPECT_EQ(iptables_remove_script(found(false, 0)), "");
   EXPECT_EQ(iptables_remove_script(found(true, 1)),
             "*nat\n-D PREROUTING -j aad-metadata\n-F aad-metadata\n-X aad-metadata\nCOMMIT\n"
-            "*filter\n-D FORWARD -j podid-forward\n-F podid-forward\n-X podid-forward\n"
-            "-D INPUT -j podid-loopback\n-F podid-loopback\n-X podid-loopback\nCOMMIT\n");
+            "*mangle\n-D FORWARD -j podid-forward\n-F podid-forward\n-X podid-forward\nCOMMIT\n"
+            "*filter\n-D INPUT -j podid-loopback\n-F podid-loopback\n-X podid-loopback\nCOMMIT\n");
   std::vector<FoundChain> older = found(true, 1);  // before there was podid-forward
   older[1].exists = false;
   older[1].jumps = 0;
