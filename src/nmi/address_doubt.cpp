@@ -32,7 +32,6 @@ AddressDoubt::AddressDoubt(base::Executor executor, Ask ask, SnapshotSource& sou
       clock_(clock),
       random_(random),
       on_settled_(std::move(on_settled)),
-      appearance_(executor, clock),
       tasks_(executor) {}
 
 void AddressDoubt::start() { tasks_.spawn("watch new interfaces", watch_interfaces()); }
@@ -45,24 +44,34 @@ base::Task<> AddressDoubt::stop() {
 void AddressDoubt::interface_appeared() {
   ++appeared_;
   source_.set_unreported(true);
-  if (source_.doubt() == base::SteadyTime{}) source_.set_doubt(clock_.steady_now());
-  appearance_.notify();
-  if (!std::exchange(settling_, true)) tasks_.spawn("settle doubt about addresses", settle());
+  if (std::exchange(settling_, true)) return;
+  source_.set_doubt(clock_.steady_now());
+  tasks_.spawn("settle doubt about addresses", settle());
+  if (!std::exchange(awaiting_kubelet_, true)) tasks_.spawn("await the kubelet's word", await_kubelet());
 }
 
 base::Task<> AddressDoubt::settle() {
-  for (;;) {
-    const std::uint64_t seen = appeared_;
+  std::uint64_t seen = 0;
+  do {
+    seen = appeared_;
     co_await until_confirmed();
-    if (seen != appeared_) continue;
-    source_.set_doubt({});
-    on_settled_();
-    co_await appearance_.wait_until(clock_.steady_now() + kStatusWait);
-    if (seen != appeared_) continue;
-    co_await until_confirmed();
-    if (seen == appeared_) break;
-  }
+  } while (seen != appeared_);
   settling_ = false;
+  settled_at_ = clock_.steady_now();
+  source_.set_doubt({});
+  on_settled_();
+}
+
+base::Task<> AddressDoubt::await_kubelet() {
+  std::uint64_t seen = 0;
+  do {
+    while (settling_ || clock_.steady_now() < settled_at_ + kStatusWait) {
+      co_await clock_.sleep_until((settling_ ? clock_.steady_now() : settled_at_) + kStatusWait);
+    }
+    seen = appeared_;
+    co_await until_confirmed();
+  } while (seen != appeared_);
+  awaiting_kubelet_ = false;
   source_.set_unreported(false);
   on_settled_();
 }

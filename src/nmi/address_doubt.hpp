@@ -12,7 +12,6 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
-#include "nmi/change_signal.hpp"
 #include "nmi/snapshot_source.hpp"
 
 namespace podid::nmi {
@@ -41,6 +40,7 @@ class AddressDoubt {
   base::Task<> watch_interfaces();
   base::Task<base::Result<>> follow();
   base::Task<> settle();
+  base::Task<> await_kubelet();
   base::Task<> until_confirmed();
 
   base::Executor executor_;
@@ -51,7 +51,8 @@ class AddressDoubt {
   std::function<void()> on_settled_;
   std::uint64_t appeared_ = 0;  // interfaces
   bool settling_ = false;
-  ChangeSignal appearance_;
+  bool awaiting_kubelet_ = false;
+  base::SteadyTime settled_at_{};
   base::TaskGroup tasks_;  // last: ends before what it uses
 };
 
