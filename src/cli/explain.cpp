@@ -136,8 +136,7 @@ std::string outdated(const PodObjects& objects, const core::Decision& decision) 
   };
   if (std::ranges::any_of(objects.bindings, is_rule)) return {};
   return "no AzureIdentityBinding gives the pod this AzureIdentity any more; the MIC will take the "
-         "AzureAssignedIdentity away, "
-         "and tokens end with it";
+         "AzureAssignedIdentity away, and tokens end with it";
 }
 
 void conclude(const core::DecisionInput& input, const core::Decision& decision, Explanation& out) {

@@ -42,7 +42,7 @@ struct DecisionInput {
   std::span<const AzureAssignedIdentity* const> unconfirmed;
 
   // Managed mode: bindings and identities of (at least) the pod's namespace. In standard mode the NMI does
-  // not watch them; who has them (`podid explain`) sets bindings_known and gets checks that say more.
+  // not watch bindings; who has both (`podid explain`) sets bindings_known and gets checks that say more.
   bool bindings_known = false;
   std::span<const AzureIdentityBinding* const> bindings;
   std::span<const AzureIdentity* const> identities;
