@@ -159,7 +159,8 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
 TEST_F(SnapshotBuilderTest, ABootTakesTheAddressesUntilTheKubeletHasToldTheNewOnes) {
   SnapshotBuilder booted({.boot = test::kTestNow});
   const auto owner = [&booted](const std::string& ip) {
-    const PodAtAddress& at = booted.build()->at(address(ip));
+    const SnapshotPtr snapshot = booted.build();
+    const PodAtAddress& at = snapshot->at(address(ip));
     return at.whose == Whose::pod ? at.entry->pod->name : "";
   };
   core::Pod before = pod_at("before", {"10.0.0.1"});
