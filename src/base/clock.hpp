@@ -19,6 +19,8 @@ class Clock {
   virtual WallTime wall_now() const = 0;
   // Monotonic: delays, deadlines, ages.
   virtual SteadyTime steady_now() const = 0;
+  // Since this machine was booted, the time that it slept included.
+  virtual Duration uptime() const = 0;
   // Waits on the calling coroutine's executor. Cancellation ends it early (it then throws like every wait).
   virtual Task<> sleep_until(SteadyTime when) = 0;
   Task<> sleep_for(Duration duration) { return sleep_until(steady_now() + duration); }
@@ -28,6 +30,7 @@ class RealClock final : public Clock {
  public:
   WallTime wall_now() const override;
   SteadyTime steady_now() const override;
+  Duration uptime() const override;
   Task<> sleep_until(SteadyTime when) override;
 };
 

@@ -7,13 +7,14 @@
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
 #include "kube/json.hpp"
-#include "nmi/node_boot.hpp"
 
 namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::seconds kContactReport{5};
 constexpr std::chrono::seconds kConfirmTimeout{5};
+// A boot takes all addresses from the pods. After that the kubelet has told the API server of all new ones.
+constexpr std::chrono::minutes kBootMatters{15};
 
 }  // namespace
 
@@ -60,7 +61,6 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
       on_published_(std::move(on_published)),
-      boot_(options.snapshot.boot),
       builder_(options.snapshot),
       tasks_(client.executor()) {
   kube::ReflectorOptions pods{.type = kube::kPods};
@@ -84,7 +84,11 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
 void ClusterWatch::start() {
   for (const Watched& watched : watched_) watched.start();
   tasks_.spawn("contact report", report_contact());
-  if (boot_) tasks_.spawn("forget the boot", forget_boot(*boot_));
+  const base::Duration uptime = client_.clock().uptime();
+  if (uptime < kBootMatters) {
+    builder_.set_boot(client_.clock().wall_now() - std::chrono::floor<std::chrono::seconds>(uptime));
+    tasks_.spawn("forget the boot", forget_boot(kBootMatters - uptime));
+  }
 }
 
 base::Task<> ClusterWatch::stop() {
@@ -151,9 +155,9 @@ base::Task<> ClusterWatch::publish_later() {
   on_published_();
 }
 
-base::Task<> ClusterWatch::forget_boot(base::WallTime boot) {
-  co_await client_.clock().sleep_for(boot + kBootMatters - client_.clock().wall_now());
-  builder_.forget_boot();
+base::Task<> ClusterWatch::forget_boot(base::Duration later) {
+  co_await client_.clock().sleep_for(later);
+  builder_.set_boot({});
   changed();
 }
 

@@ -48,7 +48,7 @@ class ClusterWatch {
   void check_synced();
   base::Task<> publish_later();
   base::Task<> report_contact();
-  base::Task<> forget_boot(base::WallTime boot);
+  base::Task<> forget_boot(base::Duration later);
 
   kube::Client& client_;
   const std::string pods_of_this_node_;  // field selector
@@ -57,7 +57,6 @@ class ClusterWatch {
   base::Gauge* const pods_gauge_;
   std::function<void()> on_published_;
 
-  const std::optional<base::WallTime> boot_;
   SnapshotBuilder builder_;
   bool synced_ = false;
   bool publish_scheduled_ = false;

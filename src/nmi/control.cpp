@@ -9,7 +9,6 @@
 #include "base/version.hpp"
 #include "kube/config.hpp"
 #include "nmi/network_plugin.hpp"
-#include "nmi/node_boot.hpp"
 #include "nmi/startup_taint.hpp"
 
 namespace podid::nmi {
@@ -22,10 +21,9 @@ constexpr std::chrono::seconds kReportInterval{5};
 // Each holds a TLS connection of some 90 KiB; two write more events than a node has.
 constexpr std::size_t kEventWriters = 2;
 
-ClusterWatchOptions watch_options(const NmiOptions& options, base::Clock& clock) {
+ClusterWatchOptions watch_options(const NmiOptions& options) {
   return {.snapshot = {.mode = options.operation_mode(),
-                       .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string(),
-                       .boot = recent_boot(clock.wall_now())},
+                       .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string()},
           .node = options.node,
           .only_this_node = options.scale_features};
 }
@@ -129,8 +127,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       broker_(executor, cache_),
       recorder_(*clients_.kube, recorder_options(options)),
       events_(recorder_),
-      watch_(*clients_.kube, watch_options(options, context.clock), context.snapshots, context.metrics,
-             context.on_snapshot),
+      watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics, context.on_snapshot),
       doubt_(
           executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random,
           context.on_snapshot),

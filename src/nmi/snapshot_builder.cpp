@@ -181,9 +181,9 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
 // addresses away, and gives new ones that the API server learns a moment later.
 bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
   if (!may_run(pod)) return false;
-  if (!options_.boot || pod.last_start.empty()) return true;
+  if (!boot_ || pod.last_start.empty()) return true;
   const std::optional<base::WallTime> last_start = base::parse_rfc3339(pod.last_start);
-  return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*options_.boot);
+  return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*boot_);
 }
 
 void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {

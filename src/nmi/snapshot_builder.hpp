@@ -17,9 +17,6 @@ struct SnapshotOptions {
   core::OperationMode mode = core::OperationMode::standard;
   // The controller's namespace; empty: no pod is treated as the controller (--mic-short-circuit=false).
   std::string mic_namespace = "default";
-  // When the node was booted, where that was not long ago. A pod of which the kubelet has told nothing since then has the
-  // address that it had before.
-  std::optional<base::WallTime> boot = {};
 };
 
 // Not thread-safe: belongs to the control thread. Only the entries that a change concerns are made anew. An object that
@@ -39,8 +36,9 @@ class SnapshotBuilder {
   void put(std::shared_ptr<const core::AzureIdentity> identity);
   void remove(const core::AzureIdentity& identity);
 
-  // The kubelet has had the time to tell all addresses since the boot.
-  void forget_boot() { options_.boot.reset(); }
+  // When the node was booted, while that matters: the address of a pod of which the kubelet has told nothing since then is
+  // the one that it had before.
+  void set_boot(std::optional<base::WallTime> boot) { boot_ = boot; }
   // Every cache has been filled: what is not known does not exist.
   void set_complete() { complete_ = true; }
 
@@ -57,7 +55,8 @@ class SnapshotBuilder {
   bool owns_its_addresses(const core::Pod& pod) const;
   void place(Snapshot& snapshot, const PodEntryPtr& entry) const;
 
-  SnapshotOptions options_;
+  const SnapshotOptions options_;
+  std::optional<base::WallTime> boot_;
   bool complete_ = false;
   std::map<Key, std::shared_ptr<const core::Pod>> pods_;
   // By the pod that they are about, then by their own key.

@@ -157,7 +157,8 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
 }
 
 TEST_F(SnapshotBuilderTest, ABootTakesTheAddressesUntilTheKubeletHasToldTheNewOnes) {
-  SnapshotBuilder booted({.boot = test::kTestNow});
+  SnapshotBuilder booted({});
+  booted.set_boot(test::kTestNow);
   const auto owner = [&booted](const std::string& ip) {
     const SnapshotPtr snapshot = booted.build();
     const PodAtAddress& at = snapshot->at(address(ip));
@@ -177,7 +178,7 @@ TEST_F(SnapshotBuilderTest, ABootTakesTheAddressesUntilTheKubeletHasToldTheNewOn
   EXPECT_EQ(owner("10.0.0.2"), "before");
   before.last_start = "2027-01-15T07:59:59Z";
   booted.put(shared(before));
-  booted.forget_boot();
+  booted.set_boot({});
   EXPECT_EQ(owner("10.0.0.2"), "before");
 }
 

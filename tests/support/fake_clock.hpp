@@ -14,6 +14,7 @@ class FakeClock final : public base::Clock {
  public:
   base::WallTime wall_now() const override { return wall_; }
   base::SteadyTime steady_now() const override { return steady_; }
+  base::Duration uptime() const override { return steady_.time_since_epoch(); }
 
   base::Task<> sleep_until(base::SteadyTime when) override {
     if (when <= steady_) co_return;
