@@ -56,9 +56,9 @@ class ArmClient {
     bool poll = false;       // has a rate limit of its own and is not held back by the resource's
   };
 
-  // The answer, whatever its status, after the retries that its status allows.
   // The body of a GET's answer.
   base::Task<base::Result<std::string>> read(Call call, base::SteadyTime deadline);
+  // The answer, whatever its status, after the retries that its status allows.
   base::Task<base::Result<net::Response>> send(Call call, base::SteadyTime deadline);
   // One request, one answer.
   base::Task<base::Result<net::Response>> attempt(const Call& call, const base::Secret& token,

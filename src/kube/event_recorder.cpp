@@ -71,15 +71,16 @@ void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
     found = entries_.try_emplace(fingerprint).first;
     found->second.first = client_.clock().wall_now();
     found->second.delivery = delivery;
-  } else if (!found->second.queued) {
+  } else if (!found->second.key) {
     idle_.erase(found->second.idle_since);
   }
   Entry& entry = found->second;
   if (delivery == Delivery::counted) entry.delivery = delivery;
   entry.count += n;
   entry.last = client_.clock().wall_now();
-  if (!entry.key) entry.key = std::make_unique<const EventKey>(std::move(key));
-  if (!entry.queued) enqueue(found, std::max(entry.not_before, client_.clock().steady_now()));
+  if (entry.key) return;
+  entry.key = std::make_unique<const EventKey>(std::move(key));
+  enqueue(found, std::max(entry.not_before, client_.clock().steady_now()));
 }
 
 EventRecorder::Fingerprint EventRecorder::fingerprint_of(const EventKey& key) {
@@ -125,14 +126,12 @@ bool EventRecorder::make_room(Delivery delivery) {
 }
 
 void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
-  item->second.queued = true;
   item->second.not_before = not_before;
   waiting_.emplace(not_before, item);
   wake_.cancel();
 }
 
 void EventRecorder::retire(Item item) {
-  item->second.queued = false;
   item->second.key.reset();
   item->second.idle_since = ++settled_;
   idle_.emplace(settled_, item);

@@ -93,17 +93,16 @@ class EventRecorder {
   // Of an EventKey. Thousands of events are remembered, few wait to be written: only those hold their text.
   using Fingerprint = std::array<std::uint64_t, 2>;
   struct Entry {
-    std::unique_ptr<const EventKey> key;  // while it is queued
+    std::unique_ptr<const EventKey> key;  // while it waits, in waiting_ or denied_, or is being written
     Delivery delivery = Delivery::best_effort;
     std::uint64_t count = 0;          // in all
     std::uint64_t written_count = 0;  // as the server knows it
     std::string name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
     bool created = false;
-    bool queued = false;  // in waiting_ or denied_, or being written
     base::WallTime first{};
     base::WallTime last{};
     base::SteadyTime not_before{};  // when it may be written next
-    std::uint64_t idle_since = 0;   // its key in idle_ while it is not queued
+    std::uint64_t idle_since = 0;   // its place in idle_ while it has no key
   };
   using Entries = std::map<Fingerprint, Entry>;
   using Item = Entries::iterator;

@@ -170,11 +170,9 @@ void ServerCore::remove(ServerConnection& connection) {
   connections_.erase(connection.position);
   statistics.open_connections = connections_.size();
   hold(connection, 0);
-  const PeerUse& use = *connection.peer_use;
+  PeerUse& use = *connection.peer_use;
   // The tick forgets those that rested when they left.
-  if (--connection.peer_use->connections == 0 && use.rests_until == Deadline{}) {
-    peers_.erase(connection.peer().address());
-  }
+  if (--use.connections == 0 && use.rests_until == Deadline{}) peers_.erase(connection.peer().address());
   if (connections_.empty()) emptied_.cancel();
 }
 

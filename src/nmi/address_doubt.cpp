@@ -43,11 +43,12 @@ base::Task<> AddressDoubt::stop() {
 
 void AddressDoubt::interface_appeared() {
   ++appeared_;
+  const bool awaiting_kubelet = source_.unreported();
   source_.set_unreported(true);
   if (std::exchange(settling_, true)) return;
   source_.set_doubt(clock_.steady_now());
   tasks_.spawn("settle doubt about addresses", settle());
-  if (!std::exchange(awaiting_kubelet_, true)) tasks_.spawn("await the kubelet's word", await_kubelet());
+  if (!awaiting_kubelet) tasks_.spawn("await the kubelet's word", await_kubelet());
 }
 
 base::Task<> AddressDoubt::settle() {
@@ -71,7 +72,6 @@ base::Task<> AddressDoubt::await_kubelet() {
     seen = appeared_;
     co_await until_confirmed();
   } while (seen != appeared_);
-  awaiting_kubelet_ = false;
   source_.set_unreported(false);
   on_settled_();
 }

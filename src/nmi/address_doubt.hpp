@@ -51,7 +51,6 @@ class AddressDoubt {
   std::function<void()> on_settled_;
   std::uint64_t appeared_ = 0;  // interfaces
   bool settling_ = false;
-  bool awaiting_kubelet_ = false;
   base::SteadyTime settled_at_{};
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

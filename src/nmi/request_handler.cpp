@@ -32,6 +32,11 @@ bool is_this_host(const boost::asio::ip::address& peer) {
   return peer == boost::asio::ip::address_v4::loopback() || peer == boost::asio::ip::address_v6::loopback();
 }
 
+// A limit of ours, not the endpoint's.
+bool is_at_limit(const base::Error& error) {
+  return error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error);
+}
+
 bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
 
 }  // namespace
@@ -246,9 +251,8 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
     co_return;
   }
   if (!result.token) {
-    const bool limited =
-        result.error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(result.error);
-    send_refusal(response, call, token_error_answer(call, result.error), limited ? "token_limit" : "token_error");
+    send_refusal(response, call, token_error_answer(call, result.error),
+                 is_at_limit(result.error) ? "token_limit" : "token_error");
     co_return;
   }
   if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
@@ -281,9 +285,7 @@ void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall
 
 Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
   const AnswerStyle& style = options_.authorizer.style;
-  if (error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error)) {
-    return at_limit(style, error.message);
-  }
+  if (is_at_limit(error)) return at_limit(style, error.message);
   // A client gives up at the 403 that aad-pod-identity makes of the endpoint's 429.
   if (error.kind == base::ErrorKind::throttled && !style.legacy) {
     return too_many_requests(style, error.message,
