@@ -19,6 +19,12 @@ class RawClient {
   base::Task<> connect(boost::asio::ip::tcp::endpoint endpoint) {
     co_await socket_.async_connect(endpoint, base::use_task);
   }
+  // From another address of this machine: another peer.
+  base::Task<> connect_from(std::string address, boost::asio::ip::tcp::endpoint endpoint) {
+    socket_.open(boost::asio::ip::tcp::v4());
+    socket_.bind({boost::asio::ip::make_address(address), 0});
+    co_await connect(endpoint);
+  }
   base::Task<> write(std::string bytes) {
     co_await boost::asio::async_write(socket_, boost::asio::buffer(bytes), base::use_task);
   }

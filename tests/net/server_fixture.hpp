@@ -168,12 +168,9 @@ class ServerFixture : public ::testing::Test {
     run_task(io, client.connect(endpoint));
     return client;
   }
-  // From another address of this machine: another peer.
   RawClient connect_from(const std::string& address, boost::asio::ip::tcp::endpoint to) {
     RawClient client(io.get_executor());
-    client.socket().open(boost::asio::ip::tcp::v4());
-    client.socket().bind({boost::asio::ip::make_address(address), 0});
-    run_task(io, client.connect(to));
+    run_task(io, client.connect_from(address, to));
     return client;
   }
   // What the server says to these bytes until it closes.

@@ -23,13 +23,13 @@ constexpr std::size_t kAddresses = 4;
 constexpr std::size_t kNames = 6;
 constexpr int kSteps = 600;
 constexpr int kHistories = 100;
-constexpr std::chrono::seconds kKubeletDelay{
-    10};  // at most, from a pod's start to the API server's word of its address
+// At most, from a pod's start to the API server's word of its address.
+constexpr std::chrono::seconds kKubeletDelay{10};
 
 std::string address_text(std::size_t n) { return "10.0.0." + std::to_string(n + 1); }
 
 struct Pod {
-  core::Pod told;                     // as the API server has it; no name: deleted there
+  core::Pod told;                     // as the API server has it
   std::optional<std::size_t> really;  // the address that it has
   base::SteadyTime started{};         // when it got it
 };

@@ -139,9 +139,7 @@ class NmiTest : public ::testing::Test {
   static Got ask(base::asio::io_context& loop, std::uint16_t port, const std::string& target,
                  const std::string& from = "127.0.0.1") {
     test::RawClient raw(loop.get_executor());
-    raw.socket().open(boost::asio::ip::tcp::v4());
-    raw.socket().bind({boost::asio::ip::make_address(from), 0});
-    test::run_task(loop, raw.connect({boost::asio::ip::address_v4::loopback(), port}));
+    test::run_task(loop, raw.connect_from(from, {boost::asio::ip::address_v4::loopback(), port}));
     test::run_task(loop,
                    raw.write("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nMetadata: true\r\n\r\n"));
     return test::parse_answer(test::run_task(loop, raw.read_to_end()));
@@ -149,9 +147,7 @@ class NmiTest : public ::testing::Test {
   test::RawClient connect_from(const std::string& address) { return connect_from(address, nmi->service_port()); }
   test::RawClient connect_from(const std::string& address, std::uint16_t port) {
     test::RawClient raw(io.get_executor());
-    raw.socket().open(boost::asio::ip::tcp::v4());
-    raw.socket().bind({boost::asio::ip::make_address(address), 0});
-    test::run_task(io, raw.connect({boost::asio::ip::address_v4::loopback(), port}));
+    test::run_task(io, raw.connect_from(address, {boost::asio::ip::address_v4::loopback(), port}));
     return raw;
   }
   Got get(std::uint16_t port, const std::string& target) { return ask(io, port, target); }

@@ -114,9 +114,7 @@ TEST(OutcomeConnections, ThoseBeyondTheLimitsAreAnswered) {
       base::asio::io_context io{1};
       const auto connect = [&](const char* from) {
         test::RawClient raw(io.get_executor());
-        raw.socket().open(boost::asio::ip::tcp::v4());
-        raw.socket().bind({boost::asio::ip::make_address(from), 0});
-        test::run_task(io, raw.connect({boost::asio::ip::address_v4::loopback(), nmi.service_port()}));
+        test::run_task(io, raw.connect_from(from, {boost::asio::ip::address_v4::loopback(), nmi.service_port()}));
         return raw;
       };
       const test::RawClient held = connect("127.0.0.8");

@@ -54,12 +54,7 @@ TEST_F(RequestHandlerTest, TwoPodsOnAnAddressAreRefusedAtOnce) {
 }
 
 TEST_F(RequestHandlerTest, ATerminatingPodIsRefusedAfterItsGracePeriod) {
-  core::Pod pod = usual_pod();
-  pod.deletion_timestamp = "2027-01-15T08:00:30Z";
-  put(pod);
-  put(assigned("reader"));
-  builder.set_complete();
-  publish();
+  publish_terminating("2027-01-15T08:00:30Z");
   EXPECT_EQ(ask(kTokenPath).status, 200);
   clock.advance(seconds(30));
   const Pending pending = begin(kTokenPath);
@@ -67,14 +62,8 @@ TEST_F(RequestHandlerTest, ATerminatingPodIsRefusedAfterItsGracePeriod) {
   EXPECT_EQ(finish(pending).status, 500);
 }
 
-// NMI-28: what waiting cannot heal is told at once, with what is missing and how to see why.
 TEST_F(RequestHandlerTest, APodWhoseGracePeriodEndsDuringAFetchGetsNothing) {
-  core::Pod pod = usual_pod();
-  pod.deletion_timestamp = "2027-01-15T08:00:30Z";
-  put(pod);
-  put(assigned("reader"));
-  builder.set_complete();
-  publish();
+  publish_terminating("2027-01-15T08:00:30Z");
   tokens.closed = true;
   const Pending pending = begin(kTokenPath);
   advance(seconds(31));
@@ -133,14 +122,10 @@ TEST_F(RequestHandlerTest, WhileItIsInDoubtWhoseAnAddressIsItGetsNothing) {
 
 // The kubelet has freed its address and given it to another pod, and has told the API server neither.
 TEST_F(RequestHandlerTest, ATerminatingPodWaitsWhileAnotherMayHaveItsAddress) {
-  core::Pod leaving = usual_pod();
-  leaving.deletion_timestamp = "2027-01-15T09:00:00Z";
-  put(leaving);
-  put(assigned("reader"));
+  publish_terminating("2027-01-15T09:00:00Z");
   core::Pod coming = test::make_pod("shop", "web-1");
   coming.phase = "Pending";
   put(coming);
-  builder.set_complete();
   publish();
   EXPECT_EQ(ask(kTokenPath).status, 200) << "no interface has appeared";
   source.set_unreported(true);
@@ -155,7 +140,7 @@ TEST_F(RequestHandlerTest, ATerminatingPodWaitsWhileAnotherMayHaveItsAddress) {
   put(coming);
   publish();
   const Pending second = begin(kTokenPath);
-  coming.pod_ips = leaving.pod_ips;
+  coming.pod_ips = usual_pod().pod_ips;
   put(coming);
   publish();
   advance(seconds(80));

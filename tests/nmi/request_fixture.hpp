@@ -112,6 +112,15 @@ class RequestFixture : public ::testing::Test {
     builder.set_complete();
     publish();
   }
+  // The same of a pod in its grace period.
+  void publish_terminating(const std::string& until) {
+    core::Pod pod = usual_pod();
+    pod.deletion_timestamp = until;
+    put(pod);
+    put(assigned("reader"));
+    builder.set_complete();
+    publish();
+  }
   static core::Pod usual_pod() {
     core::Pod pod = make_pod("shop", "web-0");
     pod.pod_ips = {"127.0.0.5"};
@@ -125,9 +134,7 @@ class RequestFixture : public ::testing::Test {
 
   RawClient connect_from(const std::string& address) {
     RawClient raw(io.get_executor());
-    raw.socket().open(boost::asio::ip::tcp::v4());
-    raw.socket().bind({boost::asio::ip::make_address(address), 0});
-    run_task(io, raw.connect(endpoint));
+    run_task(io, raw.connect_from(address, endpoint));
     return raw;
   }
   // One request on a connection of its own; the answer once it is complete.

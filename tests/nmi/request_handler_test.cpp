@@ -107,6 +107,7 @@ TEST_F(RequestHandlerTest, CertificatesOfTheNodesIdentitiesAreNotHandedOut) {
               404, "not_found", "certificates of the node's identities are not for pods");
 }
 
+// NMI-28: what waiting cannot heal is told at once, with what is missing and how to see why.
 TEST_F(RequestHandlerTest, APodWithoutTheLabelIsToldAtOnce) {
   core::Pod pod = usual_pod();
   pod.labels.clear();

@@ -7,10 +7,8 @@
 namespace podid::nmi {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using test::Got;
-using test::kTokenPath;
 
 TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
   imds.reply_body = "{\"compute\":{}}";
