@@ -9,9 +9,9 @@
 #include <iostream>
 #include <utility>
 
-#include "base/cli_flags.hpp"
+#include "base/flags/cli_flags.hpp"
+#include "base/flags/log_flags.hpp"
 #include "base/log.hpp"
-#include "base/log_flags.hpp"
 #include "base/version.hpp"
 #include "nmi/nmi.hpp"
 

@@ -4,7 +4,7 @@
 #include <ostream>
 #include <utility>
 
-#include "base/cli_flags.hpp"
+#include "base/flags/cli_flags.hpp"
 #include "base/version.hpp"
 
 namespace podid::mic {

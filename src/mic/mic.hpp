@@ -9,7 +9,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 
 namespace podid::mic {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/log_flags.hpp"
+#include "base/flags/log_flags.hpp"
 
 namespace podid::mic {
 

@@ -9,8 +9,8 @@
 
 #include "base/async.hpp"
 #include "base/error.hpp"
-#include "base/metrics.hpp"
-#include "net/http_server.hpp"
+#include "base/metrics/metrics.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::mic {
 

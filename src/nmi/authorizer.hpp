@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "core/refusal_text.hpp"
 #include "nmi/snapshot_source.hpp"
 #include "nmi/token_call.hpp"

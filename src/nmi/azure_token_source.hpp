@@ -5,7 +5,7 @@
 
 #include "azure/entra_client.hpp"
 #include "azure/imds_client.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "nmi/token_source.hpp"
 
 namespace podid::nmi {

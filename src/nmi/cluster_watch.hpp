@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"

@@ -3,7 +3,7 @@
 #pragma once
 #include <boost/json/value.hpp>
 
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "kube/client.hpp"
 #include "nmi/azure_token_source.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "nmi/options.hpp"
 

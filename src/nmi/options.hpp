@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/cli_flags.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/flags/cli_flags.hpp"
 #include "core/decide.hpp"
 #include "core/refusal_text.hpp"
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "base/metrics.hpp"
-#include "net/http_server.hpp"
+#include "base/metrics/metrics.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::nmi {
 

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "base/async.hpp"
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "net/http_client.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 #include "nmi/answers.hpp"
 #include "nmi/pod_limits.hpp"
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "net/backoff.hpp"

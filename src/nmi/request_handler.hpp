@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "base/metrics.hpp"
-#include "net/http_server.hpp"
+#include "base/metrics/metrics.hpp"
+#include "net/server/http_server.hpp"
 #include "nmi/authorizer.hpp"
 #include "nmi/change_signal.hpp"
 #include "nmi/issuance_log.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An Answer on its way to the client.
 #pragma once
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 #include "nmi/answers.hpp"
 
 namespace podid::nmi {

@@ -10,7 +10,7 @@
 
 #include "base/task_group.hpp"
 #include "net/http_client.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 #include "nmi/request_handler.hpp"
 
 namespace podid::nmi {

@@ -12,7 +12,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "net/http_client.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 #include "support/run_task.hpp"
 
 namespace podid::test {

@@ -15,7 +15,7 @@
 
 #include "base/async.hpp"
 #include "net/http.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::test {
 

@@ -14,7 +14,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "base/metrics.hpp"
+#include "base/metrics/metrics.hpp"
 #include "nmi/redirect_keeper.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"

@@ -7,7 +7,7 @@
 #include "lab/apiserver/meta_api.hpp"
 #include "lab/apiserver/resource_api.hpp"
 #include "lab/apiserver/watch_hub.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::lab::apiserver {
 

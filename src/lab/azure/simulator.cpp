@@ -10,7 +10,7 @@
 #include "lab/azure/entra_service.hpp"
 #include "lab/azure/imds_service.hpp"
 #include "lab/azure/vault_service.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::lab::azure {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

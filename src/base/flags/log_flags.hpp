@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/cli_flags.hpp"
 #include "base/error.hpp"
+#include "base/flags/cli_flags.hpp"
 
 namespace podid::base {
 

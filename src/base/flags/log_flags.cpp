@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/log_flags.hpp"
+#include "base/flags/log_flags.hpp"
 
 #include "base/log.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/metric_names.hpp"
+#include "base/metrics/metric_names.hpp"
 
 namespace podid::base::metric {
 

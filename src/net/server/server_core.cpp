@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/server_core.hpp"
+#include "net/server/server_core.hpp"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 
 #include "base/log.hpp"
 #include "base/time_text.hpp"
-#include "net/server_connection.hpp"
+#include "net/server/server_connection.hpp"
 
 namespace podid::net {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/async.hpp"
-#include "net/http_server.hpp"
-#include "net/server_messages.hpp"
+#include "net/server/http_server.hpp"
+#include "net/server/server_messages.hpp"
 #include "net/transport.hpp"
 
 namespace podid::net {

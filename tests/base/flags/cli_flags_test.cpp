@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/cli_flags.hpp"
+#include "base/flags/cli_flags.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-#include "base/log_flags.hpp"
+#include "base/flags/log_flags.hpp"
 
 namespace podid::base {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "base/async.hpp"
 #include "net/byte_buffer.hpp"
-#include "net/server_core.hpp"
-#include "net/server_messages.hpp"
+#include "net/server/server_core.hpp"
+#include "net/server/server_messages.hpp"
 #include "net/transport.hpp"
 
 namespace podid::net {

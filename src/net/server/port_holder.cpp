@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/port_holder.hpp"
+#include "net/server/port_holder.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/cli_flags.hpp"
+#include "base/flags/cli_flags.hpp"
 
 #include <fmt/format.h>
 

@@ -8,8 +8,8 @@
 
 #include "net/body_decoder.hpp"
 #include "net/byte_buffer.hpp"
-#include "net/http_server.hpp"
 #include "net/message_head.hpp"
+#include "net/server/http_server.hpp"
 
 namespace podid::net {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/server_messages.hpp"
+#include "net/server/server_messages.hpp"
 
 #include <fmt/compile.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/server_connection.hpp"
+#include "net/server/server_connection.hpp"
 
 #include <fmt/format.h>
 

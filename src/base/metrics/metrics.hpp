@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters, gauges and histograms in the Prometheus text format, cheap enough for the path of every request.
 //
-//   Families are made once from the definitions in base/metric_names.hpp:
+//   Families are made once from the definitions in base/metrics/metric_names.hpp:
 //     auto& requests = registry.counter(metric::kImdsOperationsErrors);
 //     requests.increment({"adal_token_msi"});
 //
@@ -21,7 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/metric_names.hpp"
+#include "base/metrics/metric_names.hpp"
 
 namespace podid::base {
 

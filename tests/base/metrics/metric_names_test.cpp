@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/metric_names.hpp"
+#include "base/metrics/metric_names.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "net/http_client.hpp"
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 #include "raw_client.hpp"
 #include "support/run_task.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/http_server.hpp"
+#include "net/server/http_server.hpp"
 
 #include <fmt/format.h>
 #include <linux/filter.h>
@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "net/port_holder.hpp"
-#include "net/server_core.hpp"
+#include "net/server/port_holder.hpp"
+#include "net/server/server_core.hpp"
 
 namespace podid::net {
 
