@@ -7,8 +7,8 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
-#include "nmi/pod_interfaces.hpp"
-#include "nmi/redirect_rules.hpp"
+#include "nmi/redirect/pod_interfaces.hpp"
+#include "nmi/redirect/rules.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/task_group.hpp"
 #include "net/http_client.hpp"
 #include "net/server/http_server.hpp"
-#include "nmi/request_handler.hpp"
+#include "nmi/request/request_handler.hpp"
 
 namespace podid::nmi {
 

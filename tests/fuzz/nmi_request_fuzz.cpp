@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "nmi/path.hpp"
-#include "nmi/query.hpp"
+#include "nmi/request/path.hpp"
+#include "nmi/request/query.hpp"
 
 namespace {
 

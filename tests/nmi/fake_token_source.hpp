@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "builders.hpp"
-#include "nmi/token_source.hpp"
+#include "nmi/token/token_source.hpp"
 
 namespace podid::test {
 

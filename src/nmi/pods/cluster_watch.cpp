@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/pods/cluster_watch.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "core/naming.hpp"
+#include "core/resources_json.hpp"
+#include "kube/json.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::chrono::seconds kContactReport{5};
+constexpr std::chrono::seconds kConfirmTimeout{5};
+// A boot takes all addresses from the pods. After that the kubelet has told the API server of all new ones.
+constexpr std::chrono::minutes kBootMatters{15};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOptions options,
+                                                               core::Read<T> (*read)(const boost::json::value&)) {
+  const std::string_view plural = options.type.plural;
+  const auto decode = [read](const boost::json::value& json) -> base::Result<T> {
+    core::Read<T> object = read(json);
+    if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
+    return std::move(*object);
+  };
+  kube::InformerHandlers<T> handlers;
+  handlers.on_added = [this](const std::shared_ptr<const T>& object) {
+    builder_.put(object);
+    changed();
+  };
+  handlers.on_updated = [this](const std::shared_ptr<const T>& before, const std::shared_ptr<const T>& now) {
+    builder_.remove(*before);
+    builder_.put(now);
+    changed();
+  };
+  handlers.on_deleted = [this](const std::shared_ptr<const T>& last) {
+    builder_.remove(*last);
+    changed();
+  };
+  handlers.on_synced = [this] { check_synced(); };
+  handlers.on_invalid = [this, plural](const kube::ObjectKey& key, const base::Error& error) {
+    bad_objects_.increment({plural});
+    base::log::warning("object cannot be read and is left out",
+                       {{"resource", plural}, {"object", key.to_string()}, {"error", error}});
+  };
+  auto informer = std::make_unique<kube::Informer<T>>(client_, std::move(options), decode, std::move(handlers));
+  kube::Informer<T>* raw = informer.get();
+  watched_.push_back({plural, &raw->reflector(), [raw] { raw->start(); }, [raw] { return raw->stop(); }});
+  return informer;
+}
+
+ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
+                           base::MetricsRegistry& metrics, std::function<void()> on_published)
+    : client_(client),
+      pods_of_this_node_("spec.nodeName=" + options.node),
+      source_(source),
+      bad_objects_(metrics.counter(base::metric::kBadObjects)),
+      pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
+      on_published_(std::move(on_published)),
+      builder_(options.snapshot),
+      tasks_(client.executor()) {
+  kube::ReflectorOptions pods{.type = kube::kPods};
+  pods.field_selector = pods_of_this_node_;
+  pods_ = make_informer<core::Pod>(std::move(pods), core::read_pod);
+  if (options.snapshot.mode == core::OperationMode::managed) {
+    bindings_ = make_informer<core::AzureIdentityBinding>({.type = kube::kAzureIdentityBindings},
+                                                          core::read_azure_identity_binding);
+  } else {
+    kube::ReflectorOptions assigned{.type = kube::kAzureAssignedIdentities};
+    if (options.only_this_node) {
+      assigned.label_selector = std::string(core::kNodeNameLabel) + "=" + core::node_label_value(options.node);
+    }
+    assigned_ = make_informer<core::AzureAssignedIdentity>(std::move(assigned), core::read_azure_assigned_identity);
+  }
+  identities_ = make_informer<core::AzureIdentity>({.type = kube::kAzureIdentities}, core::read_azure_identity);
+  exceptions_ = make_informer<core::AzurePodIdentityException>({.type = kube::kAzurePodIdentityExceptions},
+                                                               core::read_azure_pod_identity_exception);
+}
+
+void ClusterWatch::start() {
+  for (const Watched& watched : watched_) watched.start();
+  tasks_.spawn("contact report", report_contact());
+  const base::Duration uptime = client_.clock().uptime();
+  if (uptime < kBootMatters) {
+    builder_.set_boot(client_.clock().wall_now() - std::chrono::floor<std::chrono::seconds>(uptime));
+    tasks_.spawn("forget the boot", forget_boot(kBootMatters - uptime));
+  }
+}
+
+base::Task<> ClusterWatch::stop() {
+  for (const Watched& watched : watched_) {
+    co_await watched.stop();
+  }
+  tasks_.stop();
+  co_await tasks_.join();
+}
+
+base::Task<base::Result<>> ClusterWatch::confirm_pods() {
+  kube::ListOptions all;
+  all.field_selector = pods_of_this_node_;
+  const base::Result<boost::json::value> list =
+      co_await client_.list(kube::kPods, std::move(all), net::deadline_in(kConfirmTimeout));
+  if (!list) co_return std::unexpected(list.error());
+  const boost::json::value* items = kube::find(*list, {"items"});
+  std::size_t known = 0;
+  bool behind = false;
+  if (items != nullptr && items->is_array()) {
+    for (const boost::json::value& item : items->get_array()) {
+      const core::Read<core::Pod> pod = core::read_pod(item);
+      if (!pod) continue;  // the watch leaves it out as well
+      const std::shared_ptr<const core::Pod> ours = pods_->find(pod->ns, pod->name);
+      behind |= !ours || *ours != *pod;
+      ++known;
+    }
+  }
+  if (behind || known != pods_->size() || publish_scheduled_) {
+    co_return base::fail(base::ErrorKind::unavailable, "the watch of the pods is behind");
+  }
+  co_return base::Result<>{};
+}
+
+std::optional<std::string> ClusterWatch::problem() const {
+  for (const Watched& watched : watched_) {
+    if (const auto& error = watched.reflector->last_error()) return std::string(watched.what) + ": " + error->message;
+    if (!watched.reflector->synced()) return std::string(watched.what) + ": not listed yet";
+  }
+  return std::nullopt;
+}
+
+void ClusterWatch::check_synced() {
+  synced_ = std::ranges::all_of(watched_, [](const Watched& watched) { return watched.reflector->synced(); });
+  if (!synced_) return;
+  builder_.set_complete();
+  source_.heard(client_.clock().steady_now());
+  changed();
+  base::log::info("caches are filled", {{"pods", pods_->size()}});
+}
+
+void ClusterWatch::changed() {
+  if (std::exchange(publish_scheduled_, true)) return;
+  tasks_.spawn("publish snapshot", publish_later());
+}
+
+base::Task<> ClusterWatch::publish_later() {
+  // Behind the handlers of everything that has already arrived.
+  co_await base::asio::post(client_.executor(), base::use_task);
+  publish_scheduled_ = false;
+  SnapshotPtr snapshot = builder_.build();
+  pods_gauge_->set(static_cast<double>(snapshot->pods()));
+  source_.publish(std::move(snapshot));
+  on_published_();
+}
+
+base::Task<> ClusterWatch::forget_boot(base::Duration later) {
+  co_await client_.clock().sleep_for(later);
+  builder_.set_boot({});
+  changed();
+}
+
+base::Task<> ClusterWatch::report_contact() {
+  for (;;) {
+    base::SteadyTime oldest = base::SteadyTime::max();
+    for (const Watched& watched : watched_) oldest = std::min(oldest, watched.reflector->last_contact());
+    if (synced_) source_.heard(oldest);
+    co_await client_.clock().sleep_for(kContactReport);
+  }
+}
+
+}  // namespace podid::nmi

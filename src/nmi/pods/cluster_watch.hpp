@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the snapshot in step with the API server.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/metrics/metrics.hpp"
+#include "base/task_group.hpp"
+#include "kube/client.hpp"
+#include "kube/informer.hpp"
+#include "nmi/pods/snapshot_builder.hpp"
+#include "nmi/pods/snapshot_source.hpp"
+
+namespace podid::nmi {
+
+struct ClusterWatchOptions {
+  SnapshotOptions snapshot;
+  std::string node;
+  bool only_this_node = true;  // --enableScaleFeatures: assignments by the label of the node
+};
+
+// The client's executor, the control thread. References outlive it; await stop() before the destructor.
+class ClusterWatch {
+ public:
+  // `on_published` follows each publication.
+  ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
+               base::MetricsRegistry& metrics, std::function<void()> on_published);
+
+  void start();
+  base::Task<> stop();
+
+  // Every cache has been filled once.
+  bool synced() const { return synced_; }
+  // Asks the API server for the pods of this node. Success: they are those of the snapshot, which is not behind.
+  base::Task<base::Result<>> confirm_pods();
+  // What is wrong with a watch at the moment; nothing while all is well.
+  std::optional<std::string> problem() const;
+
+ private:
+  template <class T>
+  std::unique_ptr<kube::Informer<T>> make_informer(kube::ReflectorOptions options,
+                                                   core::Read<T> (*read)(const boost::json::value&));
+  // Publishes once all that has arrived together is in.
+  void changed();
+  void check_synced();
+  base::Task<> publish_later();
+  base::Task<> report_contact();
+  base::Task<> forget_boot(base::Duration later);
+
+  kube::Client& client_;
+  const std::string pods_of_this_node_;  // field selector
+  SnapshotSource& source_;
+  base::Family<base::Counter>& bad_objects_;
+  base::Gauge* const pods_gauge_;
+  std::function<void()> on_published_;
+
+  SnapshotBuilder builder_;
+  bool synced_ = false;
+  bool publish_scheduled_ = false;
+  // Those that the mode needs; the others are null.
+  std::unique_ptr<kube::Informer<core::Pod>> pods_;
+  std::unique_ptr<kube::Informer<core::AzureAssignedIdentity>> assigned_;
+  std::unique_ptr<kube::Informer<core::AzureIdentityBinding>> bindings_;
+  std::unique_ptr<kube::Informer<core::AzureIdentity>> identities_;
+  std::unique_ptr<kube::Informer<core::AzurePodIdentityException>> exceptions_;
+  struct Watched {
+    std::string_view what;
+    const kube::Reflector* reflector;
+    std::function<void()> start;
+    std::function<base::Task<>()> stop;
+  };
+  std::vector<Watched> watched_;
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::nmi

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything the request path knows about the cluster, at one moment.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "core/decide.hpp"
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+#include "nmi/pods/address.hpp"
+#include "nmi/token/credential.hpp"
+
+namespace podid::nmi {
+
+using CredentialPtr = std::shared_ptr<const Credential>;
+
+// Identities with what each needs for its tokens.
+using Credentials = std::vector<std::pair<const core::AzureIdentity*, CredentialPtr>>;
+
+// Managed mode: the bindings and identities of one namespace.
+struct NamespaceObjects {
+  std::vector<std::shared_ptr<const core::AzureIdentityBinding>> owned_bindings;
+  std::vector<std::shared_ptr<const core::AzureIdentity>> owned_identities;
+  std::vector<const core::AzureIdentityBinding*> bindings;
+  std::vector<const core::AzureIdentity*> identities;
+  Credentials credentials;
+};
+
+// One pod of this node with what belongs to it. Immutable, and kept from snapshot to snapshot while nothing about it
+// changes: two entries of one pod are equal exactly when they are the same object.
+struct PodEntry {
+  std::shared_ptr<const core::Pod> pod;
+  bool excepted = false;    // an AzurePodIdentityException selects it
+  bool controller = false;  // it is a pod of the MIC (NMI-2)
+  // A terminating pod may ask for tokens until its grace period ends; after that its address may be another's.
+  base::WallTime served_until = base::WallTime::max();
+  // Standard mode: the assignments of this pod.
+  std::vector<std::shared_ptr<const core::AzureAssignedIdentity>> owned_assigned;
+  std::vector<const core::AzureAssignedIdentity*> assigned;
+  std::vector<const core::AzureAssignedIdentity*> unconfirmed;  // of these: DecisionInput::unconfirmed
+  Credentials credentials;
+  // Managed mode; else null.
+  std::shared_ptr<const NamespaceObjects> objects;
+
+  // Of an identity that decide() granted on this entry.
+  CredentialPtr credential_of(const core::AzureIdentity* identity) const;
+};
+using PodEntryPtr = std::shared_ptr<const PodEntry>;
+
+enum class Whose {
+  nobody,     // no pod of this node has the address
+  pod,        // exactly one has
+  ambiguous,  // several claim it: none of them is served
+};
+
+struct PodAtAddress {
+  Whose whose = Whose::nobody;
+  PodEntryPtr entry;                   // of `pod`
+  std::vector<std::string> claimants;  // of `ambiguous`: "ns/name"
+};
+
+class Snapshot {
+ public:
+  // True once every cache has been filled.
+  bool complete() const { return complete_; }
+  // A pod of this node is being started: the kubelet has told no address of it yet.
+  bool awaits_address() const { return awaits_address_; }
+  // Never null. Valid while the snapshot lives.
+  const PodAtAddress& at(const AddressKey& address) const;
+  // Null when the node has no such pod.
+  const PodEntryPtr& named(std::string_view ns, std::string_view name) const;
+  std::size_t pods() const { return by_name_.size(); }
+
+ private:
+  friend class SnapshotBuilder;
+  bool complete_ = false;
+  bool awaits_address_ = false;
+  std::unordered_map<AddressKey, PodAtAddress, AddressHash> by_address_;
+  std::unordered_map<std::string, PodEntryPtr> by_name_;  // "ns/name"
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+}  // namespace podid::nmi

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/pods/snapshot_builder.hpp"
+
+#include <algorithm>
+
+#include "base/time_text.hpp"
+#include "core/matching.hpp"
+
+namespace podid::nmi {
+namespace {
+
+template <class T>
+void put_by_namespace(std::map<std::string, std::map<std::string, std::shared_ptr<const T>>>& map,
+                      std::shared_ptr<const T> object) {
+  const std::string ns = object->meta.ns;
+  const std::string name = object->meta.name;
+  map[ns][name] = std::move(object);
+}
+
+template <class T>
+void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared_ptr<const T>>>& map, const T& object) {
+  const auto found = map.find(object.meta.ns);
+  if (found == map.end()) return;
+  found->second.erase(object.meta.name);
+  if (found->second.empty()) map.erase(found);
+}
+
+bool may_run(const core::Pod& pod) { return !pod.host_network && (pod.phase == "Pending" || pod.phase == "Running"); }
+
+base::WallTime served_until(const core::Pod& pod) {
+  if (!pod.deleting()) return base::WallTime::max();
+  // The API server writes the end of the grace period there.
+  return base::parse_rfc3339(pod.deletion_timestamp).value_or(base::WallTime::min());
+}
+
+}  // namespace
+
+void SnapshotBuilder::put(std::shared_ptr<const core::Pod> pod) {
+  Key key = pod->key();
+  pods_[key] = std::move(pod);
+  touch_pod(std::move(key));
+}
+
+void SnapshotBuilder::remove(const core::Pod& pod) {
+  pods_.erase(pod.key());
+  touch_pod(pod.key());
+}
+
+void SnapshotBuilder::put(std::shared_ptr<const core::AzureAssignedIdentity> assigned) {
+  const Key own = assigned->meta.key();
+  const Key pod{assigned->pod_namespace, assigned->pod};
+  assigned_[pod][own] = std::move(assigned);
+  touch_pod(pod);
+}
+
+void SnapshotBuilder::remove(const core::AzureAssignedIdentity& assigned) {
+  const Key pod{assigned.pod_namespace, assigned.pod};
+  const auto found = assigned_.find(pod);
+  if (found == assigned_.end()) return;
+  found->second.erase(assigned.meta.key());
+  if (found->second.empty()) assigned_.erase(found);
+  touch_pod(pod);
+}
+
+void SnapshotBuilder::put(std::shared_ptr<const core::AzurePodIdentityException> exception) {
+  const std::string ns = exception->meta.ns;
+  put_by_namespace(exceptions_, std::move(exception));
+  touch_namespace(ns);
+}
+
+void SnapshotBuilder::remove(const core::AzurePodIdentityException& exception) {
+  remove_by_namespace(exceptions_, exception);
+  touch_namespace(exception.meta.ns);
+}
+
+void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentityBinding> binding) {
+  const std::string ns = binding->meta.ns;
+  put_by_namespace(bindings_, std::move(binding));
+  touch_namespace(ns);
+}
+
+void SnapshotBuilder::remove(const core::AzureIdentityBinding& binding) {
+  remove_by_namespace(bindings_, binding);
+  touch_namespace(binding.meta.ns);
+}
+
+void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentity> identity) {
+  touch_pods_with(*identity);
+  put_by_namespace(identities_, std::move(identity));
+}
+
+void SnapshotBuilder::remove(const core::AzureIdentity& identity) {
+  remove_by_namespace(identities_, identity);
+  touch_pods_with(identity);
+}
+
+void SnapshotBuilder::touch_pods_with(const core::AzureIdentity& identity) {
+  if (options_.mode == core::OperationMode::managed) return touch_namespace(identity.meta.ns);
+  const Key named = identity.meta.key();
+  for (const auto& [pod, assignments] : assigned_) {
+    for (const auto& [own, assigned] : assignments) {
+      if (assigned->identity.meta.key() == named) touch_pod(pod);
+    }
+  }
+}
+
+void SnapshotBuilder::touch_namespace(const std::string& ns) {
+  objects_.erase(ns);
+  for (auto pod = pods_.lower_bound({ns, ""}); pod != pods_.end() && pod->first.ns == ns; ++pod) {
+    touch_pod(pod->first);
+  }
+}
+
+std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::string& ns) {
+  std::shared_ptr<const NamespaceObjects>& kept = objects_[ns];
+  if (kept) return kept;
+  auto objects = std::make_shared<NamespaceObjects>();
+  if (const auto bindings = bindings_.find(ns); bindings != bindings_.end()) {
+    for (const auto& [name, binding] : bindings->second) {
+      objects->owned_bindings.push_back(binding);
+      objects->bindings.push_back(binding.get());
+    }
+  }
+  if (const auto identities = identities_.find(ns); identities != identities_.end()) {
+    for (const auto& [name, identity] : identities->second) {
+      objects->owned_identities.push_back(identity);
+      objects->identities.push_back(identity.get());
+      objects->credentials.emplace_back(identity.get(), std::make_shared<const Credential>(credential_of(*identity)));
+    }
+  }
+  kept = std::move(objects);
+  return kept;
+}
+
+// An identity that changes goes on as it was where the assignment was confirmed before: the controller makes it anew once
+// the machine has the new identity, and until then nothing is interrupted.
+bool SnapshotBuilder::is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const {
+  const auto of_namespace = identities_.find(assigned.identity.meta.ns);
+  if (of_namespace == identities_.end()) return false;
+  const auto identity = of_namespace->second.find(assigned.identity.meta.name);
+  if (identity == of_namespace->second.end()) return false;
+  if (core::gives_the_same(assigned.identity, *identity->second)) return true;
+  if (before == nullptr) return false;
+  return std::ranges::any_of(before->assigned, [&assigned, before](const core::AzureAssignedIdentity* earlier) {
+    return earlier->meta.uid == assigned.meta.uid && core::gives_the_same(assigned.identity, earlier->identity) &&
+           std::ranges::find(before->unconfirmed, earlier) == before->unconfirmed.end();
+  });
+}
+
+PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
+  const auto pod = pods_.find(key);
+  if (pod == pods_.end()) return nullptr;
+  const auto before = entries_.find(key);
+  auto entry = std::make_shared<PodEntry>();
+  entry->pod = pod->second;
+  entry->served_until = served_until(*entry->pod);
+  entry->controller = !options_.mic_namespace.empty() && core::is_controller_pod(*entry->pod, options_.mic_namespace);
+  if (const auto exceptions = exceptions_.find(key.ns); exceptions != exceptions_.end()) {
+    std::vector<const core::AzurePodIdentityException*> of_namespace;
+    for (const auto& [name, exception] : exceptions->second) of_namespace.push_back(exception.get());
+    entry->excepted = core::is_excepted(*entry->pod, of_namespace);
+  }
+  if (options_.mode == core::OperationMode::managed) {
+    entry->objects = objects_of(key.ns);
+  } else if (const auto assigned = assigned_.find(key); assigned != assigned_.end()) {
+    for (const auto& [own, object] : assigned->second) {
+      entry->owned_assigned.push_back(object);
+      entry->assigned.push_back(object.get());
+      if (!is_confirmed(*object, before == entries_.end() ? nullptr : before->second.get())) {
+        entry->unconfirmed.push_back(object.get());
+      }
+      entry->credentials.emplace_back(&object->identity,
+                                      std::make_shared<const Credential>(credential_of(object->identity)));
+    }
+  }
+  return entry;
+}
+
+// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is
+// everybody's; a finished pod has none any more; one of phase Unknown is on a node that is lost. A boot takes all
+// addresses away, and gives new ones that the API server learns a moment later.
+bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
+  if (!may_run(pod)) return false;
+  if (!boot_ || pod.last_start.empty()) return true;
+  const std::optional<base::WallTime> last_start = base::parse_rfc3339(pod.last_start);
+  return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*boot_);
+}
+
+void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {
+  const core::Pod& pod = *entry->pod;
+  snapshot.awaits_address_ |= may_run(pod) && pod.pod_ips.empty();
+  if (!owns_its_addresses(pod)) return;
+  for (const std::string& text : pod.pod_ips) {
+    const std::optional<AddressKey> address = AddressKey::parse(text);
+    if (!address) continue;
+    PodAtAddress& at = snapshot.by_address_[*address];
+    if (at.entry == entry) continue;  // listed twice
+    if (at.whose == Whose::nobody) {
+      at.whose = Whose::pod;
+      at.entry = entry;
+      continue;
+    }
+    if (at.whose == Whose::pod) {
+      // A terminating pod's address is given away only after its containers have ended, so a pod that claims it without
+      // terminating is its owner. Between two that both live, or both terminate, nothing can be decided.
+      if (pod.deleting() && !at.entry->pod->deleting()) continue;
+      at.claimants = {at.entry->pod->key().text()};
+      at.entry = nullptr;
+      at.whose = Whose::ambiguous;
+    }
+    at.claimants.push_back(pod.key().text());
+  }
+}
+
+SnapshotPtr SnapshotBuilder::build() {
+  for (const Key& key : stale_pods_) {
+    PodEntryPtr entry = make_entry(key);
+    if (entry) {
+      entries_[key] = std::move(entry);
+    } else {
+      entries_.erase(key);
+    }
+  }
+  stale_pods_.clear();
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->complete_ = complete_;
+  for (const bool deleting : {false, true}) {  // place() wants the living pods first
+    for (const auto& [key, entry] : entries_) {
+      if (entry->pod->deleting() == deleting) place(*snapshot, entry);
+    }
+  }
+  for (const auto& [key, entry] : entries_) snapshot->by_name_.emplace(key.text(), entry);
+  return snapshot;
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Issuances and refusals as events on what an operator looks at: the AzureIdentityBinding, else the pod.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/event_recorder.hpp"
+#include "nmi/record/issuance_log.hpp"
+
+namespace podid::nmi {
+
+inline constexpr std::string_view kTokenIssued = "TokenIssued";
+inline constexpr std::string_view kTokenDenied = "TokenDenied";
+
+// Control thread. The recorder outlives it.
+class IssuanceEvents {
+ public:
+  // A pod's tokens for more different resources than this are recorded as for "other resources": the resource is the
+  // client's text.
+  static constexpr std::size_t kMaxResourcesPerPod = 16;
+  // Pods whose resources are remembered; the memory is dropped when there are more (a node has far fewer).
+  static constexpr std::size_t kMaxPods = 1024;
+
+  explicit IssuanceEvents(kube::EventRecorder& recorder) : recorder_(recorder) {}
+
+  // Issuances are counted events, refusals best-effort ones (event_recorder.hpp).
+  void record(const std::vector<Issuance>& issuances);
+
+ private:
+  std::string_view bounded_resource(const core::Pod& pod, const std::string& resource);
+
+  kube::EventRecorder& recorder_;
+  std::map<std::string, std::set<std::string>> resources_;  // by uid of the pod
+};
+
+// The event of one record. Pure.
+kube::EventKey event_of(const Issuance& issuance, std::string_view resource);
+
+}  // namespace podid::nmi

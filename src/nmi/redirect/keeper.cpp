@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/redirect/keeper.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "nmi/redirect/conntrack.hpp"
+
+namespace podid::nmi {
+namespace {
+
+const net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100), .limit = std::chrono::milliseconds(10'000)};
+// Repairs are made at once. Against somebody who keeps destroying the rules there is a pause after so many without a calm
+// of this length in between; it is short, as the way to the real endpoint may be open meanwhile.
+constexpr int kRepairsAtOnce = 5;
+constexpr std::chrono::milliseconds kLongestRepairPause{100};
+constexpr std::chrono::seconds kCalm{10};
+
+}  // namespace
+
+RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock,
+                               base::Random& random, base::MetricsRegistry& metrics,
+                               std::function<void(const base::Error&)> on_failed)
+    : options_(std::move(options)),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      on_failed_(std::move(on_failed)),
+      active_gauge_(metrics.gauge(base::metric::kNmiRedirectActive).find_or_add()),
+      repairs_(metrics.counter(base::metric::kNmiRedirectRepairs)),
+      errors_(metrics.counter(base::metric::kNmiRedirectErrors)),
+      needs_interfaces_(options_.redirect.backend != "none" && uses_loopback(options_.redirect.target) &&
+                        !options_.interfaces.none()),
+      interfaces_(executor, options_.interfaces),
+      tasks_(executor) {}
+
+void RedirectKeeper::set_active(bool active, std::string problem) {
+  active_ = active;
+  problem_ = std::move(problem);
+  active_gauge_->set(active ? 1 : 0);
+}
+
+std::optional<std::string> RedirectKeeper::not_ready() const {
+  if (!active_) return problem_;
+  if (needs_interfaces_ && !interfaces_.problem().empty()) return interfaces_.problem();
+  return std::nullopt;
+}
+
+void RedirectKeeper::failed(const base::Error& error) {
+  errors_.increment();
+  set_active(false, error.message);
+  base::log::error("redirect cannot be put in place", {{"error", error}});
+  const base::SteadyTime now = clock_.steady_now();
+  failing_since_ = std::min(failing_since_, now);
+  if (now - failing_since_ > options_.patience) on_failed_(error);
+}
+
+base::Task<base::Result<>> RedirectKeeper::install() {
+  if (!redirect_) {
+    base::Result<std::unique_ptr<Redirect>> installed = co_await install_redirect(options_.redirect, clock_, random_);
+    if (!installed) co_return std::unexpected(std::move(installed.error()));
+    redirect_ = std::move(*installed);
+    tasks_.spawn("replace earlier redirect", replace_predecessors());  // off the way of the first request
+  } else {
+    base::Result<> installed = co_await redirect_->install();
+    if (!installed) co_return installed;
+  }
+  const bool with_rules = redirect_->name() != "none";
+  if (with_rules && options_.conntrack_deletion) {
+    const base::Result<std::size_t> cut = co_await delete_stale_connections(options_.redirect.target);
+    if (!cut) base::log::warning("older connections cannot be cut, the rules drop them", {{"error", cut.error()}});
+    if (cut && *cut > 0) base::log::info("connections older than the redirect cut", {{"count", *cut}});
+  }
+  failing_since_ = base::SteadyTime::max();
+  if (!active_) base::log::info("redirect is in place", {{"backend", redirect_->name()}});
+  set_active(true, {});
+  co_return base::Result<>{};
+}
+
+base::Task<base::Result<>> RedirectKeeper::start() {
+  base::Result<> installed = co_await install();
+  if (!installed) {
+    if (is_hopeless(installed.error())) co_return base::fail(std::move(installed.error()), "redirect");
+    failed(installed.error());
+  }
+  tasks_.spawn("keep redirect", keep());
+  if (needs_interfaces_) tasks_.spawn("keep pod interfaces", keep_interfaces());
+  co_return base::Result<>{};
+}
+
+base::Task<> RedirectKeeper::replace_predecessors() { co_await redirect_->replace_predecessors(); }
+
+base::Task<> RedirectKeeper::keep() {
+  net::Backoff backoff(kRetry, random_);
+  base::SteadyTime last_repair{};
+  for (;;) {
+    base::Result<> done;
+    const bool repairing = active_;
+    if (repairing) {
+      done = co_await redirect_->wait_for_damage();
+      if (done) {
+        repairs_.increment();
+        base::log::warning("redirect was altered, putting it back", {{"backend", redirect_->name()}});
+        set_active(false, "the redirect was altered and is being put back");
+      }
+    }
+    if (done) {
+      const base::SteadyTime now = clock_.steady_now();
+      if (now - last_repair > kCalm) backoff.reset();
+      last_repair = now;
+      const bool at_once = backoff.attempts() < kRepairsAtOnce;
+      const std::chrono::milliseconds pause = backoff.next();
+      if (!at_once) co_await clock_.sleep_for(repairing ? std::min(pause, kLongestRepairPause) : pause);
+      done = co_await install();
+    }
+    if (done) continue;
+    if (done.error().kind == base::ErrorKind::cancelled) co_return;
+    failed(done.error());
+  }
+}
+
+base::Task<> RedirectKeeper::keep_interfaces() {
+  net::Backoff backoff(kRetry, random_);
+  for (;;) {
+    const base::Result<> ended = co_await interfaces_.keep_open();
+    errors_.increment();
+    base::log::error("route_localnet cannot be set on pod interfaces", {{"error", ended.error()}});
+    co_await clock_.sleep_for(backoff.next());
+  }
+}
+
+base::Task<base::Result<>> RedirectKeeper::stop(bool remove) {
+  tasks_.stop();
+  co_await tasks_.join();
+  if (!remove || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
+  // Without our rules an open loopback would stay open, so it is closed first.
+  base::Result<> closed = co_await interfaces_.close_opened();
+  base::Result<> removed = co_await redirect_->remove();
+  if (removed) set_active(false, "the redirect was removed");
+  co_return removed ? closed : removed;
+}
+
+}  // namespace podid::nmi

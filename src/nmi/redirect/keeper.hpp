@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the redirect in place and keeps it there.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/metrics/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task_group.hpp"
+#include "net/backoff.hpp"
+#include "nmi/redirect/pod_interfaces.hpp"
+#include "nmi/redirect/redirect.hpp"
+
+namespace podid::nmi {
+
+struct RedirectKeeperOptions {
+  RedirectOptions redirect;
+  InterfacePattern interfaces;
+  // Whether connections older than the rules are cut. The rules stop them as well, but their pods would not notice soon.
+  bool conntrack_deletion = true;
+  // How long rules may be impossible to put in place before the NMI gives up (NMI-20).
+  base::Duration patience = std::chrono::minutes(5);
+};
+
+// One executor. References outlive it; await stop() before the destructor.
+class RedirectKeeper {
+ public:
+  // `on_failed`: the rules could not be put in place for longer than `patience`.
+  RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock, base::Random& random,
+                 base::MetricsRegistry& metrics, std::function<void(const base::Error&)> on_failed);
+
+  // The first installation. An error when it can never succeed here (no tool, no permission); other failures are
+  // retried in the background, where the rules are then kept.
+  base::Task<base::Result<>> start();
+  // Stops keeping. The rules stay unless `remove`, which also takes back route_localnet.
+  base::Task<base::Result<>> stop(bool remove);
+
+  // The rules are in place (and, where asked for, older connections cut).
+  bool active() const { return active_; }
+  // Why pods may not reach us: the rules, or an interface that exists without route_localnet. Nothing: they do.
+  std::optional<std::string> not_ready() const;
+
+ private:
+  base::Task<base::Result<>> install();
+  base::Task<> replace_predecessors();
+  base::Task<> keep();
+  base::Task<> keep_interfaces();
+  void set_active(bool active, std::string problem);
+  void failed(const base::Error& error);
+
+  const RedirectKeeperOptions options_;
+  base::Executor executor_;
+  base::Clock& clock_;
+  base::Random& random_;
+  std::function<void(const base::Error&)> on_failed_;
+  base::Gauge* const active_gauge_;
+  base::Family<base::Counter>& repairs_;
+  base::Family<base::Counter>& errors_;
+
+  const bool needs_interfaces_;
+  std::unique_ptr<Redirect> redirect_;  // null until a back end has been found
+  PodInterfaces interfaces_;
+  bool active_ = false;
+  std::string problem_ = "the redirect has not been installed yet";
+  base::SteadyTime failing_since_ = base::SteadyTime::max();
+  base::TaskGroup tasks_;  // last: ends before what it uses
+};
+
+}  // namespace podid::nmi

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request/answers.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::chrono::milliseconds kLimitRest{500};
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kJson = "application/json; charset=utf-8";
+
+std::string_view error_code(int status) {
+  switch (status) {
+    case 400:
+      return "invalid_request";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 405:
+      return "method_not_allowed";
+    case 429:
+      return "too_many_requests";
+    case 503:
+      return "service_unavailable";
+    default:
+      return "server_error";
+  }
+}
+
+Answer json_answer(int status, std::string_view description) {
+  Answer answer;
+  answer.status = status;
+  answer.content_type = kJson;
+  answer.body = fmt::format("{{\"error\":{},\"error_description\":{}}}",
+                            boost::json::serialize(boost::json::string_view(error_code(status))),
+                            boost::json::serialize(boost::json::string_view(description)));
+  return answer;
+}
+
+}  // namespace
+
+Answer text_answer(int status, std::string_view message) {
+  Answer answer;
+  answer.status = status;
+  answer.content_type = kText;
+  answer.body = std::string(message) + "\n";
+  answer.nosniff = true;
+  return answer;
+}
+
+Answer error_answer(const AnswerStyle& style, int status, std::string_view message) {
+  return style.legacy ? text_answer(status, message) : json_answer(status, message);
+}
+
+Answer metadata_header_missing() {
+  Answer answer = json_answer(400, "Required metadata header not specified");
+  answer.body += "\n";
+  return answer;
+}
+
+Answer canonical_redirect(std::string_view location) {
+  Answer answer;
+  answer.status = 301;
+  answer.location = location;
+  return answer;
+}
+
+Answer invalid_token_path() { return text_answer(400, "Invalid request"); }
+
+Answer instance_blocked() { return text_answer(403, "Request blocked by AAD Pod Identity NMI"); }
+
+Answer node_credential_refused() {
+  return json_answer(404, "certificates of the node's identities are not for pods: ask for a token");
+}
+
+Answer malformed_target() { return text_answer(400, "Invalid request"); }
+
+Answer method_not_allowed(const AnswerStyle& style) {
+  return error_answer(style, 405, "only GET and HEAD are supported for identity paths");
+}
+
+Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after) {
+  Answer answer = error_answer(style, 429, message);
+  answer.retry_after = retry_after;
+  return answer;
+}
+
+Answer at_limit(const AnswerStyle& style, std::string_view message) {
+  Answer answer = too_many_requests(style, message, kLimitRetryAfter);
+  answer.rest = kLimitRest;
+  return answer;
+}
+
+Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after) {
+  Answer answer = error_answer(style, 503, message);
+  answer.retry_after = retry_after;
+  return answer;
+}
+
+Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host) {
+  if (!style.legacy && !can_heal && !host) return json_answer(400, message);
+  Answer answer = error_answer(style, style.retry_after_503 && !host ? 503 : 404, message);
+  if (!host && (style.retry_after_503 || !style.legacy)) answer.retry_after = kNotFoundRetryAfter;
+  return answer;
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request/authorizer.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nmi/pods/address_doubt.hpp"
+
+namespace podid::nmi {
+namespace {
+
+Verdict refused(Answer answer, std::string_view reason) {
+  Verdict verdict;
+  verdict.answer = std::move(answer);
+  verdict.reason = reason;
+  return verdict;
+}
+
+Verdict wait(base::SteadyTime until) {
+  Verdict verdict;
+  verdict.kind = Verdict::Kind::wait;
+  verdict.until = until;
+  return verdict;
+}
+
+Answer doubtful(const AnswerStyle& style) {
+  return unavailable(style, "a pod may have been started, and the API server has not said whose address this is now",
+                     kDoubtWait);
+}
+
+}  // namespace
+
+Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, base::Clock& clock,
+                       base::MetricsRegistry& metrics)
+    : options_(std::move(options)),
+      snapshots_(source),
+      clock_(clock),
+      api_errors_(metrics.counter(base::metric::kKubernetesApiErrors)) {}
+
+std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime now) {
+  const Snapshot& snapshot = *call.snapshot;
+  PodEntryPtr entry;
+  if (call.host) {
+    entry = snapshot.named(call.pod_ns, call.pod_name);
+  } else {
+    const PodAtAddress& at = snapshot.at(AddressKey::of(call.peer));
+    if (at.whose == Whose::ambiguous) {
+      return refused(error_answer(options_.style, 500,
+                                  fmt::format("failed to match pod IP {} with {}", call.peer.to_string(),
+                                              fmt::join(at.claimants, ", "))),
+                     "address_ambiguous");
+    }
+    if (at.entry && clock_.wall_now() < at.entry->served_until) entry = at.entry;
+  }
+  if (!entry && !call.entry) {
+    const base::SteadyTime until = call.start + (snapshot.complete() ? base::Duration(kPodWait) : options_.max_wait);
+    if (now < until) return wait(until);
+    if (!snapshot.complete()) {
+      return refused(unavailable(options_.style,
+                                 "the pods of this node are not known yet: the API server has not "
+                                 "answered",
+                                 kNotFoundRetryAfter),
+                     "caches_not_filled");
+    }
+    if (call.host) return host_pod_unknown(call);
+    api_errors_.increment({"get_pod_list"});
+    return refused(error_answer(options_.style, 500, "pod list is empty"), "pod_unknown");
+  }
+  // The caller of a request that has waited must still be who it was in the beginning.
+  if (!entry || (call.entry && call.entry->pod->uid != entry->pod->uid)) {
+    return refused(error_answer(options_.style, 503, "the pod that asked is gone"), "pod_gone");
+  }
+  if (call.entry != entry) {
+    call.entry = std::move(entry);
+    call.changed_at = now;
+  }
+  return std::nullopt;
+}
+
+Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
+  std::string message = fmt::format("Identity not found: pod {}/{} is not on this node", call.pod_ns, call.pod_name);
+  // aad-pod-identity has words for it in managed mode only: in standard mode it did not look for the pod (NMI-12).
+  if (options_.style.legacy && options_.mode == core::OperationMode::managed) {
+    core::DecisionInput input;
+    input.mode = options_.mode;
+    input.pod_namespace = call.pod_ns;
+    input.pod_name = call.pod_name;
+    message = core::legacy_refusal_text(input, core::decide(input, nullptr), options_.retry);
+  }
+  return refused(identity_not_found(options_.style, message, true, true), "pod_unknown");
+}
+
+Verdict Authorizer::judge(TokenCall& call) {
+  const base::SteadyTime now = clock_.steady_now();
+  // Before the snapshot is taken: one from before a doubt must not be used after it.
+  if (const std::optional<base::SteadyTime> until = in_doubt_until(call)) {
+    if (now < *until) return wait(*until);
+    return refused(doubtful(options_.style), "address_in_doubt");
+  }
+  call.snapshot = snapshots_.get();
+  if (auto verdict = identify(call, now)) return std::move(*verdict);
+
+  Verdict verdict;
+  if (!call.host && (call.entry->excepted || call.entry->controller)) {
+    call.decision = {};
+    verdict.kind = Verdict::Kind::granted;
+    verdict.credential = std::make_shared<const Credential>(
+        node_credential(call.query.client_id, call.query.resource_id, call.query.object_id));
+    return verdict;
+  }
+
+  core::DecisionInput input;
+  input.mode = options_.mode;
+  input.namespaced = options_.namespaced;
+  input.pod_namespace = call.entry->pod->ns;
+  input.pod_name = call.entry->pod->name;
+  input.pod = call.entry->pod.get();
+  input.node_name = options_.node_name;
+  input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
+  input.now = clock_.wall_now();
+  input.assigned = call.entry->assigned;
+  input.unconfirmed = call.entry->unconfirmed;
+  if (call.entry->objects) {
+    input.bindings_known = true;
+    input.bindings = call.entry->objects->bindings;
+    input.identities = call.entry->objects->identities;
+  }
+  call.decision = core::decide(input, nullptr);
+  if (call.decision.granted()) {
+    verdict.kind = Verdict::Kind::granted;
+    verdict.credential = call.entry->credential_of(call.decision.identity);
+    return verdict;
+  }
+  const base::SteadyTime until = held_until(call, call.snapshot->complete());
+  if (now < until) return wait(until);
+  return refuse(input, call);
+}
+
+base::SteadyTime Authorizer::held_until(const TokenCall& call, bool complete) const {
+  if (!complete) return call.start + options_.max_wait;
+  const core::Decision& decision = call.decision;
+  const bool legacy = options_.style.legacy;
+  // Managed mode never waits; the old NMI waited for any assignment, and looked at namespaces once it had one.
+  if (options_.mode == core::OperationMode::managed) return call.start;
+  if (legacy && decision.reason == core::RefusalReason::namespace_rule) return call.start;
+  if (!legacy && decision.healing == core::Healing::none) return call.start;
+  base::SteadyTime limit = call.start + options_.max_wait;
+  if (options_.retry_limits || legacy) {
+    const int intervals = decision.created_seen
+                              ? options_.retry.attempts_for_created + options_.retry.attempts_for_assigned
+                              : options_.retry.attempts_for_created;
+    limit = call.start + std::chrono::seconds(static_cast<std::int64_t>(intervals) * options_.retry.interval_seconds);
+  }
+  if (!legacy && decision.healing == core::Healing::settles) {
+    return std::min(limit, call.changed_at + core::kSettleTime);
+  }
+  return limit;
+}
+
+Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& call) const {
+  const std::string message = options_.style.legacy ? core::legacy_refusal_text(input, call.decision, options_.retry)
+                                                    : core::refusal_description(input, call.decision);
+  const bool can_heal = call.decision.healing == core::Healing::waits;
+  Verdict verdict =
+      refused(identity_not_found(options_.style, message, can_heal, call.host), core::to_string(call.decision.reason));
+  verdict.record = true;
+  return verdict;
+}
+
+std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) {
+  if (call.host) return std::nullopt;
+  if (const base::SteadyTime since = snapshots_.doubt(); since != base::SteadyTime{}) return since + kDoubtWait;
+  // The API server knows the pods, but it learns from the kubelet, and later, that the address of a terminating pod is free
+  // and which pod has it now. So that one waits while there is a pod without an address that may have taken it.
+  if (!snapshots_.unreported()) return std::nullopt;
+  const SnapshotPtr& snapshot = snapshots_.get();
+  const PodEntryPtr& entry = snapshot->at(AddressKey::of(call.peer)).entry;
+  if (!snapshot->awaits_address() || !entry || !entry->pod->deleting()) return std::nullopt;
+  return call.start + kStatusWait;
+}
+
+std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {
+  if (call.host) return std::nullopt;
+  if (in_doubt_until(call)) return doubtful(options_.style);
+  const PodAtAddress& at = snapshots_.get()->at(AddressKey::of(call.peer));
+  if (at.entry && at.entry->pod->uid == call.entry->pod->uid && clock_.wall_now() < at.entry->served_until) {
+    return std::nullopt;
+  }
+  return error_answer(options_.style, 503, "the pod that asked is gone");
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is it, and may it: the decision about a token request on the current snapshot. No I/O.
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/metrics/metrics.hpp"
+#include "core/refusal_text.hpp"
+#include "nmi/pods/snapshot_source.hpp"
+#include "nmi/request/token_call.hpp"
+
+namespace podid::nmi {
+
+// A pod's first request may come before the API server's word of its address (nmi.md §5.1: five looks, 300 ms apart).
+inline constexpr std::chrono::milliseconds kPodWait{1200};
+
+// Requests wait so long for the end of a doubt about addresses (address_doubt.hpp): mostly it lasts milliseconds.
+inline constexpr std::chrono::seconds kDoubtWait{5};
+
+struct AuthorizerOptions {
+  AnswerStyle style;
+  core::OperationMode mode = core::OperationMode::standard;
+  bool namespaced = false;
+  std::string node_name;
+  base::Duration max_wait = std::chrono::seconds(40);
+  core::LegacyRetry retry;
+  bool retry_limits = false;  // the retry flags replace max_wait
+};
+
+// One thread's. The source outlives it.
+class Authorizer {
+ public:
+  Authorizer(AuthorizerOptions options, const SnapshotSource& source, base::Clock& clock,
+             base::MetricsRegistry& metrics);
+
+  // To be asked again after each change while the verdict is `wait`. Fills in the second part of `call`.
+  Verdict judge(TokenCall& call);
+
+  // While it is in doubt whose the caller's address is: until when that is worth waiting for.
+  std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call);
+  // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
+  std::optional<Answer> changed_hands(const TokenCall& call);
+
+ private:
+  // Nothing: call.entry is the pod. Else the verdict.
+  std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now);
+  // A process of the node has named a pod that is not here.
+  Verdict host_pod_unknown(const TokenCall& call) const;
+  Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;
+  // How long a refusal is held for changes; the beginning of the call: not at all.
+  base::SteadyTime held_until(const TokenCall& call, bool complete) const;
+
+  const AuthorizerOptions options_;
+  SnapshotSource::Reader snapshots_;
+  base::Clock& clock_;
+  base::Family<base::Counter>& api_errors_;
+};
+
+}  // namespace podid::nmi

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one pod, and all together, may occupy of one worker.
+#pragma once
+#include <cstddef>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "nmi/pods/address.hpp"
+
+namespace podid::nmi {
+
+// Requests that wait, for an identity, a token or the real endpoint. One worker's; not thread-safe.
+class WaitingRoom {
+ public:
+  WaitingRoom(std::size_t most, std::size_t most_per_pod) : most_(most), most_per_pod_(most_per_pod) {}
+
+  // A place in the room, given back when it is destroyed.
+  class Place {
+   public:
+    Place() = default;
+    Place(Place&& other) noexcept : room_(std::exchange(other.room_, nullptr)), who_(other.who_) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (room_ != nullptr) room_->leave(who_);
+    }
+    explicit operator bool() const { return room_ != nullptr; }
+
+   private:
+    friend class WaitingRoom;
+    Place(WaitingRoom& room, const AddressKey& who) : room_(&room), who_(who) {}
+    WaitingRoom* room_ = nullptr;
+    AddressKey who_;
+  };
+
+  // No place: the room, or the pod's share of it, is full.
+  Place enter(const AddressKey& who) {
+    if (waiting_ >= most_) return {};
+    std::size_t& mine = by_pod_[who];
+    if (mine >= most_per_pod_) return {};
+    ++mine;
+    ++waiting_;
+    return {*this, who};
+  }
+  std::size_t waiting() const { return waiting_; }
+
+ private:
+  void leave(const AddressKey& who) {
+    --waiting_;
+    const auto mine = by_pod_.find(who);
+    if (--mine->second == 0) by_pod_.erase(mine);
+  }
+
+  const std::size_t most_, most_per_pod_;
+  std::size_t waiting_ = 0;
+  std::unordered_map<AddressKey, std::size_t, AddressHash> by_pod_;
+};
+
+// Requests a second by address: a token bucket that holds one second's worth. One worker's; not thread-safe.
+class RateLimit {
+ public:
+  // 0: no limit.
+  explicit RateLimit(double per_second) : per_second_(per_second) {}
+
+  bool allow(const AddressKey& who, base::SteadyTime now) {
+    if (per_second_ <= 0) return true;
+    // A bucket untouched for a second is full, which a new one is as well.
+    if (buckets_.size() >= kMostBuckets) {
+      std::erase_if(buckets_, [now](const auto& bucket) { return now - bucket.second.at >= std::chrono::seconds(1); });
+      if (buckets_.size() >= kMostBuckets) return false;
+    }
+    Bucket& bucket = buckets_.try_emplace(who, Bucket{std::max(1.0, per_second_), now}).first->second;
+    bucket.left = std::min(std::max(1.0, per_second_),
+                           bucket.left + std::chrono::duration<double>(now - bucket.at).count() * per_second_);
+    bucket.at = now;
+    if (bucket.left < 1) return false;
+    bucket.left -= 1;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kMostBuckets = 4096;
+  struct Bucket {
+    double left;
+    base::SteadyTime at;
+  };
+  const double per_second_;
+  std::unordered_map<AddressKey, Bucket, AddressHash> buckets_;
+};
+
+}  // namespace podid::nmi

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request/request_handler.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "nmi/request/send_answer.hpp"
+#include "nmi/token/azure_token_source.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::string_view kTokenOperation = "/metadata/identity/oauth2/token";
+constexpr std::string_view kTokenOperationSlash = "/metadata/identity/oauth2/token/";
+constexpr std::string_view kHostOperation = "/host/token";
+constexpr std::string_view kHostOperationSlash = "/host/token/";
+constexpr std::chrono::milliseconds kAskPause{200};
+
+std::string_view path_of(const net::ServerRequest& request, const Routed& routed) {
+  if (!routed.decoded_path.empty()) return routed.decoded_path;
+  return request.target().substr(0, request.target().find('?'));
+}
+
+// Four values, whatever clients put behind the path (NMI-21).
+std::string_view operation_of(std::string_view path, bool host) {
+  if (path.ends_with('/')) return host ? kHostOperationSlash : kTokenOperationSlash;
+  return host ? kHostOperation : kTokenOperation;
+}
+
+// 127.0.0.1 itself: a pod's packets cannot carry it, as rules of ours drop them.
+bool is_this_host(const boost::asio::ip::address& peer) {
+  return peer == boost::asio::ip::address_v4::loopback() || peer == boost::asio::ip::address_v6::loopback();
+}
+
+// A limit of ours, not the endpoint's.
+bool is_at_limit(const base::Error& error) {
+  return error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error);
+}
+
+bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
+
+}  // namespace
+
+RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions options,
+                               const RequestHandlerContext& context, Proxy& proxy, std::function<void()> on_record)
+    : options_(std::move(options)),
+      broker_(context.broker),
+      snapshots_(context.snapshots),
+      clock_(context.clock),
+      proxy_(proxy),
+      on_record_(std::move(on_record)),
+      durations_(context.metrics.histogram(base::metric::kNmiOperationsDuration)),
+      issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
+      refusals_(context.metrics.counter(base::metric::kNmiRefusals)),
+      limit_hits_(context.metrics.counter(base::metric::kNmiLimitHits)),
+      authorizer_(options_.authorizer, context.snapshots, context.clock, context.metrics),
+      changes_(executor, context.clock),
+      room_(options_.max_waiting, options_.max_waiting_per_pod),
+      rate_(options_.max_requests_per_pod),
+      forwards_rate_(options_.max_forwards_per_pod) {}
+
+// A pod at its rate is told so whatever it asks: to find out more would cost what the limit is there to save.
+bool RequestHandler::is_at_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+                                net::ServerResponse& response) {
+  if (rate.allow(AddressKey::of(request.peer().address()), clock_.steady_now())) return false;
+  limit_hits_.increment({limit});
+  refusals_.increment({"rate"});
+  send_answer(response, at_limit(options_.authorizer.style, "this pod asks too often"));
+  return true;
+}
+
+bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse& response) {
+  if (is_at_rate(rate_, "requests_per_pod", request, response)) return true;
+  const Routed routed = route_request(request.target(), options_.routes);
+  switch (routed.route) {
+    case Route::invalid_token_path:
+      send_answer(response, invalid_token_path());
+      return true;
+    case Route::blocked_instance:
+      send_answer(response, instance_blocked());
+      return true;
+    case Route::node_credential:
+      send_answer(response, node_credential_refused());
+      return true;
+    case Route::redirect:
+      send_answer(response, canonical_redirect(routed.location));
+      return true;
+    case Route::malformed:
+      send_answer(response, malformed_target());
+      return true;
+    case Route::proxy:
+      return !begin_proxy(request, response) || is_at_rate(forwards_rate_, "forwards_per_pod", request, response);
+    case Route::token:
+    case Route::host_token:
+      break;
+  }
+  TokenCall call;
+  if (!begin_token(request, response, routed, call, scratch_)) return true;
+  const Verdict verdict = authorizer_.judge(call);
+  if (verdict.kind == Verdict::Kind::granted) return serve_local(response, call, *verdict.credential);
+  return false;  // handle() judges again
+}
+
+base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResponse& response) {
+  const Routed routed = route_request(request.target(), options_.routes);
+  if (routed.route == Route::token || routed.route == Route::host_token) {
+    co_await serve_token(request, response, routed);
+    co_return;
+  }
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
+  if (!place) {
+    limit_hits_.increment({"waiting_requests"});
+    send_answer(response, at_limit(options_.authorizer.style, "too many requests at once"));
+    co_return;
+  }
+  co_await proxy_.forward(request, response);
+}
+
+bool RequestHandler::begin_proxy(net::ServerRequest& request, net::ServerResponse& response) {
+  if (!options_.metadata_header_required || header_is_true(request)) return true;
+  send_answer(response, metadata_header_missing());
+  return false;
+}
+
+bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed,
+                                 TokenCall& call, std::string& scratch) {
+  const AnswerStyle& style = options_.authorizer.style;
+  call.host = routed.route == Route::host_token;
+  call.operation = operation_of(path_of(request, routed), call.host);
+  call.method = request.method();
+  call.peer = request.peer().address();
+  call.start = clock_.steady_now();
+  const bool query_too_long = routed.query.size() > kMaxTokenQueryBytes;
+  if (!query_too_long) call.query = parse_token_query(routed.query, scratch);
+  const auto refuse = [this, &response, &call](const Answer& answer, std::string_view reason) {
+    send_refusal(response, call, answer, reason);
+    return false;
+  };
+  if (!style.legacy && call.method != "GET" && call.method != "HEAD") {
+    response.header("Allow", "GET, HEAD");
+    return refuse(method_not_allowed(style), "method");
+  }
+  if (!call.host) {
+    if (options_.metadata_header_required && !header_is_true(request)) {
+      return refuse(metadata_header_missing(), "metadata_header");
+    }
+    // The mark of a request that somebody was tricked into passing on: the real endpoint refuses it, too.
+    if (!style.legacy && request.header("x-forwarded-for")) {
+      return refuse(error_answer(style, 400, "the header X-Forwarded-For is not allowed"), "forwarded");
+    }
+  } else {
+    if (!options_.host_token) return refuse(error_answer(style, 404, "host tokens are switched off"), "host_token_off");
+    const std::string_view pod_ns = request.header("podns").value_or("");
+    const std::string_view pod_name = request.header("podname").value_or("");
+    if (pod_ns.empty() || pod_name.empty()) {
+      return refuse(error_answer(style, 400, "missing 'podname' and 'podns' from request header"), "host_headers");
+    }
+    if (!is_this_host(call.peer)) {
+      return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
+    }
+    call.pod_ns = pod_ns;
+    call.pod_name = pod_name;
+  }
+  if (query_too_long) return refuse(error_answer(style, 400, "the query of the request is too long"), "query_size");
+  if (call.query.resource.empty()) {
+    return refuse(error_answer(style, 400, "parameter resource cannot be empty"), "resource");
+  }
+  return true;
+}
+
+bool RequestHandler::serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential) {
+  if (!call.query.extra.empty()) return false;
+  LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
+  if (held == nullptr || held->token->superseded()) return false;
+  const base::WallTime now = clock_.wall_now();
+  if (!held->token->fresh(now)) return false;
+  if (held->token->wants_refresh(now) && call.start >= held->ask_again) {
+    held->ask_again = call.start + kAskPause;
+    return false;  // the control thread serves it as well, and refreshes it
+  }
+  held->token->mark_used();
+  send_token(response, call, *held->token, "worker");
+  return true;
+}
+
+base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::ServerResponse& response,
+                                         const Routed& routed) {
+  std::string scratch;
+  TokenCall call;
+  if (!begin_token(request, response, routed, call, scratch)) co_return;
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(call.peer));
+  if (!place) {
+    limit_hits_.increment({"waiting_requests"});
+    send_refusal(response, call,
+                 at_limit(options_.authorizer.style, "too many requests of this pod, or of all, wait already"),
+                 "waiting");
+    co_return;
+  }
+  for (;;) {
+    Verdict verdict = authorizer_.judge(call);
+    switch (verdict.kind) {
+      case Verdict::Kind::granted:
+        co_await serve_from_cache(response, call, std::move(verdict.credential));
+        co_return;
+      case Verdict::Kind::refused:
+        if (verdict.record) {
+          issuances_.refused(call.entry, call.decision);
+          on_record_();
+        }
+        send_refusal(response, call, verdict.answer, verdict.reason);
+        co_return;
+      case Verdict::Kind::wait:
+        if (draining_) {
+          send_refusal(
+              response, call,
+              unavailable(options_.authorizer.style, "the NMI of this node is being restarted", kLimitRetryAfter),
+              "draining");
+          co_return;
+        }
+        co_await changes_.wait_until(verdict.until);
+        break;
+    }
+  }
+}
+
+base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, const TokenCall& call,
+                                              CredentialPtr credential) {
+  TokenWant want;
+  want.request.credential = credential;
+  want.request.resource = call.query.resource;
+  want.request.extra = call.query.extra;
+  if (credential->type != core::IdentityType::user_assigned) {
+    if (const base::Result<std::string> claims = claims_for_directory(want.request); !claims) {
+      send_refusal(response, call, error_answer(options_.authorizer.style, 400, claims.error().message), "claims");
+      co_return;
+    }
+  }
+  want.pod = call.entry->pod->uid;
+  if (call.query.extra.empty()) {
+    if (const LocalTokens::Held* held = local_.find(credential->key, call.query.resource)) want.held = held->token;
+  }
+  want.new_token = call.query.wants_new_token();
+  want.cached_only = is_stale(*call.snapshot);
+  const TokenResult result = co_await broker_.get(std::move(want));
+  for (auto until = authorizer_.in_doubt_until(call); until && clock_.steady_now() < *until;
+       until = authorizer_.in_doubt_until(call)) {
+    co_await changes_.wait_until(*until);
+  }
+  if (const std::optional<Answer> gone = authorizer_.changed_hands(call)) {
+    send_refusal(response, call, *gone, "pod_gone");
+    co_return;
+  }
+  if (!result.token) {
+    send_refusal(response, call, token_error_answer(call, result.error),
+                 is_at_limit(result.error) ? "token_limit" : "token_error");
+    co_return;
+  }
+  if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
+  send_token(response, call, *result.token, result.origin == TokenOrigin::fetched ? "upstream" : "cache");
+}
+
+void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
+                                std::string_view origin) {
+  body_.clear();
+  if (call.host) {
+    std::string_view client_id;
+    if (call.decision.identity != nullptr) client_id = call.decision.identity->client_id;
+    token.text.append_host_answer(body_, client_id, clock_.wall_now());
+  } else {
+    token.text.append_answer(body_, clock_.wall_now());
+  }
+  response.send(200, "application/json", body_);
+  issued_.increment({origin});
+  issuances_.issued(call.entry, call.decision, call.query.resource);
+  on_record_();
+  record(call, 200, {});
+}
+
+void RequestHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
+                                  std::string_view reason) {
+  send_answer(response, answer);
+  refusals_.increment({reason});
+  record(call, answer.status, reason);
+}
+
+Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
+  const AnswerStyle& style = options_.authorizer.style;
+  if (is_at_limit(error)) return at_limit(style, error.message);
+  // A client gives up at the 403 that aad-pod-identity makes of the endpoint's 429.
+  if (error.kind == base::ErrorKind::throttled && !style.legacy) {
+    return too_many_requests(style, error.message,
+                             std::max(kLimitRetryAfter, error.retry_after.value_or(kLimitRetryAfter)));
+  }
+  if (!call.host && call.decision.identity == nullptr) {
+    return error_answer(style, 403, "failed to get service principal token, error: " + error.message);
+  }
+  if (azure::token_endpoint_answered(error)) return error_answer(style, 403, error.message);
+  const bool permanent = error.kind == base::ErrorKind::invalid || error.kind == base::ErrorKind::denied ||
+                         error.kind == base::ErrorKind::unsupported;
+  if (permanent && options_.permanent_config_errors_403) return error_answer(style, 403, error.message);
+  const std::chrono::seconds retry_after = error.retry_after.value_or(std::chrono::seconds(0));
+  return unavailable(style, error.message, style.legacy ? std::chrono::seconds(0) : retry_after);
+}
+
+bool RequestHandler::is_stale(const Snapshot& snapshot) const {
+  // Before the first word of the API server there is nothing that could have grown old.
+  return snapshot.complete() && clock_.steady_now() - snapshots_.last_heard() > options_.max_snapshot_age;
+}
+
+void RequestHandler::record(const TokenCall& call, int status, std::string_view reason) {
+  char digits[3] = {static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
+                    static_cast<char>('0' + status % 10)};
+  const std::string_view ns = call.entry ? std::string_view(call.entry->pod->ns) : call.pod_ns;
+  const std::string_view pod = call.entry ? std::string_view(call.entry->pod->name) : call.pod_name;
+  const base::Duration took = clock_.steady_now() - call.start;
+  const std::string_view resource = resource_labels_.label_of(call.query.resource, status == 200);
+  durations_.observe({call.operation, std::string_view(digits, 3), ns, resource}, base::in_seconds(took));
+  if (call.decision.legacy_assignment && log_budget_.take(clock_.steady_now())) {
+    base::log::warning("the AzureAssignedIdentity has no status: an old controller wrote it",
+                       {{"namespace", ns}, {"pod", pod}, {"object", call.decision.assigned->meta.name}});
+  }
+  // What happens thousands of times a second, or before anybody knows who asks, is worth a line only to those who look
+  // for it: system calls are most of a cached token's cost.
+  const bool notable = status != 200 && call.entry;
+  if (!notable && !base::log::debug_enabled()) return;
+  if (!log_budget_.take(clock_.steady_now())) return;
+  const auto log = notable ? base::log::info : base::log::debug;
+  log(status == 200 ? "token issued" : "token refused", {{"status", status},
+                                                         {"reason", reason},
+                                                         {"namespace", ns},
+                                                         {"pod", pod},
+                                                         {"remote", call.peer.to_string()},
+                                                         {"method", call.method},
+                                                         {"path", call.operation},
+                                                         {"took_ns", took.count()},
+                                                         {"candidates", call.decision.candidates},
+                                                         {"suppressed_before", log_budget_.take_suppressed()}});
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request/send_answer.hpp"
+
+#include <string>
+
+namespace podid::nmi {
+
+void send_answer(net::ServerResponse& response, const Answer& answer) {
+  if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
+  if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
+  if (!answer.location.empty()) response.header("Location", answer.location);
+  if (answer.rest.count() > 0) response.rest_after(answer.rest);
+  response.send(answer.status, answer.content_type, answer.body);
+}
+
+}  // namespace podid::nmi

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/token/token_broker.hpp"
+
+#include <boost/asio/post.hpp>
+#include <optional>
+
+namespace podid::nmi {
+namespace {
+
+struct Reply {
+  explicit Reply(base::Executor executor) : arrived(executor, base::SteadyTime::max()) {}
+  base::SteadyTimer arrived;  // never expires; cancelled when the result is there
+  std::optional<TokenResult> result;
+  TokenCache::Place place;  // the control thread's
+};
+
+}  // namespace
+
+base::Task<TokenResult> TokenBroker::get(TokenWant want) {
+  const base::Executor caller = co_await base::asio::this_coro::executor;
+  const auto reply = std::make_shared<Reply>(caller);
+  base::asio::post(control_, [this, caller, reply, want = std::move(want)]() mutable {
+    reply->place = cache_.get(std::move(want), [caller, reply](const TokenResult& result) {
+      base::asio::post(caller, [reply, result] {
+        reply->result = result;
+        reply->arrived.cancel();
+      });
+    });
+  });
+  const auto [error] = co_await reply->arrived.async_wait(base::as_result);
+  if (!reply->result) {  // the client has left
+    base::asio::post(control_, [this, reply] { cache_.leave(reply->place); });
+    throw boost::system::system_error(error);
+  }
+  co_return std::move(*reply->result);
+}
+
+}  // namespace podid::nmi

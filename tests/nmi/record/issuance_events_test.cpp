@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/record/issuance_events.hpp"
+
+#include <gtest/gtest.h>
+
+#include "builders.hpp"
+
+namespace podid::nmi {
+namespace {
+
+PodEntryPtr entry() {
+  auto made = std::make_shared<PodEntry>();
+  made->pod = std::make_shared<const core::Pod>(test::make_pod("shop", "web-0"));
+  return made;
+}
+
+TEST(IssuanceLog, CountsEqualRecordsTogether) {
+  const core::AzureIdentity identity = test::make_identity("shop", "reader");
+  const core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
+  core::Decision granted;
+  granted.identity = &identity;
+  granted.binding = &binding;
+  IssuanceLog log;
+  const PodEntryPtr pod = entry();
+  for (int i = 0; i < 3; ++i) log.issued(pod, granted, "r");
+  log.issued(pod, granted, "other");
+  core::Decision refused;
+  refused.reason = core::RefusalReason::no_binding_label;
+  log.refused(pod, refused);
+  std::vector<Issuance> taken = log.take();
+  ASSERT_EQ(taken.size(), 3u);
+  std::ranges::sort(taken, {}, &Issuance::count);
+  EXPECT_EQ(taken.back().count, 3u);
+  EXPECT_EQ(taken.back().resource, "r");
+  EXPECT_EQ(taken.back().binding, &binding);
+  EXPECT_TRUE(log.empty());
+}
+
+TEST(IssuanceEvents, AnIssuanceIsAnEventOfTheBindingAboutThePod) {
+  const core::AzureIdentity identity = test::make_identity("shop", "reader");
+  core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
+  binding.meta.uid = "uid-b";
+  const kube::EventKey key = event_of({entry(), &identity, &binding, core::RefusalReason::none, "r", 1}, "r");
+  EXPECT_EQ(key.regarding.kind, "AzureIdentityBinding");
+  EXPECT_EQ(key.regarding.uid, "uid-b");
+  EXPECT_EQ(key.related->key.name, "web-0");
+  EXPECT_EQ(key.reason, "TokenIssued");
+  EXPECT_EQ(key.message, "token for r issued to pod shop/web-0 as AzureIdentity shop/reader");
+}
+
+TEST(IssuanceEvents, WhereThereIsNoBindingThePodHasTheEvent) {
+  const kube::EventKey excepted = event_of({entry(), nullptr, nullptr, core::RefusalReason::none, "r", 1}, "r");
+  EXPECT_EQ(excepted.regarding.kind, "Pod");
+  EXPECT_TRUE(excepted.message.contains("the pod is excepted"));
+  const kube::EventKey denied = event_of({entry(), nullptr, nullptr, core::RefusalReason::no_binding_label, "", 1}, "");
+  EXPECT_EQ(denied.regarding.kind, "Pod");
+  EXPECT_EQ(denied.reason, "TokenDenied");
+  EXPECT_EQ(denied.message, "token refused: no_binding_label; to see why, run: podid explain pod web-0 -n shop");
+}
+
+}  // namespace
+}  // namespace podid::nmi

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules for Secrets (API-1, API-2). What is sent where is tested in tests/azure and end to end in the lab.
+#include "nmi/token/azure_token_source.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "builders.hpp"
+#include "kube/kube_fixture.hpp"
+#include "nmi/token/kube_secret_reader.hpp"
+
+namespace podid::nmi {
+namespace {
+
+Credential credential_with_secret_in(const std::string& ns, bool annotated = false) {
+  core::AzureIdentity identity = test::make_identity("shop", "reader");
+  identity.type = core::IdentityType::service_principal_secret;
+  identity.client_password = {"s", ns};
+  if (annotated) {
+    identity.meta.annotations.emplace(core::kBehaviorAnnotation, core::kNamespacedBehavior);
+  }
+  return credential_of(identity);
+}
+
+TEST(AzureTokenSource, SecretsOfOtherNamespacesNeedTheOperatorsConsent) {
+  EXPECT_TRUE(check_secret_namespace(credential_with_secret_in("shop"), {}));
+  const base::Result<> refused = check_secret_namespace(credential_with_secret_in("other"), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, base::ErrorKind::denied);
+  EXPECT_TRUE(refused.error().message.contains("--allow-cross-namespace-secrets")) << refused.error().message;
+  const AzureTokenSourceOptions allow{.allow_cross_namespace_secrets = true};
+  EXPECT_TRUE(check_secret_namespace(credential_with_secret_in("other"), allow));
+  EXPECT_FALSE(check_secret_namespace(credential_with_secret_in("other", true), allow)) << "the annotation is stricter";
+  EXPECT_FALSE(check_secret_namespace(credential_with_secret_in("other"),
+                                      {.namespaced = true, .allow_cross_namespace_secrets = true}));
+}
+
+SecretReader::Data data(std::vector<std::pair<std::string, std::string>> entries) {
+  SecretReader::Data all;
+  for (auto& [key, value] : entries) all.values.emplace_back(key, base::Secret(value));
+  return all;
+}
+
+TEST(AzureTokenSource, TheClientSecretIsChosenByNameElseTheOnlyOne) {
+  const core::SecretReference name{"s", "shop"};
+  EXPECT_EQ(choose_client_secret(data({{"a", "1"}, {"clientSecret", "2"}}), name)->reveal(), "2");
+  EXPECT_EQ(choose_client_secret(data({{"a", "1"}}), name)->reveal(), "1");
+  const auto several = choose_client_secret(data({{"a", "1"}, {"b", "2"}}), name);
+  ASSERT_FALSE(several);
+  EXPECT_TRUE(several.error().message.contains("shop/s")) << several.error().message;
+  EXPECT_TRUE(several.error().message.contains("a, b")) << several.error().message;
+  EXPECT_FALSE(choose_client_secret(data({}), name));
+}
+
+TEST(AzureTokenSource, ClaimsAndCapabilitiesReachTheDirectory) {
+  TokenRequest request;
+  EXPECT_EQ(claims_for_directory(request), "");
+  request.extra = {{"bypass_cache", "true"}, {"claims", R"({"id_token":{}})"}, {"xms_cc", "CP1"}};
+  EXPECT_EQ(claims_for_directory(request), R"({"id_token":{},"access_token":{"xms_cc":{"values":["CP1"]}}})");
+  request.extra = {{"claims", "{"}};
+  EXPECT_FALSE(claims_for_directory(request));
+}
+
+class KubeSecretReaderTest : public test::KubeFixture<test::FakeClock> {
+ protected:
+  base::ErrorKind kind_of_answer(int status, const std::string& body) {
+    server.intercept = [=](const net::Request&) {
+      net::Response response;
+      response.status = status;
+      response.body = body;
+      return response;
+    };
+    KubeSecretReader reader(*client, metrics);
+    const auto data = test::run_task(io, reader.read({"s", "shop"}, clock.steady_now() + std::chrono::seconds(20)));
+    return data ? base::ErrorKind::internal : data.error().kind;
+  }
+  base::MetricsRegistry metrics;
+};
+
+TEST_F(KubeSecretReaderTest, TellsADefiniteNoFromAnOutage) {
+  using base::ErrorKind;
+  EXPECT_EQ(kind_of_answer(404, "{}"), ErrorKind::not_found);
+  EXPECT_EQ(kind_of_answer(403, "{}"), ErrorKind::denied);
+  EXPECT_EQ(kind_of_answer(503, "{}"), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_answer(200, "<html>"), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_answer(0, ""), ErrorKind::unavailable) << "cut";
+  EXPECT_EQ(kind_of_answer(200, R"({"data":{"a":"*"}})"), ErrorKind::invalid);
+}
+
+TEST(KubeSecretReader, DecodesTheDataAndRefusesWhatIsNotBase64) {
+  const auto read = read_secret_data(boost::json::parse(R"({"data":{"a":"AQI=","b":""}})"));
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->values.size(), 2u);
+  EXPECT_EQ(read->values[0].second.reveal(), "\x01\x02");
+  EXPECT_TRUE(read_secret_data(boost::json::parse(R"({})"))->values.empty());
+  EXPECT_FALSE(read_secret_data(boost::json::parse(R"({"data":{"a":"*"}})")));
+  EXPECT_FALSE(read_secret_data(boost::json::parse(R"({"data":{"a":1}})")));
+}
+
+}  // namespace
+}  // namespace podid::nmi

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/token/credential.hpp"
+
+#include <gtest/gtest.h>
+
+#include "builders.hpp"
+
+namespace podid::nmi {
+namespace {
+
+core::AzureIdentity service_principal(const std::string& ns, const std::string& name) {
+  core::AzureIdentity identity = test::make_identity(ns, name);
+  identity.type = core::IdentityType::service_principal_secret;
+  identity.client_id = "11111111-0000-0000-0000-000000000000";
+  identity.tenant_id = "tenant";
+  identity.client_password = {"secret", ns};
+  return identity;
+}
+
+TEST(Credential, ManagedIdentitiesShareTokensByClientId) {
+  core::AzureIdentity one = test::make_identity("a", "one");
+  core::AzureIdentity two = test::make_identity("b", "two");
+  one.client_id = "AAAA";
+  two.client_id = "aaaa";
+  EXPECT_EQ(credential_of(one).key, credential_of(two).key);
+  EXPECT_TRUE(credential_of(one).resource_id.empty());
+  EXPECT_EQ(credential_of(one).key, node_credential("aaaa", "", "").key);
+}
+
+TEST(Credential, ResourceIdSelectsWhereThereIsNoClientId) {
+  core::AzureIdentity identity = test::make_identity("a", "one");
+  identity.client_id = "";
+  EXPECT_EQ(credential_of(identity).resource_id, identity.resource_id);
+  EXPECT_NE(credential_of(identity).key, node_credential("", "", "").key);
+}
+
+// Naming a service principal's client ID must not find the token that its owner's secret bought.
+TEST(Credential, ServicePrincipalsOfDifferentIdentitiesShareNothing) {
+  const core::AzureIdentity own = service_principal("a", "one");
+  core::AzureIdentity other = service_principal("b", "one");
+  EXPECT_NE(credential_of(own).key, credential_of(other).key);
+  other = own;
+  other.client_password.name = "another";
+  EXPECT_NE(credential_of(own).key, credential_of(other).key);
+  other = own;
+  other.tenant_id = "elsewhere";
+  EXPECT_NE(credential_of(own).key, credential_of(other).key);
+  other = own;
+  other.auxiliary_tenant_ids = {"t2"};
+  EXPECT_NE(credential_of(own).key, credential_of(other).key);
+  other = own;
+  other.meta.resource_version = "77";
+  EXPECT_EQ(credential_of(own).key, credential_of(other).key);
+}
+
+TEST(Credential, SecretWithoutNamespaceIsInTheIdentitysOwn) {
+  core::AzureIdentity identity = service_principal("a", "one");
+  identity.client_password.ns = "";
+  EXPECT_EQ(credential_of(identity).secret.ns, "a");
+}
+
+TEST(Credential, AuxiliaryTenantsAreForSecretsAlone) {
+  core::AzureIdentity identity = service_principal("a", "one");
+  identity.auxiliary_tenant_ids = {"t2"};
+  identity.type = core::IdentityType::service_principal_certificate;
+  EXPECT_TRUE(credential_of(identity).auxiliary_tenant_ids.empty());
+}
+
+TEST(Credential, TheNodesEndpointIsGivenOneSelector) {
+  const Credential credential = node_credential("client", "resource", "object");
+  EXPECT_EQ(credential.client_id, "client");
+  EXPECT_TRUE(credential.resource_id.empty());
+  EXPECT_TRUE(credential.object_id.empty());
+  EXPECT_EQ(node_credential("", "resource", "object").resource_id, "resource");
+  EXPECT_EQ(node_credential("", "", "object").object_id, "object");
+}
+
+}  // namespace
+}  // namespace podid::nmi

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/token/token_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include "builders.hpp"
+
+namespace podid::nmi {
+namespace {
+
+using test::kTestNow;
+
+std::string answer(const TokenText& text, base::WallTime now) {
+  std::string out;
+  text.append_answer(out, now);
+  return out;
+}
+
+TEST(TokenText, HasTheFieldsInOrderAllStrings) {
+  const TokenText text({test::make_token("tok", 86399)});
+  EXPECT_EQ(answer(text, kTestNow),
+            R"({"access_token":"tok","refresh_token":"","expires_in":"86399","expires_on":"1800086399",)"
+            R"("not_before":"1799999700","resource":"https://vault.azure.net","token_type":"Bearer"})");
+}
+
+TEST(TokenText, ExpiresInCountsDown) {
+  const TokenText text({test::make_token("tok", 100)});
+  EXPECT_TRUE(answer(text, kTestNow + std::chrono::seconds(40)).contains(R"("expires_in":"60")"));
+  EXPECT_TRUE(answer(text, kTestNow + std::chrono::milliseconds(40'500)).contains(R"("expires_in":"60")"));
+  EXPECT_TRUE(answer(text, kTestNow + std::chrono::seconds(200)).contains(R"("expires_in":"0")"));
+}
+
+TEST(TokenText, AbsentNumbersAreEmptyAndTextsAreEscaped) {
+  azure::AccessToken token;
+  token.access_token = base::Secret("a\"b\\");
+  token.received_at = kTestNow;
+  EXPECT_EQ(answer(TokenText({token}), kTestNow),
+            R"({"access_token":"a\"b\\","refresh_token":"","expires_in":"","expires_on":"","not_before":"",)"
+            R"("resource":"","token_type":""})");
+}
+
+TEST(TokenText, SeveralTokensAreAnArrayAndTheHostGetsTheFirst) {
+  const TokenText text({test::make_token("one", 100), test::make_token("two", 50)});
+  const std::string array = answer(text, kTestNow);
+  EXPECT_TRUE(array.starts_with(R"([{"access_token":"one")")) << array;
+  EXPECT_TRUE(array.contains(R"(},{"access_token":"two")")) << array;
+  EXPECT_TRUE(array.ends_with("}]")) << array;
+  EXPECT_EQ(text.expiry(), kTestNow + std::chrono::seconds(50));
+  std::string host;
+  text.append_host_answer(host, "client", kTestNow);
+  EXPECT_TRUE(host.starts_with(R"({"token":{"access_token":"one")")) << host;
+  EXPECT_TRUE(host.ends_with(R"(},"clientid":"client"})")) << host;
+  EXPECT_FALSE(host.contains("two"));
+}
+
+}  // namespace
+}  // namespace podid::nmi
