@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Question: how much does the controller itself cost per assignment, and does that cost grow with the cluster?
-// Faked: API server and Azure answer at once, from memory (tests/mic/fakes.hpp). So this is the controller's own work: its
+// Faked: API server and Azure answer at once, from memory (tests/mic/control/fakes.hpp). So this is the controller's own work: its
 // indexes, plans, queue and coroutines. The floor of mic.md §6.1: 20 000 pods on one node within 2 minutes, half of them
 // removed within 10 s.
 //   mic_scale [PODS] [NODES]
@@ -17,8 +17,8 @@
 
 #include "base/text.hpp"
 #include "core/naming.hpp"
-#include "mic/controller.hpp"
-#include "mic/fakes.hpp"
+#include "mic/control/controller.hpp"
+#include "mic/control/fakes.hpp"
 #include "support/seeded_random.hpp"
 
 namespace {

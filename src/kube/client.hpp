@@ -20,6 +20,9 @@
 
 namespace podid::kube {
 
+// One write to the API server, from sending it to the end of its answer.
+inline constexpr std::chrono::seconds kWriteTimeout{30};
+
 struct ClientOptions {
   std::string user_agent = {};
   double qps = 0;    // 0: no limit of ours, the server's priority and fairness decides

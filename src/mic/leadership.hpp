@@ -14,8 +14,8 @@
 #include "kube/client.hpp"
 #include "kube/event_recorder.hpp"
 #include "kube/informer.hpp"
-#include "mic/controller.hpp"
-#include "mic/mic_metrics.hpp"
+#include "mic/control/controller.hpp"
+#include "mic/control/metrics.hpp"
 
 namespace podid::mic {
 

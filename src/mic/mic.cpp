@@ -4,13 +4,14 @@
 #include <chrono>
 #include <utility>
 
+#include "base/alarm.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
-#include "mic/alarm.hpp"
-#include "mic/events.hpp"
+#include "mic/control/events.hpp"
 #include "mic/limits.hpp"
-#include "mic/type_upgrade.hpp"
+#include "mic/machines/limits.hpp"
+#include "mic/upgrade/type_upgrade.hpp"
 
 namespace podid::mic {
 
@@ -222,7 +223,7 @@ void Mic::fatal(base::Error error) {
 base::Task<> Mic::give_up_leadership() {
   leadership_->stop_writes();
   const base::SteadyTime limit = out_.clock.steady_now() + kDrainTimeout;
-  Alarm too_long(out_.executor, out_.clock, [this] {
+  base::Alarm too_long(out_.executor, out_.clock, [this] {
     base::log::warning("writes under way are broken off");
     leadership_->cancel_writes();
   });
@@ -237,7 +238,7 @@ base::Task<> Mic::stop() {
   tasks_.stop();
   co_await tasks_.join();
   if (leadership_) co_await give_up_leadership();
-  if (elector_) co_await elector_->stop(net::deadline_in(kApiWriteTimeout));
+  if (elector_) co_await elector_->stop(net::deadline_in(kube::kWriteTimeout));
   if (events_) co_await events_->stop(net::deadline_in(std::chrono::seconds(2)));
   if (config_watch_) co_await config_watch_->stop();
   co_await status_.stop();

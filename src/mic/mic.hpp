@@ -16,11 +16,11 @@
 #include "kube/config.hpp"
 #include "kube/event_recorder.hpp"
 #include "kube/leader_elector.hpp"
-#include "mic/cloud_session.hpp"
 #include "mic/config_watch.hpp"
+#include "mic/control/metrics.hpp"
 #include "mic/flags.hpp"
 #include "mic/leadership.hpp"
-#include "mic/mic_metrics.hpp"
+#include "mic/machines/cloud_session.hpp"
 #include "mic/options.hpp"
 #include "mic/status_server.hpp"
 

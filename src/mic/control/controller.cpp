@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/control/controller.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "core/naming.hpp"
+#include "mic/control/events.hpp"
+#include "mic/control/limits.hpp"
+
+namespace podid::mic {
+
+Controller::Controller(ControllerOptions options, ControllerDependencies dependencies)
+    : options_(std::move(options)),
+      out_(std::move(dependencies)),
+      cluster_(options_.assignment),
+      immutable_(options_.immutable),
+      queue_({.per_group = options_.writes_per_target, .total = kMaxWritesInFlight}),
+      alive_(std::make_shared<Controller*>(this)),
+      alarm_(out_.executor, out_.clock, [this] { wake(); }),
+      azure_(out_.executor, out_.clock, out_.random, out_.identities, options_.azure, *this),
+      tasks_(out_.executor) {
+  cluster_.nodes().set_defaults(options_.compute_defaults);
+}
+
+Controller::~Controller() = default;
+
+// ---- what comes in ----
+
+// Nodes report themselves every few minutes; only where they are matters.
+void Controller::put(const core::Node& node) {
+  if (cluster_.nodes().put(node)) mark_pods_of(node.name);
+}
+
+void Controller::erase_node(const std::string& name) {
+  if (cluster_.nodes().erase(name)) mark_pods_of(name);
+}
+
+void Controller::put(AssignedStore::Object assigned) {
+  const AssignedStore::Object before = store_.find(assigned->meta.ns, assigned->meta.name);
+  if (!store_.observe(assigned)) return;
+  if (before) mark({pod_key_of(*before)});
+  std::string pod = pod_key_of(*assigned);
+  // Whatever made a write fail, the object is a new one now.
+  if (const auto failure = failures_.find(pod); failure != failures_.end())
+    failure->second.until = out_.clock.steady_now();
+  mark({std::move(pod)});
+}
+
+void Controller::erase(const core::AzureAssignedIdentity& last) {
+  if (store_.observe_deleted(last)) mark({pod_key_of(last)});
+}
+
+void Controller::mark_pods_of(const std::string& node) {
+  mark(cluster_.pods_on(node));
+  for (const AssignedStore::Object& assigned : store_.on_node(node)) mark({pod_key_of(*assigned)});
+}
+
+void Controller::mark(const PodKeys& keys) {
+  if (keys.empty()) return;
+  dirty_.insert(keys.begin(), keys.end());
+  request_digest();
+}
+
+void Controller::reconfigure(core::ComputeDefaults defaults, core::ImmutableIdentities immutable) {
+  cluster_.nodes().set_defaults(std::move(defaults));
+  immutable_ = std::move(immutable);
+  mark(cluster_.all_pods());
+  mark(store_.pod_keys());
+}
+
+void Controller::start() {
+  started_ = true;
+  full_pass();
+}
+
+void Controller::stop() {
+  stopping_ = true;
+  alarm_.set(std::nullopt);
+  azure_.stop();
+}
+
+void Controller::cancel() {
+  stop();
+  tasks_.stop();
+  azure_.cancel();
+}
+
+base::Task<> Controller::drain() {
+  co_await tasks_.join();
+  co_await azure_.drain();
+}
+
+bool Controller::idle() const { return dirty_.empty() && to_plan_.empty() && queue_.idle() && azure_.active() == 0; }
+
+// ---- digesting and planning ----
+
+void Controller::request_digest() {
+  if (digest_requested_ || !started_ || stopping_) return;
+  digest_requested_ = true;
+  if (!busy_since_) busy_since_ = out_.clock.steady_now();
+  base::asio::post(out_.executor, [alive = std::weak_ptr<Controller*>(alive_)] {
+    const std::shared_ptr<Controller*> self = alive.lock();
+    if (self) (*self)->digest();
+  });
+}
+
+void Controller::digest() {
+  digest_requested_ = false;
+  if (stopping_) return;
+  const auto take_one = [](std::unordered_set<std::string>& set) {
+    return std::move(set.extract(set.begin()).value());
+  };
+  std::size_t budget = kDigestBatch;
+  // All claims first: nothing is planned, and so nothing taken off, on the word of half the pods.
+  for (; budget > 0 && !dirty_.empty(); --budget) {
+    std::string pod = take_one(dirty_);
+    digest_claims(pod);
+    to_plan_.insert(std::move(pod));
+  }
+  for (; budget > 0 && dirty_.empty() && !to_plan_.empty(); --budget) queue_plan(take_one(to_plan_));
+  if (!dirty_.empty() || !to_plan_.empty()) {
+    request_digest();
+  } else {
+    queue_postponed();
+  }
+  dispatch();
+  azure_.resume();
+  set_alarm();
+  note_progress();
+}
+
+std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::string& pod) {
+  std::vector<core::AssignmentWarning> warnings;
+  std::vector<core::AzureAssignedIdentity> desired = cluster_.desired_for(pod, warnings);
+  for (const core::AssignmentWarning& warning : warnings) {
+    if (!warned_.insert(warning.text).second) continue;
+    base::log::warning("an AzureIdentity is left out", {{"identity", warning.object.text()}, {"reason", warning.text}});
+  }
+  return desired;
+}
+
+void Controller::digest_claims(const std::string& pod) {
+  const std::vector<core::AzureAssignedIdentity> desired = desired_for(pod);
+  note_claims(pod, desired);
+  for (const core::AzureAssignedIdentity& assigned : desired) {
+    if (!assigned.identity.user_assigned()) continue;
+    const NodeAnswer node = cluster_.nodes().find(assigned.node_name);
+    if (node.exists && node.target) azure_.watch(*node.target);
+  }
+}
+
+void Controller::note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired) {
+  plan_holders(claims_.set(pod, claims_of(cluster_.nodes(), desired)));
+  // One that is about to be replaced or removed answers for nothing any more, even if the pod claims the same again.
+  std::vector<AssignedStore::Object> stored = store_.of_pod(pod);
+  std::erase_if(stored, [this](const AssignedStore::Object& object) { return ending_.contains(object->meta.uid); });
+  plan_holders(recorded_.set(pod, recorded_claims(cluster_.nodes(), desired, stored)));
+}
+
+void Controller::plan_holders(const std::set<std::string>& targets) {
+  for (const std::string& target : targets) {
+    if (const auto holders = holding_.extract(target)) {
+      to_plan_.insert(holders.mapped().begin(), holders.mapped().end());
+      request_digest();
+    }
+  }
+}
+
+PodPlan Controller::plan(const std::string& pod) {
+  const std::vector<core::AzureAssignedIdentity> desired = desired_for(pod);
+  note_claims(pod, desired);  // that it has changed may not have been digested yet
+  const PlanInputs inputs{.nodes = cluster_.nodes(),
+                          .claims = claims_,
+                          .recorded = recorded_,
+                          .immutable = immutable_,
+                          .azure = azure_,
+                          .name_taken = [this](const core::ObjectKey& name, const core::AssignmentKey& key) {
+                            return name_taken(name, key);
+                          }};
+  return plan_pod(inputs, desired, store_.of_pod(pod));
+}
+
+bool Controller::name_taken(const core::ObjectKey& name, const core::AssignmentKey& key) const {
+  const AssignedStore::Object holder = store_.find(name.ns, name.name);
+  if (!holder) return false;
+  const core::AssignmentKey its_key = core::key_of(*holder);
+  // An object without references (from old releases) goes, and its name becomes free.
+  const bool same_pod = its_key.pod == key.pod && its_key.pod_namespace == key.pod_namespace;
+  return its_key != key && !(same_pod && its_key.identity.empty());
+}
+
+void Controller::queue_plan(const std::string& pod) {
+  const PodPlan planned = plan(pod);
+  azure_.set_waits(pod, planned.waits);
+  for (const std::string& target : planned.held_on) holding_[target].insert(pod);
+  for (const Problem& problem : planned.problems) {
+    base::log::warning("an identity cannot be assigned",
+                       {{"assignment", problem.stored->meta.key().text()}, {"reason", problem.text}});
+    out_.record(apply_failed(*problem.stored, problem.text));
+  }
+  postponed_.erase(pod);
+  if (planned.actions.empty()) return;
+  const auto retires = [](const Action& action) { return action.kind == ActionKind::retire; };
+  if (std::ranges::all_of(planned.actions, retires)) {
+    postponed_.emplace(pod, planned.held_on);
+    return;
+  }
+  const auto gives = [](const Action& action) {
+    return action.kind == ActionKind::create || action.kind == ActionKind::replace || action.kind == ActionKind::assign;
+  };
+  queue_writes(pod, std::ranges::any_of(planned.actions, gives) ? Lane::urgent : Lane::background);
+}
+
+void Controller::queue_postponed() {
+  std::erase_if(postponed_, [this](const auto& postponed) {
+    const auto& [pod, targets] = postponed;
+    if (std::ranges::any_of(targets, [this](const std::string& target) { return queue_.busy(target); })) return false;
+    queue_writes(pod, Lane::background);
+    return true;
+  });
+}
+
+void Controller::queue_writes(const std::string& pod, Lane lane) {
+  const auto failure = failures_.find(pod);
+  if (failure != failures_.end() && failure->second.until > out_.clock.steady_now()) {
+    queue_.add_at(pod, group_of(pod), failure->second.until);
+  } else {
+    queue_.add(pod, group_of(pod), lane);
+  }
+}
+
+std::string Controller::group_of(const std::string& pod) const {
+  std::string node;
+  if (const core::Pod* found = cluster_.find_pod(pod)) {
+    node = found->node_name;
+  } else if (const auto& assigned = store_.of_pod(pod); !assigned.empty()) {
+    node = assigned.front()->node_name;
+  }
+  const NodeAnswer answer = cluster_.nodes().find(node);
+  return answer.target ? answer.target->key() : "node " + node;
+}
+
+// ---- what the Azure workers ask and tell ----
+
+std::set<std::string> Controller::assigned_on(const std::string& target) {
+  std::set<std::string> identities;
+  for (const std::string& node : cluster_.nodes().on_target(target)) {
+    for (const AssignedStore::Object& assigned : store_.on_node(node)) {
+      if (assigned->status != core::kAssigned) continue;
+      const std::optional<Release> own = own_release(*assigned, cluster_.nodes());
+      if (own && own->target == target && claims_.in_use(target, own->identity)) identities.insert(own->identity);
+    }
+  }
+  return identities;
+}
+
+bool Controller::in_use(const std::string& target, const std::string& identity) {
+  return claims_.in_use(target, identity);
+}
+
+bool Controller::still_writing(const std::string& target) {
+  return !dirty_.empty() || !to_plan_.empty() || queue_.busy(target);
+}
+
+void Controller::on_settled(const std::set<std::string>& pods) {
+  to_plan_.insert(pods.begin(), pods.end());
+  request_digest();
+}
+
+void Controller::on_refused(const RoundOutcome::Refusal& refusal) {
+  for (const AssignedStore::Object& assigned : store_.of_pod(refusal.pod)) {
+    if (assigned->status != core::kCreated || !assigned->identity.user_assigned()) continue;
+    if (core::resource_id_key(assigned->identity.resource_id) != refusal.identity) continue;
+    out_.record(apply_failed(*assigned, refusal.reason.message));
+  }
+}
+
+void Controller::on_round_ended(const azure::AzureResource& resource, base::Duration took) {
+  out_.metrics.azure_round(resource.kind == azure::ResourceKind::vm ? "vm_update" : "vmss_update", resource.key(),
+                           took);
+}
+
+// ---- time ----
+
+void Controller::full_pass() {
+  const base::SteadyTime now = out_.clock.steady_now();
+  next_full_pass_ = now + options_.full_pass_interval;
+  store_.forget_ends_before(now - kTombstoneAge);
+  cluster_.nodes().forget_gone([this](const std::string& node) { return store_.node_used(node); });
+  warned_.clear();
+  mark(cluster_.all_pods());
+  mark(store_.pod_keys());
+  set_alarm();
+}
+
+void Controller::set_alarm() {
+  if (stopping_ || !started_) return;
+  const std::optional<base::SteadyTime> due = queue_.next_due();
+  alarm_.set(due ? std::min(*due, next_full_pass_) : next_full_pass_);
+}
+
+void Controller::wake() {
+  if (stopping_) return;
+  const base::SteadyTime now = out_.clock.steady_now();
+  if (now >= next_full_pass_) full_pass();
+  queue_.release_due(now);
+  dispatch();
+  set_alarm();
+}
+
+// A cycle, for metrics and the log, is the time from the first thing to do until nothing is left.
+void Controller::note_progress() {
+  if (!busy_since_ || !dirty_.empty() || !to_plan_.empty() || !queue_.idle()) return;
+  const base::Duration took = out_.clock.steady_now() - *busy_since_;
+  busy_since_.reset();
+  const Tally tally = std::exchange(tally_, {});
+  if (tally.total() == 0) return;
+  out_.metrics.cycle(took);
+  base::log::info("work done", {{"created", tally.created},
+                                {"replaced", tally.replaced},
+                                {"assigned", tally.assigned},
+                                {"removed", tally.removed},
+                                {"failed", tally.failed},
+                                {"seconds", base::in_seconds(took)}});
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/machines/azure_target.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace podid::mic {
+
+azure::AzureResource to_azure(const core::ComputeTarget& target) {
+  return {.subscription_id = target.subscription,
+          .resource_group = target.resource_group,
+          .kind = target.kind == core::ComputeKind::scale_set ? azure::ResourceKind::vmss : azure::ResourceKind::vm,
+          .name = target.name};
+}
+
+AzureTarget::AzureTarget(core::ComputeTarget target, TargetTiming timing)
+    : resource_(to_azure(target)), key_(target.key()), timing_(timing) {}
+
+void AzureTarget::wait_attached(const std::string& identity, const std::string& pod) { attach_[identity].insert(pod); }
+
+void AzureTarget::wait_absent(const std::string& identity, const std::string& pod) { detach_[identity].insert(pod); }
+
+void AzureTarget::forget(Waiting& waiting, const std::string& pod) {
+  for (auto at = waiting.begin(); at != waiting.end();) {
+    at->second.erase(pod);
+    at = at->second.empty() ? waiting.erase(at) : std::next(at);
+  }
+}
+
+void AzureTarget::forget_pod(const std::string& pod) {
+  forget(attach_, pod);
+  forget(detach_, pod);
+}
+
+bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) const {
+  return fresh(now) && known_->contains(identity) && !removing_.contains(identity);
+}
+
+bool AzureTarget::absent(std::string_view identity) const {
+  return known_ && !known_from_list_ && !known_->contains(identity) && !adding_.contains(identity);
+}
+
+bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) const {
+  const auto bad = bad_.find(identity);
+  return bad != bad_.end() && now < bad->second.until;
+}
+
+std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+                                              bool by_list) {
+  if (in_round_ || now < retry_at_) return std::nullopt;
+  // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
+  std::erase_if(bad_, [&](const auto& bad) { return now > bad.second.until + bad.second.delay; });
+  Round round;
+  std::set<std::string, std::less<>> add;
+  for (const auto& [identity, pods] : attach_) {
+    if (!attached(identity, now) && !blocked(identity, now)) add.insert(identity);
+  }
+  round.repair = !by_list && now >= repair_at_;
+  const std::set<std::string> lost = std::exchange(lost_, {});
+  if (round.repair || !lost.empty()) {
+    for (const std::string& identity : assigned()) {
+      if ((round.repair || lost.contains(identity)) && !blocked(identity, now)) add.insert(identity);
+    }
+  }
+  std::set<std::string, std::less<>> remove;
+  for (const auto& [identity, pods] : detach_) {
+    if (!absent(identity) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
+  }
+  if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
+  if (add.empty() && remove.empty()) return std::nullopt;
+
+  round.change.add.assign(add.begin(), add.end());
+  round.change.remove.assign(remove.begin(), remove.end());
+  in_round_ = true;
+  adding_ = std::move(add);
+  removing_ = std::move(remove);
+  return round;
+}
+
+RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now,
+                                    double spread) {
+  in_round_ = false;
+  adding_.clear();
+  removing_.clear();
+  last_change_failed_ = result.error.has_value();
+  learn(result, now);
+
+  std::map<std::string, base::Error> failed;
+  for (const azure::RefusedIdentity& refused : result.refused) {
+    mark_bad(refused.id, now);
+    failed.insert_or_assign(refused.id, refused.reason);
+  }
+  bool all_explained = true;
+  for (const std::string& identity : round.change.add) {
+    if (attached(identity, now)) {
+      bad_.erase(identity);
+    } else if (result.error && !failed.contains(identity)) {
+      all_explained = false;
+      failed.insert_or_assign(identity, *result.error);
+    }
+  }
+  for (const std::string& identity : round.change.remove) {
+    if (!absent(identity)) all_explained = false;
+  }
+  // A round that failed as a whole is no repair: that stays due, for when the retry is.
+  if (!result.error || all_explained) plan_repair(now, spread);
+  plan_retry(result, all_explained, now);
+
+  RoundOutcome outcome;
+  for (const auto& [identity, pods] : attach_) {
+    if (attached(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    const auto failure = failed.find(identity);
+    if (failure == failed.end()) continue;
+    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second});
+  }
+  for (const auto& [identity, pods] : detach_) {
+    if (absent(identity)) outcome.settled_pods.insert(pods.begin(), pods.end());
+  }
+  return outcome;
+}
+
+void AzureTarget::know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list) {
+  known_.emplace();
+  for (const auto& [identity, details] : state.user_assigned) known_->insert(identity);
+  known_at_ = as_of;
+  known_from_list_ = from_list;
+}
+
+// It comes somewhere in the last fifth of the interval, never later than the interval.
+void AzureTarget::plan_repair(base::SteadyTime now, double spread) {
+  repair_at_ = now + std::chrono::duration_cast<base::Duration>(timing_.max_age * (1.0 - 0.2 * spread));
+}
+
+void AzureTarget::observed(const azure::IdentityState& state, const std::set<std::string>& assigned,
+                           base::SteadyTime asked_at, base::SteadyTime now, double spread) {
+  if (in_round_ || (known_ && known_at_ + timing_.max_age / 2 > asked_at)) return;
+  know(state, asked_at, true);
+  plan_repair(now, spread);
+  lost_.clear();
+  for (const std::string& identity : assigned) {
+    if (!known_->contains(identity)) lost_.insert(identity);
+  }
+}
+
+void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now) {
+  if (result.after) {
+    know(*result.after, now, false);
+  } else if (result.error && result.error->kind == base::ErrorKind::not_found) {
+    // The VM or scale set is gone, and with it all that was attached.
+    know({}, now, false);
+  } else {
+    known_.reset();
+  }
+}
+
+void AzureTarget::mark_bad(const std::string& identity, base::SteadyTime now) {
+  Bad& bad = bad_[identity];
+  bad.delay = std::clamp(bad.delay * 2, timing_.first_bad_delay, timing_.last_bad_delay);
+  bad.until = now + bad.delay;
+}
+
+void AzureTarget::plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now) {
+  if (!result.error || only_refusals) {
+    retry_at_ = base::SteadyTime::min();
+    retry_delay_ = base::Duration(0);
+    return;
+  }
+  retry_delay_ = std::clamp(retry_delay_ * 2, timing_.first_retry, timing_.last_retry);
+  base::Duration delay = retry_delay_;
+  if (result.error->retry_after) delay = std::max<base::Duration>(delay, *result.error->retry_after);
+  retry_at_ = now + delay;
+}
+
+std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kept) const {
+  std::set<std::string> pods;
+  for (const auto& [identity, waiting] : attach_) {
+    if (attached(identity, now)) pods.insert(waiting.begin(), waiting.end());
+  }
+  for (const auto& [identity, waiting] : detach_) {
+    if (absent(identity) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
+  }
+  return pods;
+}
+
+std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, bool repairs) const {
+  if (in_round_) return std::nullopt;
+  std::optional<base::SteadyTime> next;
+  const auto consider = [&next](base::SteadyTime when) { next = next ? std::min(*next, when) : when; };
+  for (const auto& [identity, pods] : attach_) {
+    if (attached(identity, now)) continue;  // the pods' next plans are under way
+    const auto bad = bad_.find(identity);
+    consider(bad == bad_.end() ? now : bad->second.until);
+  }
+  const auto still_on = [this](const auto& wait) { return !absent(wait.first); };
+  if (!lost_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
+  if (repairs) consider(repair_at_);
+  if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
+  if (next) next = std::max(*next, retry_at_);
+  return next;
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/plan/pod_plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/text.hpp"
+#include "core/azure_ids.hpp"
+#include "core/naming.hpp"
+#include "core/plan.hpp"
+
+namespace podid::mic {
+namespace {
+
+using Stored = std::shared_ptr<const core::AzureAssignedIdentity>;
+
+// Everything about one assignment key of the pod.
+struct Subject {
+  std::vector<Stored> stored;
+  const core::AzureAssignedIdentity* desired = nullptr;
+};
+
+class Planner {
+ public:
+  explicit Planner(const PlanInputs& inputs) : in_(inputs) {}
+
+  void plan(const core::AssignmentKey& key, const Subject& subject) {
+    std::vector<const core::AzureAssignedIdentity*> stored;
+    for (const Stored& object : subject.stored) stored.push_back(object.get());
+    const auto name_taken = [this, &key](const core::ObjectKey& name) { return in_.name_taken(name, key); };
+    std::set<core::ObjectKey> handled;
+    for (core::Step& step : core::plan_key(key, stored, subject.desired, name_taken)) {
+      handled.insert(step.before.meta.key());
+      const Stored before = find(subject, step.before.meta.key());
+      if (step.kind == core::StepKind::confirm && is_elsewhere(*before)) {
+        replace(*subject.desired, before);
+      } else {
+        take(step, before);
+      }
+    }
+    for (const Stored& object : subject.stored) {
+      if (handled.contains(object->meta.key())) continue;
+      if (subject.desired != nullptr && is_elsewhere(*object)) {
+        replace(*subject.desired, object);
+      } else {
+        settle(object);
+      }
+    }
+  }
+
+  PodPlan take_result() { return std::move(plan_); }
+
+ private:
+  static Stored find(const Subject& subject, const core::ObjectKey& key) {
+    const auto found = std::ranges::find_if(subject.stored, [&key](const Stored& s) { return s->meta.key() == key; });
+    return found == subject.stored.end() ? nullptr : *found;
+  }
+
+  void take(core::Step& step, const Stored& stored) {
+    switch (step.kind) {
+      case core::StepKind::create:
+        return create(step);
+      case core::StepKind::replace:
+        return replace(std::move(step.after), stored);
+      case core::StepKind::confirm:
+        return confirm(stored);
+      case core::StepKind::remove:
+        return remove(stored, std::nullopt);
+      case core::StepKind::recreate:
+        return recreate(step, stored);
+    }
+  }
+
+  void create(core::Step& step) {
+    const NodeAnswer node = in_.nodes.find(step.after.node_name);
+    if (!node.exists) return;  // the node's appearance or the pod's end brings it up again
+    name_target(step.after, node);
+    plan_.actions.push_back({.kind = ActionKind::create, .stored = nullptr, .wanted = std::move(step.after)});
+  }
+
+  // Its node is another machine by now: a node object made anew under the same name.
+  bool is_elsewhere(const core::AzureAssignedIdentity& stored) const {
+    const std::string_view noted = core::value_or_empty(stored.meta.annotations, core::kComputeAnnotation);
+    const NodeAnswer node = in_.nodes.find(stored.node_name);
+    return !noted.empty() && node.exists && node.target && node.target->key() != noted;
+  }
+
+  void replace(core::AzureAssignedIdentity wanted, const Stored& stored) {
+    const NodeAnswer node = in_.nodes.find(wanted.node_name);
+    if (!node.exists) return;
+    name_target(wanted, node);
+    // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
+    set_pending(wanted, remains_of(*stored, all_releases(*stored, own_release(wanted, in_.nodes))).all);
+    plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(wanted)});
+  }
+
+  void confirm(const Stored& stored) {
+    core::AzureAssignedIdentity wanted = *stored;
+    set_pending(wanted, take_off(remains_of(*stored, pending_releases(*stored))));
+    wanted.status = core::kAssigned;
+    bool after_failure = false;
+    if (stored->identity.user_assigned()) {
+      const NodeAnswer node = in_.nodes.find(stored->node_name);
+      if (!node.exists) return;
+      if (!node.target) {
+        plan_.problems.push_back({.stored = stored, .text = node.problem});
+        return;
+      }
+      std::string identity = core::resource_id_key(stored->identity.resource_id);
+      if (!in_.azure.attached(node.target->key(), identity)) {
+        plan_.waits.push_back({.what = Wait::For::attached, .target = *node.target, .identity = std::move(identity)});
+        return;
+      }
+      after_failure = in_.azure.last_change_failed(node.target->key());
+      name_target(wanted, node);
+    }
+    plan_.actions.push_back(
+        {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .after_failure = after_failure});
+  }
+
+  // The second half follows when the old object is gone. One that remembers something and need not go is taken again.
+  void recreate(core::Step& step, const Stored& stored) {
+    if (!stored->meta.deleting() && !pending_releases(*stored).empty()) return replace(std::move(step.after), stored);
+    remove(stored, own_release(step.after, in_.nodes));
+  }
+
+  // `again`: what the successor of the same name will answer for.
+  void remove(const Stored& stored, const std::optional<Release>& again) {
+    if (only_others_keep(*stored)) return;  // the watch tells when it is gone
+    const Remains remains = remains_of(*stored, all_releases(*stored, again));
+    take_off(remains);
+    if (!remains.unclaimed.empty()) return;
+    if (!remains.all.empty()) return retire(stored, remains.all);
+    plan_.actions.push_back({.kind = ActionKind::remove,
+                             .stored = stored,
+                             .wanted = {},
+                             .node_gone = !in_.nodes.find(stored->node_name).exists});
+  }
+
+  // The pod must get no tokens by it any more, but what it has attached has to stay for others, and to come off one day.
+  void retire(const Stored& stored, const std::vector<Release>& releases) {
+    core::AzureAssignedIdentity wanted = *stored;
+    wanted.status = core::kUnassigned;
+    set_pending(wanted, releases);
+    if (wanted == *stored) return;
+    plan_.actions.push_back({.kind = ActionKind::retire, .stored = stored, .wanted = std::move(wanted)});
+  }
+
+  static bool only_others_keep(const core::AzureAssignedIdentity& stored) {
+    const auto& finalizers = stored.meta.finalizers;
+    return stored.meta.deleting() && stored.status == core::kUnassigned &&
+           std::ranges::find(finalizers, core::kAssignedIdentityFinalizer) == finalizers.end();
+  }
+
+  // An object that needs nothing else may still remember something to detach.
+  void settle(const Stored& stored) {
+    std::vector<Release> before = pending_releases(*stored);
+    if (before.empty()) return;
+    const std::vector<Release> left = take_off(remains_of(*stored, before));
+    if (left.size() == before.size()) return;
+    core::AzureAssignedIdentity wanted = *stored;
+    set_pending(wanted, left);
+    plan_.actions.push_back({.kind = ActionKind::settle, .stored = stored, .wanted = std::move(wanted)});
+  }
+
+  // What an assignment has to go on answering for.
+  struct Remains {
+    std::vector<Release> all;
+    std::vector<Release> unclaimed;  // those that have to come off now
+  };
+
+  // All that the assignment has or had attached, but for what `another` answers for.
+  std::vector<Release> all_releases(const core::AzureAssignedIdentity& assigned,
+                                    const std::optional<Release>& another) const {
+    std::vector<Release> releases = pending_releases(assigned);
+    if (const std::optional<Release> own = own_release(assigned, in_.nodes)) releases.push_back(*own);
+    if (another) {
+      std::erase_if(releases, [&another](const Release& release) {
+        return release.target == another->target && release.identity == another->identity;
+      });
+    }
+    return releases;
+  }
+
+  // What is known to be off, may stay for good, or is another assignment's business is left out.
+  Remains remains_of(const core::AzureAssignedIdentity& assigned, std::vector<Release> releases) {
+    const std::string source = assigned.identity.meta.key().text();
+    std::ranges::sort(releases);
+    const auto same = std::ranges::unique(releases);
+    releases.erase(same.begin(), same.end());
+    Remains remains;
+    for (const Release& release : releases) {
+      if (is_immutable(release) || in_.azure.absent(release.target, release.identity)) continue;
+      if (in_.recorded.in_use(release.target, release.identity)) continue;
+      if (is_claimed(release, source)) {
+        plan_.held_on.insert(release.target);
+      } else {
+        remains.unclaimed.push_back(release);
+      }
+      remains.all.push_back(release);
+    }
+    return remains;
+  }
+
+  bool is_immutable(const Release& release) const {
+    core::AzureIdentity identity;
+    identity.resource_id = release.identity;
+    identity.client_id = release.client_id;
+    return in_.immutable.contains(identity);
+  }
+
+  bool is_claimed(const Release& release, std::string_view source) const {
+    return in_.claims.in_use(release.target, release.identity) ||
+           in_.claims.client_in_use(release.target, base::to_lower(release.client_id), source);
+  }
+
+  // Waits until the unclaimed ones are off. Gives all that is to be remembered until then.
+  const std::vector<Release>& take_off(const Remains& remains) {
+    for (const Release& release : remains.unclaimed) {
+      auto target = core::compute_target_from_key(release.target);
+      if (!target) continue;
+      plan_.waits.push_back({.what = Wait::For::absent, .target = std::move(*target), .identity = release.identity});
+    }
+    return remains.all;
+  }
+
+  static void name_target(core::AzureAssignedIdentity& assigned, const NodeAnswer& node) {
+    if (assigned.identity.user_assigned() && node.target) {
+      assigned.meta.annotations[std::string(core::kComputeAnnotation)] = node.target->key();
+    }
+  }
+
+  static void set_pending(core::AzureAssignedIdentity& assigned, const std::vector<Release>& releases) {
+    std::string text = pending_releases_text(releases);
+    if (text.empty()) {
+      assigned.meta.annotations.erase(std::string(kPendingDetachAnnotation));
+    } else {
+      assigned.meta.annotations[std::string(kPendingDetachAnnotation)] = std::move(text);
+    }
+  }
+
+  const PlanInputs& in_;
+  PodPlan plan_;
+};
+
+// What the assignment wants on Azure, if anything.
+std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssignedIdentity& desired) {
+  if (!desired.identity.user_assigned()) return std::nullopt;
+  const NodeAnswer node = nodes.find(desired.node_name);
+  if (!node.exists || !node.target) return std::nullopt;
+  return Claim{.target = node.target->key(),
+               .identity = core::resource_id_key(desired.identity.resource_id),
+               .client_id = base::to_lower(desired.identity.client_id),
+               .source = desired.identity.meta.key().text()};
+}
+
+}  // namespace
+
+std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired) {
+  std::vector<Claim> claims;
+  for (const core::AzureAssignedIdentity& assigned : desired) {
+    if (std::optional<Claim> claim = claim_of(nodes, assigned)) claims.push_back(std::move(*claim));
+  }
+  return claims;
+}
+
+std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                                   const std::vector<Stored>& stored) {
+  std::vector<Claim> claims;
+  for (const core::AzureAssignedIdentity& assigned : desired) {
+    std::optional<Claim> claim = claim_of(nodes, assigned);
+    if (!claim) continue;
+    const auto answers_for_it = [&](const Stored& object) {
+      const core::AssignmentKey key = core::key_of(*object);
+      if (object->meta.deleting() || object->meta.ns != assigned.meta.ns || key != core::key_of(assigned)) return false;
+      const std::optional<Release> own = own_release(*object, nodes);
+      return core::is_assigned_identity_name(object->meta.name, key) && own && own->target == claim->target &&
+             own->identity == claim->identity;
+    };
+    if (std::ranges::any_of(stored, answers_for_it)) claims.push_back(std::move(*claim));
+  }
+  return claims;
+}
+
+PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssignedIdentity>& desired,
+                 const std::vector<Stored>& stored) {
+  std::map<core::AssignmentKey, Subject> subjects;
+  for (const core::AzureAssignedIdentity& assigned : desired) subjects[core::key_of(assigned)].desired = &assigned;
+  for (const Stored& object : stored) subjects[core::key_of(*object)].stored.push_back(object);
+  Planner planner(inputs);
+  for (const auto& [key, subject] : subjects) planner.plan(key, subject);
+  return planner.take_result();
+}
+
+}  // namespace podid::mic

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to do for one pod now: core's steps, held back where Azure has to come first. Pure: reading the same state twice
+// gives the same plan, and a plan that has been carried out gives an empty one.
+#pragma once
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/immutable_identities.hpp"
+#include "core/naming.hpp"
+#include "core/resources.hpp"
+#include "mic/plan/release.hpp"
+#include "mic/world/claims.hpp"
+#include "mic/world/node_directory.hpp"
+
+namespace podid::mic {
+
+// What is known about identities on VMs and scale sets. "Attached" and "absent" are both false while it is not known, or
+// while a change of that very identity is under way.
+class AzureView {
+ public:
+  virtual ~AzureView() = default;
+  virtual bool attached(std::string_view target, std::string_view identity) const = 0;
+  virtual bool absent(std::string_view target, std::string_view identity) const = 0;
+  // Whether the last change of the target had an error.
+  virtual bool last_change_failed(std::string_view target) const = 0;
+};
+
+enum class ActionKind {
+  create,   // POST `wanted`
+  replace,  // PUT `wanted` over `stored`
+  assign,   // status Assigned; the annotation of pending detachments as in `wanted`
+  settle,   // that annotation alone
+  retire,   // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
+  remove,   // delete `stored`; nothing is left on Azure that it alone answers for
+};
+
+struct Action {
+  ActionKind kind;
+  std::shared_ptr<const core::AzureAssignedIdentity> stored;  // null for create
+  core::AzureAssignedIdentity wanted;                         // empty for remove
+  bool node_gone = false;                                     // of a removal: the node is no more (mic.md §5.3)
+  bool after_failure = false;                                 // of assign: see AzureView::last_change_failed
+};
+
+// The pod's plan goes on when the identity is attached to (is off) the target.
+struct Wait {
+  enum class For { attached, absent };
+  For what;
+  core::ComputeTarget target;
+  std::string identity;  // lower case
+};
+
+// An assignment that cannot be carried out as things are.
+struct Problem {
+  std::shared_ptr<const core::AzureAssignedIdentity> stored;
+  std::string text;
+};
+
+struct PodPlan {
+  std::vector<Action> actions;  // in this order
+  std::vector<Wait> waits;
+  std::vector<Problem> problems;
+  // Targets on which the pod's assignments answer for something that only a pod without an assignment of its own claims.
+  // When claims change there, the pod has to be planned again.
+  std::set<std::string> held_on;
+};
+
+struct PlanInputs {
+  const NodeDirectory& nodes;
+  const Claims& claims;
+  const Claims& recorded;  // those of `claims` for which the claiming pod has an assignment (recorded_claims)
+  const core::ImmutableIdentities& immutable;
+  const AzureView& azure;
+  // Whether an assignment with another key (core::AssignmentKey) has that name.
+  std::function<bool(const core::ObjectKey&, const core::AssignmentKey&)> name_taken;
+};
+
+// `desired` and `stored` are all of one pod. The pod's claims are already those of `desired`.
+PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssignedIdentity>& desired,
+                 const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
+
+// What the pod wants on Azure: the type 0 assignments of `desired` whose node exists.
+std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired);
+
+// Those of claims_of(desired) that the assignment in question, as it is stored, answers for: it will remember them for as
+// long as the pod claims them, and see to their end afterwards.
+std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                                   const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
+
+}  // namespace podid::mic

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/world/cluster.hpp"
+
+#include <utility>
+
+namespace podid::mic {
+namespace {
+
+bool same_to_us(const core::Pod& a, const core::Pod& b) {
+  return a.uid == b.uid && a.node_name == b.node_name && a.binding_label() == b.binding_label() &&
+         a.finished() == b.finished();
+}
+
+}  // namespace
+
+PodKeys Cluster::put(std::shared_ptr<const core::Pod> pod) {
+  std::string key = pod->key().text();
+  const auto found = pods_.find(key);
+  if (found != pods_.end()) {
+    if (same_to_us(*found->second, *pod)) return {};
+    by_label_.remove(std::string(found->second->binding_label()), key);
+    by_node_.remove(found->second->node_name, key);
+  }
+  by_label_.add(std::string(pod->binding_label()), key);
+  by_node_.add(pod->node_name, key);
+  pods_.insert_or_assign(key, std::move(pod));
+  return {std::move(key)};
+}
+
+PodKeys Cluster::erase_pod(const core::ObjectKey& name) {
+  std::string key = name.text();
+  const auto found = pods_.find(key);
+  if (found == pods_.end()) return {};
+  by_label_.remove(std::string(found->second->binding_label()), key);
+  by_node_.remove(found->second->node_name, key);
+  pods_.erase(found);
+  return {std::move(key)};
+}
+
+PodKeys Cluster::put(core::AzureIdentityBinding binding) {
+  std::set<std::string> selectors{binding.selector};
+  if (const core::AzureIdentityBinding* before = rules_.find_binding(binding.meta.key())) {
+    selectors.insert(before->selector);
+  }
+  rules_.put(std::move(binding));
+  return with_selectors(selectors);
+}
+
+PodKeys Cluster::erase_binding(const core::ObjectKey& key) {
+  const core::AzureIdentityBinding* before = rules_.find_binding(key);
+  if (before == nullptr) return {};
+  const std::set<std::string> selectors{before->selector};
+  rules_.erase_binding(key);
+  return with_selectors(selectors);
+}
+
+PodKeys Cluster::put(core::AzureIdentity identity) {
+  const core::ObjectKey key = identity.meta.key();
+  rules_.put(std::move(identity));
+  return with_selectors(rules_.selectors_using(key));
+}
+
+PodKeys Cluster::erase_identity(const core::ObjectKey& key) {
+  const std::set<std::string> selectors = rules_.selectors_using(key);
+  rules_.erase_identity(key);
+  return with_selectors(selectors);
+}
+
+PodKeys Cluster::pods_on(const std::string& node) const {
+  PodKeys keys;
+  append(keys, by_node_.find(node));
+  return keys;
+}
+
+PodKeys Cluster::with_selectors(const std::set<std::string>& selectors) const {
+  PodKeys keys;
+  for (const std::string& selector : selectors) append(keys, by_label_.find(selector));
+  return keys;
+}
+
+std::vector<core::AzureAssignedIdentity> Cluster::desired_for(const std::string& pod,
+                                                              std::vector<core::AssignmentWarning>& warnings) const {
+  const core::Pod* found = find_pod(pod);
+  if (found == nullptr) return {};
+  return rules_.desired_for(*found, warnings);
+}
+
+const core::Pod* Cluster::find_pod(const std::string& key) const {
+  const auto found = pods_.find(key);
+  return found == pods_.end() ? nullptr : found->second.get();
+}
+
+PodKeys Cluster::all_pods() const {
+  PodKeys keys;
+  keys.reserve(pods_.size());
+  for (const auto& [key, pod] : pods_) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace podid::mic

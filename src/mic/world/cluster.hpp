@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pods, bindings, identities and nodes as the watches tell them, with the indexes that say whom a change concerns (MIC-2).
+#pragma once
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/desired.hpp"
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+#include "mic/world/key_index.hpp"
+#include "mic/world/node_directory.hpp"
+
+namespace podid::mic {
+
+// Keys of pods ("ns/name") that may have to be planned anew.
+using PodKeys = std::vector<std::string>;
+
+// Each change answers whom it concerns; changes of fields that no rule reads concern nobody. Not thread-safe.
+class Cluster {
+ public:
+  explicit Cluster(core::AssignmentOptions options) : rules_(options) {}
+
+  PodKeys put(std::shared_ptr<const core::Pod> pod);
+  PodKeys erase_pod(const core::ObjectKey& key);
+  PodKeys put(core::AzureIdentityBinding binding);
+  PodKeys erase_binding(const core::ObjectKey& key);
+  PodKeys put(core::AzureIdentity identity);
+  PodKeys erase_identity(const core::ObjectKey& key);
+
+  // What the pod should have; nothing for a pod that is not there.
+  std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod,
+                                                       std::vector<core::AssignmentWarning>& warnings) const;
+  const core::Pod* find_pod(const std::string& key) const;
+  PodKeys all_pods() const;
+  PodKeys pods_on(const std::string& node) const;
+  const NodeDirectory& nodes() const { return nodes_; }
+  NodeDirectory& nodes() { return nodes_; }
+
+ private:
+  void append(PodKeys& keys, const KeyIndex::Keys& more) const { keys.insert(keys.end(), more.begin(), more.end()); }
+  PodKeys with_selectors(const std::set<std::string>& selectors) const;
+
+  core::AssignmentRules rules_;
+  NodeDirectory nodes_;
+  std::unordered_map<std::string, std::shared_ptr<const core::Pod>> pods_;  // shared with the cache that feeds us
+  KeyIndex by_label_;
+  KeyIndex by_node_;
+};
+
+}  // namespace podid::mic

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mic/world/cluster.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/naming.hpp"
+
+namespace podid::mic {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+std::shared_ptr<const core::Pod> pod(const std::string& name, const std::string& label,
+                                     const std::string& phase = "Running") {
+  auto pod = std::make_shared<core::Pod>();
+  pod->name = name;
+  pod->ns = "default";
+  pod->uid = name;
+  pod->node_name = "node-a";
+  pod->phase = phase;
+  pod->labels.emplace(core::kBindingLabel, label);
+  return pod;
+}
+
+core::AzureIdentityBinding binding(const std::string& name, const std::string& identity, const std::string& selector) {
+  core::AzureIdentityBinding binding;
+  binding.meta.name = name;
+  binding.meta.ns = "default";
+  binding.azure_identity = identity;
+  binding.selector = selector;
+  return binding;
+}
+
+core::AzureIdentity identity(const std::string& name) {
+  core::AzureIdentity identity;
+  identity.meta.name = name;
+  identity.meta.ns = "default";
+  identity.type = core::IdentityType::service_principal_secret;
+  return identity;
+}
+
+class ClusterTest : public ::testing::Test {
+ public:
+  ClusterTest() {
+    cluster.put(pod("a1", "a"));
+    cluster.put(pod("a2", "a"));
+    cluster.put(pod("b1", "b"));
+  }
+  Cluster cluster{core::AssignmentOptions()};
+  std::vector<core::AssignmentWarning> warnings;
+};
+
+TEST_F(ClusterTest, ABindingConcernsThePodsThatItSelectsNowAndBefore) {
+  EXPECT_THAT(cluster.put(binding("x", "id", "a")), UnorderedElementsAre("default/a1", "default/a2"));
+  EXPECT_THAT(cluster.put(binding("x", "id", "b")), UnorderedElementsAre("default/a1", "default/a2", "default/b1"));
+  EXPECT_THAT(cluster.erase_binding({.ns = "default", .name = "x"}), UnorderedElementsAre("default/b1"));
+  EXPECT_THAT(cluster.erase_binding({.ns = "default", .name = "x"}), IsEmpty());
+}
+
+TEST_F(ClusterTest, AnIdentityConcernsThePodsOfItsBindings) {
+  EXPECT_THAT(cluster.put(identity("id")), IsEmpty());
+  cluster.put(binding("x", "id", "b"));
+  EXPECT_THAT(cluster.put(identity("id")), UnorderedElementsAre("default/b1"));
+  EXPECT_THAT(cluster.desired_for("default/b1", warnings), SizeIs(1));
+  EXPECT_THAT(cluster.erase_identity({.ns = "default", .name = "id"}), UnorderedElementsAre("default/b1"));
+  EXPECT_THAT(cluster.desired_for("default/b1", warnings), IsEmpty());
+}
+
+TEST_F(ClusterTest, AChangeThatNoRuleReadsConcernsNobody) {  // MIC-3
+  EXPECT_THAT(cluster.put(pod("a1", "a", "Pending")), IsEmpty());
+  EXPECT_THAT(cluster.put(pod("a1", "a", "Failed")), UnorderedElementsAre("default/a1"));
+  EXPECT_THAT(cluster.put(pod("a1", "b", "Failed")), UnorderedElementsAre("default/a1"));
+  cluster.put(binding("x", "id", "a"));
+  EXPECT_THAT(cluster.put(binding("y", "id", "a")), UnorderedElementsAre("default/a2"));
+}
+
+TEST_F(ClusterTest, PodsAreFoundByTheirNode) {
+  EXPECT_THAT(cluster.pods_on("node-a"), SizeIs(3));
+  EXPECT_THAT(cluster.erase_pod({.ns = "default", .name = "b1"}), UnorderedElementsAre("default/b1"));
+  EXPECT_THAT(cluster.erase_pod({.ns = "default", .name = "b1"}), IsEmpty());
+  EXPECT_THAT(cluster.pods_on("node-a"), UnorderedElementsAre("default/a1", "default/a2"));
+  EXPECT_THAT(cluster.all_pods(), SizeIs(2));
+  EXPECT_EQ(cluster.find_pod("default/b1"), nullptr);
+}
+
+}  // namespace
+}  // namespace podid::mic
