@@ -8,17 +8,25 @@ target_link_libraries(podid_pch PUBLIC podid_options Threads::Threads OpenSSL::S
 target_precompile_headers(podid_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 
 # podid_library(<folder> SOURCES a.cpp ... [DEPS other-folder lib ...])
-# Folder = namespace = target. Headers are included as "folder/name.hpp".
+# Folder = namespace = target. Headers are included as "folder/name.hpp", from src or, in the lab alone, from the top.
 function(podid_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  set(top ${CMAKE_SOURCE_DIR}/src)
+  if(name MATCHES "^lab")
+    set(top ${CMAKE_SOURCE_DIR})
+    target_include_directories(${name} PUBLIC ${top})
+  endif()
   target_link_libraries(${name} PUBLIC podid_options Threads::Threads OpenSSL::SSL OpenSSL::Crypto Boost::headers
                         Boost::json fmt::fmt spdlog::spdlog ${ARG_DEPS})
   target_precompile_headers(${name} REUSE_FROM podid_pch)
   # Every header must compile alone: one generated file per header that includes nothing else.
-  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp
-       ${CMAKE_CURRENT_SOURCE_DIR}/*/*.hpp)
+  set(folders ${ARG_SOURCES})
+  list(TRANSFORM folders REPLACE "[^/]+$" "*.hpp")
+  list(TRANSFORM folders PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  list(REMOVE_DUPLICATES folders)
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${top} ${folders})
   set(checks "")
   foreach(header IN LISTS headers)
     string(REPLACE "/" "_" stem ${header})

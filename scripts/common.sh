@@ -6,7 +6,7 @@ export PODID_CACHE=${PODID_CACHE:-${HOME:-/root}/.cache/podid}
 step() { printf '\n==> %s\n' "$*"; }
 fail() { printf '\n%s\n' "$*" >&2; exit 1; }
 
-sources() { git ls-files -co --exclude-standard 'src/*.[ch]pp' 'apps/*.[ch]pp' 'tests/*.[ch]pp' 'bench/*.[ch]pp' 'cmake/*.[ch]pp'; }
+sources() { git ls-files -co --exclude-standard 'src/*.[ch]pp' 'lab/*.[ch]pp' 'apps/*.[ch]pp' 'tests/*.[ch]pp' 'bench/*.[ch]pp' 'cmake/*.[ch]pp'; }
 
 # build PRESET [TARGET …]
 build() {

@@ -10,7 +10,6 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::error_code error;
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const podid::cli::Environment environment{
-      .out = std::cout, .err = std::cerr, .program = program, .deploy_directory = PODID_DEPLOY_DIRECTORY};
+  const podid::cli::Environment environment{.out = std::cout, .err = std::cerr, .program = program};
   return podid::cli::run({argv + 1, argv + argc}, environment);
 }

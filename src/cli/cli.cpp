@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/explain_verb.hpp"
-#include "cli/lab_verbs.hpp"
+#include "cli/lab_verb.hpp"
 
 namespace podid::cli {
 
@@ -12,7 +12,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   CLI::App app{"Pod Identity: Microsoft Entra ID tokens for Kubernetes pods", "podid"};
   app.require_subcommand(1);
   int status = kOk;
-  const LabVerbs lab(app, environment, status);
+  const LabVerb lab(app, environment, status);
   const ExplainVerb explain(app, environment, status);
   // CLI11 takes the arguments last first.
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

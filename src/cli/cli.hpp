@@ -14,8 +14,7 @@ inline constexpr int kUsage = 2;
 struct Environment {
   std::ostream& out;
   std::ostream& err;
-  std::string program;           // path of this executable: its siblings mic and nmi are what the lab runs
-  std::string deploy_directory;  // the manifests, unless --deploy-dir says otherwise
+  std::string program;  // path of this executable: podid-lab is looked for beside it
 };
 
 // `arguments` without the program's name.

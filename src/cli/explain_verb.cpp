@@ -7,9 +7,9 @@
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "base/run_blocking.hpp"
 #include "cli/explain.hpp"
 #include "cli/explain_objects.hpp"
-#include "cli/run_blocking.hpp"
 #include "kube/client.hpp"
 
 namespace podid::cli {
@@ -76,7 +76,7 @@ int ExplainVerb::explain_pod() {
   if (pod.ns.empty()) pod.ns = config->default_namespace;
   if (settings_->mode == "managed") settings_->request.mode = core::OperationMode::managed;
   PodObjects objects;
-  auto read = run_blocking(read_into(objects, *config, pod));
+  auto read = base::run_blocking(read_into(objects, *config, pod));
   if (!read) return failed(read.error());
   const Explanation explanation = explain(objects, settings_->request, base::RealClock().wall_now());
   if (settings_->output == "json") {

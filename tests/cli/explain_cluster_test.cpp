@@ -17,7 +17,7 @@
 #include "core/resources_json.hpp"
 #include "kube/client.hpp"
 #include "lab/apiserver/api_server.hpp"
-#include "lab/apiserver/kubeconfig.hpp"
+#include "lab/apiserver/wire/kubeconfig.hpp"
 #include "support/open_definition.hpp"
 #include "support/run_task.hpp"
 #include "support/temporary_folder.hpp"
@@ -76,7 +76,7 @@ class ExplainCluster : public ::testing::Test {
     arguments.insert(arguments.begin(), {"explain", "pod", "--kubeconfig", kubeconfig_});
     std::ostringstream out;
     std::ostringstream err;
-    const int status = run(arguments, {.out = out, .err = err, .program = "podid", .deploy_directory = ""});
+    const int status = run(arguments, {.out = out, .err = err, .program = "podid"});
     out_ = out.str();
     err_ = err.str();
     return status;

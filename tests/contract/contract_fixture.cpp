@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 // Custom resources: schemas, pruning, defaults, columns, the status subresource.
 #include <fmt/format.h>
 
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 
 namespace podid::test {
 namespace {

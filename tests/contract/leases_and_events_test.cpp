@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leader election and event recording, with the classes that the programs use.
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 #include "kube/event_recorder.hpp"
 #include "kube/leader_elector.hpp"
 

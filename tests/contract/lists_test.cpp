@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists: pages, selectors, versions.
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 
 namespace podid::test {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Create, read, replace, delete, and their conditions.
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 
 namespace podid::test {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Watches, and our informer on top of them.
-#include "contract_fixture.hpp"
+#include "contract/contract_fixture.hpp"
 #include "kube/informer.hpp"
 
 namespace podid::test {

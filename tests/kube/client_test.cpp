@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "kube/kube_fixture.hpp"
 #include "kube/status.hpp"
-#include "kube_fixture.hpp"
 
 namespace podid::kube {
 namespace {

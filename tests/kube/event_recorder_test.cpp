@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "base/time_text.hpp"
-#include "kube_fixture.hpp"
+#include "kube/kube_fixture.hpp"
 
 namespace podid::kube {
 namespace {

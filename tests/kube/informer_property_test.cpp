@@ -6,8 +6,8 @@
 #include <map>
 
 #include "kube/informer.hpp"
-#include "kube_fixture.hpp"
-#include "thing.hpp"
+#include "kube/kube_fixture.hpp"
+#include "kube/thing.hpp"
 
 namespace podid::kube {
 namespace {

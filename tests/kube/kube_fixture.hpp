@@ -8,7 +8,7 @@
 
 #include "base/clock.hpp"
 #include "kube/client.hpp"
-#include "model_server.hpp"
+#include "kube/model_server.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"

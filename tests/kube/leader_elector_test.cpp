@@ -6,7 +6,7 @@
 
 #include "base/time_text.hpp"
 #include "kube/event_recorder.hpp"
-#include "kube_fixture.hpp"
+#include "kube/kube_fixture.hpp"
 
 namespace podid::kube {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/file.hpp"
-#include "lab/azure/lab_ca.hpp"
+#include "lab/azure/tokens/lab_ca.hpp"
 #include "net/http_client.hpp"
 #include "support/open_definition.hpp"
 

@@ -18,8 +18,8 @@
 
 #include "kube/client.hpp"
 #include "lab/apiserver/api_server.hpp"
-#include "lab/azure/lab_state.hpp"
 #include "lab/azure/simulator.hpp"
+#include "lab/azure/world/lab_state.hpp"
 #include "mic/mic.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"

@@ -10,7 +10,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
-#include "server_fixture.hpp"
+#include "net/server/server_fixture.hpp"
 #include "support/scripted_peer.hpp"
 
 namespace podid::net {

@@ -8,7 +8,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 
-#include "server_fixture.hpp"
+#include "net/server/server_fixture.hpp"
 #include "support/test_certificates.hpp"
 
 namespace podid::net {

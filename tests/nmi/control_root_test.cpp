@@ -6,9 +6,9 @@
 
 #include <thread>
 
-#include "flaky_tools.hpp"
 #include "nmi/control.hpp"
-#include "node_namespace.hpp"
+#include "nmi/redirect/flaky_tools.hpp"
+#include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
 
 namespace podid::nmi {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "builders.hpp"
+#include "nmi/builders.hpp"
 #include "nmi/token/token_source.hpp"
 
 namespace podid::test {

@@ -10,12 +10,12 @@
 #include <thread>
 
 #include "base/file.hpp"
-#include "builders.hpp"
 #include "core/resources_json.hpp"
 #include "kube/json.hpp"
 #include "kube/model_server.hpp"
 #include "net/http_client.hpp"
-#include "request_fixture.hpp"
+#include "nmi/builders.hpp"
+#include "nmi/request/request_fixture.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
 #include "support/temporary_folder.hpp"

@@ -6,7 +6,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "lab/apiserver/api_server.hpp"
-#include "lab/apiserver/kubeconfig.hpp"
+#include "lab/apiserver/wire/kubeconfig.hpp"
 #include "support/run_task.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/test_certificates.hpp"

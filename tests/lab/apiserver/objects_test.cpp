@@ -2,8 +2,8 @@
 // The verbs on single objects, over HTTP.
 #include <fmt/format.h>
 
-#include "lab/apiserver/json_tools.hpp"
 #include "lab/apiserver/server_fixture.hpp"
+#include "lab/apiserver/wire/json_tools.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace podid::lab::apiserver {

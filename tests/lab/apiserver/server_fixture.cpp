@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
-#include "lab/apiserver/json_tools.hpp"
-#include "lab/apiserver/yaml.hpp"
+#include "lab/apiserver/wire/json_tools.hpp"
+#include "lab/apiserver/wire/yaml.hpp"
 
 namespace podid::lab::apiserver {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "lab/azure/control_service.hpp"
 #include "lab/azure/fixture.hpp"
-#include "lab/azure/world_json.hpp"
+#include "lab/azure/world/world_json.hpp"
 
 namespace podid::lab::azure {
 namespace {

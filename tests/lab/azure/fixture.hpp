@@ -9,9 +9,9 @@
 #include <string>
 
 #include "base/random.hpp"
-#include "lab/azure/lab_ca.hpp"
-#include "lab/azure/lab_state.hpp"
 #include "lab/azure/simulator.hpp"
+#include "lab/azure/tokens/lab_ca.hpp"
+#include "lab/azure/world/lab_state.hpp"
 #include "net/http_client.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"

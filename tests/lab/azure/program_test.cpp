@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "lab/azure/lab_state.hpp"
+#include "lab/azure/world/lab_state.hpp"
 #include "net/http_client.hpp"
 #include "support/run_task.hpp"
 

@@ -19,8 +19,11 @@ std::vector<std::string> names_of(const std::vector<Component>& components) {
 class Programs : public ::testing::Test {
  protected:
   Layout layout_ = *make_layout("lab", "/run/x", 2);
-  Binaries binaries_{
-      .podid = "/b/podid", .mic = "/b/mic", .nmi = "/b/nmi", .kube_apiserver = "/k/kube-apiserver", .etcd = "/k/etcd"};
+  Binaries binaries_{.podid_lab = "/b/podid-lab",
+                     .mic = "/b/mic",
+                     .nmi = "/b/nmi",
+                     .kube_apiserver = "/k/kube-apiserver",
+                     .etcd = "/k/etcd"};
 };
 
 TEST_F(Programs, StartInTheOrderOfWhatTheyNeed) {

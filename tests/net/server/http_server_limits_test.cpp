@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server_fixture.hpp"
+#include "net/server/server_fixture.hpp"
 
 namespace podid::net {
 namespace {

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server_fixture.hpp"
+#include "net/server/server_fixture.hpp"
 
 namespace podid::net {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "net/http_client.hpp"
+#include "net/raw_client.hpp"
 #include "net/server/http_server.hpp"
-#include "raw_client.hpp"
 #include "support/run_task.hpp"
 
 namespace podid::test {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "builders.hpp"
+#include "nmi/builders.hpp"
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/authorizer.hpp"

@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "builders.hpp"
+#include "nmi/builders.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "support/seeded_random.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "builders.hpp"
+#include "nmi/builders.hpp"
 
 namespace podid::nmi {
 namespace {

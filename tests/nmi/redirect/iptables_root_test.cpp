@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The iptables back end with real iptables that are damaged (NMI-19) or fail for a while (NMI-20). Needs root.
-#include "flaky_tools.hpp"
+#include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/iptables.hpp"
-#include "node_namespace.hpp"
+#include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
 
 namespace podid::nmi {

@@ -3,10 +3,10 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
-#include "flaky_tools.hpp"
 #include "nmi/nmi.hpp"
 #include "nmi/redirect/conntrack.hpp"
-#include "node_namespace.hpp"
+#include "nmi/redirect/flaky_tools.hpp"
+#include "nmi/redirect/node_namespace.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/allocation_counter.hpp"
-#include "request_fixture.hpp"
+#include "nmi/request/request_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

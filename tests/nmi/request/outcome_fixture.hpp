@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "request_fixture.hpp"
+#include "nmi/request/request_fixture.hpp"
 
 namespace podid::test {
 

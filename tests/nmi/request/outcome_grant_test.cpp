@@ -2,7 +2,7 @@
 // Whose token it is that a pod, or a process of the node, gets: nmi.md §5 to §9.
 #include <gtest/gtest.h>
 
-#include "outcome_fixture.hpp"
+#include "nmi/request/outcome_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/file.hpp"
 #include "nmi/nmi.hpp"
-#include "outcome_fixture.hpp"
+#include "nmi/request/outcome_fixture.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace podid::nmi {

@@ -3,7 +3,7 @@
 // that request_handler_test.cpp does not have in both styles.
 #include <gtest/gtest.h>
 
-#include "outcome_fixture.hpp"
+#include "nmi/request/outcome_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "azure/support.hpp"
+#include "nmi/request/outcome_fixture.hpp"
 #include "nmi/token/azure_token_source.hpp"
-#include "outcome_fixture.hpp"
 #include "support/test_certificates.hpp"
 
 namespace podid::nmi {

@@ -2,7 +2,7 @@
 // What the NMI passes on to the real endpoint.
 #include <gtest/gtest.h>
 
-#include "request_handler_fixture.hpp"
+#include "nmi/request/request_handler_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "nmi/pods/address_doubt.hpp"
-#include "request_handler_fixture.hpp"
+#include "nmi/request/request_handler_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "fake_token_source.hpp"
 #include "net/raw_client.hpp"
+#include "nmi/fake_token_source.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/request_handler.hpp"
 #include "support/fake_clock.hpp"

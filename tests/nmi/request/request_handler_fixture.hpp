@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The request path with what its answers must look like.
 #pragma once
-#include "request_fixture.hpp"
+#include "nmi/request/request_fixture.hpp"
 
 namespace podid::nmi {
 

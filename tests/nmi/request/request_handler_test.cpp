@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "request_handler_fixture.hpp"
+#include "nmi/request/request_handler_fixture.hpp"
 
 namespace podid::nmi {
 namespace {

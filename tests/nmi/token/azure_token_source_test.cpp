@@ -6,8 +6,8 @@
 
 #include <boost/json.hpp>
 
-#include "builders.hpp"
 #include "kube/kube_fixture.hpp"
+#include "nmi/builders.hpp"
 #include "nmi/token/kube_secret_reader.hpp"
 
 namespace podid::nmi {

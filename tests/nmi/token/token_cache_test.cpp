@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_token_source.hpp"
+#include "nmi/fake_token_source.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
