@@ -22,7 +22,7 @@ build() {
 # The same for commands whose own output is what matters.
 build_quietly() {
   configure "$1"
-  cmake --build --preset "$1" >build/build.log 2>&1 || { tail -40 build/build.log >&2; fail "the build failed: see above and build/build.log"; }
+  cmake --build --preset "$1" ${2:+--target "${@:2}"} >build/build.log 2>&1 || { tail -40 build/build.log >&2; fail "the build failed: see above and build/build.log"; }
 }
 
 configure() {
