@@ -95,7 +95,7 @@ class Lab:
         return next(each["pid"] for each in self.components() if each["name"] == component)
 
     def revive(self) -> None:
-        """Starts the MICs that have ended, as a kubelet does: one that cannot renew its lease ends (docs/mic.md)."""
+        """Starts the MICs that have ended, as a kubelet does: one that cannot renew its lease ends (docs/operating-mic.md)."""
         for component in self.components():
             name = component["name"]
             if name.startswith("mic-") and not component["running"] and name not in self.stopped:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/host/token: a process of the node asks for the token of a pod that runs on it (docs/nmi.md)."""
+"""/host/token: a process of the node asks for the token of a pod that runs on it (docs/operating-nmi.md)."""
 import json
 
 import pytest
