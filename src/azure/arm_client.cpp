@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "azure/http_options.hpp"
 #include "base/time_text.hpp"
@@ -24,11 +26,10 @@ constexpr double kRetryJitter = 0.25;
 
 bool is_success(int status) { return status >= 200 && status < 300; }
 
-bool is_worth_repeating(const base::Result<net::Response>& response) {
-  if (!response) {
-    return response.error().kind == ErrorKind::unavailable || response.error().kind == ErrorKind::timeout;
-  }
-  switch (response->status) {
+bool is_passing(const base::Error& error) {
+  switch (error.http_status) {
+    case 0:
+      return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
     case 408:
     case 500:
     case 502:
@@ -82,46 +83,44 @@ base::Task<base::Result<std::string>> ArmClient::read(Call call, base::SteadyTim
   co_return std::move(response->body);
 }
 
-base::Task<base::Result<>> ArmClient::patch(AzureResource resource, std::string body, base::SteadyTime deadline) {
-  Call call{.resource = resource,
+base::Task<base::Result<OperationStep>> ArmClient::patch(AzureResource resource, std::string body,
+                                                         base::SteadyTime deadline) {
+  net::Url url = url_of(resource_target(resource));
+  Call call{.resource = std::move(resource),
             .direction = Direction::write,
-            .url = url_of(resource_target(resource)),
+            .url = std::move(url),
             .patch_body = std::move(body)};
   const auto response = co_await send(std::move(call), deadline);
   if (!response) co_return std::unexpected(response.error());
   if (!is_success(response->status)) co_return std::unexpected(arm_error(*response, clock_.wall_now()));
-  OperationStep step = read_patch_answer(*response, clock_.wall_now());
-  auto ended = co_await wait_for_operation(std::move(resource), std::move(step), deadline);
-  co_return ended;
+  co_return read_patch_answer(*response, clock_.wall_now());
 }
 
 base::Task<base::Result<net::Response>> ArmClient::send(Call call, base::SteadyTime deadline) {
-  base::Duration pause = options_.first_retry;
   bool token_rejected = false;
   for (int attempts = 1;; ++attempts) {
     if (const auto free = check_throttle(call); !free) co_return std::unexpected(free.error());
     const auto token = co_await tokens_.token(deadline);
     if (!token) co_return fail(token.error(), "no token for the resource manager");
     auto response = co_await attempt(call, *token, deadline);
-    if (response.has_value()) {
-      note_limits(call, *response);
-      if (response->status == kUnauthorized && !token_rejected) {
-        token_rejected = true;
-        tokens_.reject(*token);
-        continue;
-      }
-    }
-    if (!is_worth_repeating(response) || attempts >= options_.max_attempts) co_return response;
-
-    auto wait = std::chrono::duration_cast<base::Duration>(pause * (1.0 - kRetryJitter * random_.unit()));
-    pause *= 2;
-    if (response.has_value()) {
-      const auto asked = net::retry_after(response->headers, clock_.wall_now());
-      if (asked) wait = std::min<base::Duration>(*asked, kLongestWait);
-    }
-    if (clock_.steady_now() + wait >= deadline) co_return response;
-    co_await clock_.sleep_for(wait);
+    const bool rejected = response.has_value() && response->status == kUnauthorized;
+    if (response.has_value()) note_limits(call, *response);
+    if (rejected) tokens_.reject(*token);
+    if (!call.patch_body.empty()) co_return response;
+    if (rejected && !std::exchange(token_rejected, true)) continue;
+    if (response.has_value() && is_success(response->status)) co_return response;
+    const base::Error error = response ? arm_error(*response, clock_.wall_now()) : response.error();
+    const std::optional<base::Duration> pause = pause_after(error, attempts);
+    if (!pause || clock_.steady_now() + *pause >= deadline) co_return response;
+    co_await clock_.sleep_for(*pause);
   }
+}
+
+std::optional<base::Duration> ArmClient::pause_after(const base::Error& error, int failures) {
+  if (!is_passing(error) || failures >= options_.max_attempts) return std::nullopt;
+  if (error.retry_after) return std::min<base::Duration>(*error.retry_after, kLongestWait);
+  const double doubled = std::exp2(failures - 1) * (1.0 - kRetryJitter * random_.unit());
+  return std::chrono::duration_cast<base::Duration>(options_.first_retry * doubled);
 }
 
 base::Task<base::Result<net::Response>> ArmClient::attempt(const Call& call, const base::Secret& token,
@@ -134,8 +133,7 @@ base::Task<base::Result<net::Response>> ArmClient::attempt(const Call& call, con
   co_return response;
 }
 
-base::Task<base::Result<>> ArmClient::wait_for_operation(AzureResource resource, OperationStep step,
-                                                         base::SteadyTime deadline) {
+base::Task<base::Result<>> ArmClient::follow(AzureResource resource, OperationStep step, base::SteadyTime deadline) {
   const base::SteadyTime started = clock_.steady_now();
   const base::SteadyTime limit = std::min(deadline, started + options_.operation_limit);
   base::Duration pause = options_.first_poll;

@@ -3,6 +3,7 @@
 // §7.6).
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "azure/arm_token_provider.hpp"
@@ -17,7 +18,7 @@ namespace podid::azure {
 
 struct ArmOptions {
   base::Duration attempt_timeout = std::chrono::seconds(60);
-  int max_attempts = 4;  // of one request: after 408, 500, 502, 503, 504 and transport failures
+  int max_attempts = 4;  // of one GET: after 408, 500, 502, 503, 504 and transport failures
   base::Duration first_retry = std::chrono::seconds(30);  // doubles; Retry-After wins
   // Between polls without Retry-After: doubles from the first to the longest.
   base::Duration first_poll = std::chrono::seconds(1);
@@ -41,8 +42,14 @@ class ArmClient {
   // empty for the first.
   base::Task<base::Result<std::string>> get_page(AzureResource collection, std::string next_link,
                                                  base::SteadyTime deadline);
-  // Sends one identity PATCH and waits until the operation has ended.
-  base::Task<base::Result<>> patch(AzureResource resource, std::string body, base::SteadyTime deadline);
+  // Sends one identity PATCH, once: its body follows from a read and would undo what others did since, so whoever
+  // sends it again reads again before (pause_after). The answer is the operation that it began.
+  base::Task<base::Result<OperationStep>> patch(AzureResource resource, std::string body, base::SteadyTime deadline);
+  // Waits until the operation has ended.
+  base::Task<base::Result<>> follow(AzureResource resource, OperationStep step, base::SteadyTime deadline);
+  // How long to wait before the next try, when the `failures`th in a row failed like this; nothing where the reason is
+  // no passing one, or max_attempts are used up.
+  std::optional<base::Duration> pause_after(const base::Error& error, int failures);
 
  private:
   ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens, base::Clock& clock,
@@ -58,12 +65,11 @@ class ArmClient {
 
   // The body of a GET's answer.
   base::Task<base::Result<std::string>> read(Call call, base::SteadyTime deadline);
-  // The answer, whatever its status, after the retries that its status allows.
+  // The answer, whatever its status, after the retries that its status and the method allow.
   base::Task<base::Result<net::Response>> send(Call call, base::SteadyTime deadline);
   // One request, one answer.
   base::Task<base::Result<net::Response>> attempt(const Call& call, const base::Secret& token,
                                                   base::SteadyTime deadline);
-  base::Task<base::Result<>> wait_for_operation(AzureResource resource, OperationStep step, base::SteadyTime deadline);
   net::Url url_of(const std::string& target) const;
   base::Result<net::Url> trusted_url(const std::string& link) const;
   base::Result<> check_throttle(const Call& call) const;

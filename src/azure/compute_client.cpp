@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <utility>
 
 #include "azure/identity_patch.hpp"
 #include "base/text.hpp"
@@ -16,6 +17,7 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 
+constexpr int kUnauthorized = 401;
 constexpr int kConflict = 409;
 constexpr std::size_t kMaxPages = 1000;
 constexpr int kMaxConflicts = 2;  // then three sends in all (mic.md §7.5)
@@ -80,6 +82,11 @@ class ComputeClient::Update {
       if (part.empty()) continue;
       const auto done = co_await attempt(part);
       if (done) continue;
+      if (const auto pause = pause_to_repeat(done.error())) {
+        parts_.push_front(std::move(part));
+        co_await client_.clock_.sleep_for(*pause);
+        continue;
+      }
       if (!result_.error) result_.error = done.error();
       if (!plan_next(std::move(part), done.error())) break;
       const base::Duration wait = done.error().retry_after.value_or(std::chrono::seconds(0));
@@ -97,6 +104,19 @@ class ComputeClient::Update {
  private:
   // Reads and sends what is missing from `part`.
   base::Task<base::Result<>> attempt(const IdentityChange& part) {
+    std::optional<std::size_t> left;  // steps; counted down, for a read may be behind what was just sent
+    do {
+      const auto steps = co_await step(part);
+      if (!steps) co_return std::unexpected(steps.error());
+      left = left ? *left - 1 : std::max<std::size_t>(*steps, 1) - 1;
+    } while (*left > 0);
+    co_return base::Result<>();
+  }
+
+  // Reads, and sends the first of the PATCHes that are missing: how many those were. What a PATCH says of all that it
+  // does not name follows from a read right before it (MIC-1).
+  base::Task<base::Result<std::size_t>> step(const IdentityChange& part) {
+    patch_failed_ = false;
     auto state = co_await client_.read(resource_, deadline_);
     if (!state) co_return fail(state.error(), "failed to get identity resource, error");
     const auto plan = plan_patches(*state, part);
@@ -110,15 +130,37 @@ class ComputeClient::Update {
               : fmt::format("failed to update identities for {} in {}, vmss is in Deleting provisioning state",
                             resource_.name, resource_.resource_group));
     }
-    for (const IdentityPatch& patch : *plan) {
-      const base::SteadyTime started = client_.clock_.steady_now();
-      const auto patched = co_await client_.arm_.patch(resource_, patch.body(), deadline_);
-      client_.report(resource_, "update", started, patched.has_value());
-      if (!patched) co_return std::unexpected(patched.error());
-      *state = apply(std::move(*state), patch);
+    if (!plan->empty()) {
+      const auto sent = co_await send(plan->front());
+      if (!sent) co_return std::unexpected(sent.error());
+      *state = apply(std::move(*state), plan->front());
     }
     result_.after = std::move(*state);
-    co_return base::Result<>();
+    co_return plan->size();
+  }
+
+  // Sends the PATCH and waits for the end of what it began.
+  base::Task<base::Result<>> send(const IdentityPatch& patch) {
+    const base::SteadyTime started = client_.clock_.steady_now();
+    auto operation = co_await client_.arm_.patch(resource_, patch.body(), deadline_);
+    if (!operation) {
+      patch_failed_ = true;
+      client_.report(resource_, "update", started, false);
+      co_return std::unexpected(operation.error());
+    }
+    failures_ = 0;
+    const auto ended = co_await client_.arm_.follow(resource_, std::move(*operation), deadline_);
+    client_.report(resource_, "update", started, ended.has_value());
+    co_return ended;
+  }
+
+  // How long to wait before the same is tried again, from its read on; nothing when that would not help.
+  std::optional<base::Duration> pause_to_repeat(const base::Error& error) {
+    if (!patch_failed_) return std::nullopt;
+    if (error.http_status == kUnauthorized && !std::exchange(token_renewed_, true)) return base::Duration(0);
+    const auto pause = client_.arm_.pause_after(error, ++failures_);
+    if (!pause || client_.clock_.steady_now() + *pause >= deadline_) return std::nullopt;
+    return pause;
   }
 
   // Puts what is still worth trying at the front of the list. False: nothing further makes sense.
@@ -154,6 +196,9 @@ class ComputeClient::Update {
   base::SteadyTime deadline_;
   std::deque<IdentityChange> parts_;
   UpdateResult result_;
+  bool patch_failed_ = false;  // the last attempt's PATCH itself, not a read or the operation that it began
+  bool token_renewed_ = false;
+  int failures_ = 0;  // of PATCHes in a row, for passing reasons
   int conflicts_ = 0;
   int retries_ = 0;
   int bisections_ = 0;

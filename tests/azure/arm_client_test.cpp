@@ -20,7 +20,10 @@ class ArmClientTest : public test::ArmTest {
     return test::run_task(io_, arm_->get(vm_, clock_.in(limit)));
   }
   base::Result<> patch(base::Duration limit = 1h) {
-    return test::run_task(io_, arm_->patch(vm_, "{\"identity\":{}}", clock_.in(limit)));
+    const base::SteadyTime deadline = clock_.in(limit);
+    const auto operation = test::run_task(io_, arm_->patch(vm_, "{\"identity\":{}}", deadline));
+    if (!operation) return std::unexpected(operation.error());
+    return test::run_task(io_, arm_->follow(vm_, *operation, deadline));
   }
 };
 
@@ -79,6 +82,16 @@ TEST_F(ArmClientTest, TransientStatusesAreRepeatedWithGrowingWaits) {
   EXPECT_EQ(body.error().http_status, 503);
   EXPECT_THAT(clock_.waits, ElementsAre(30s, 60s, 120s));
   EXPECT_THAT(arm_server_->requests, SizeIs(4));
+}
+
+TEST_F(ArmClientTest, APatchIsSentOnce) {
+  arm_server_->answer(503, "{}", {{"Retry-After", "3"}});
+  const auto done = patch();
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().http_status, 503);
+  EXPECT_EQ(arm_->pause_after(done.error(), 1), 3s);
+  EXPECT_THAT(calls(), ElementsAre("PATCH vm1"));
+  EXPECT_THAT(clock_.waits, IsEmpty());
 }
 
 TEST_F(ArmClientTest, RetryAfterWins) {

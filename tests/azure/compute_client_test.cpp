@@ -111,11 +111,67 @@ TEST_F(ComputeClientTest, MoreThan150GoInSteps) {
   for (int i = 0; i < 200; ++i) ids.push_back(identity_id(fmt::format("id{:03}", i)));
   answer_state("", {});
   answer_done();
+  answer_state("UserAssigned", Ids(ids.begin(), ids.begin() + 150));
   answer_done();
   const UpdateResult result = update(ids, {});
   EXPECT_TRUE(result.ok());
-  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "PATCH vm1"));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1", "PATCH vm1"));
   EXPECT_THAT(attached(result), SizeIs(200));
+}
+
+TEST_F(ComputeClientTest, EachStepFollowsFromARead) {  // MIC-1
+  Ids ids;
+  for (int i = 0; i < 200; ++i) ids.push_back(identity_id(fmt::format("id{:03}", i)));
+  answer_state("", {});
+  answer_done();
+  answer_state("SystemAssigned, UserAssigned", Ids(ids.begin(), ids.begin() + 150));
+  answer_done();
+  EXPECT_TRUE(update(ids, {}).ok());
+  EXPECT_THAT(body(3), HasSubstr("\"SystemAssigned, UserAssigned\"")) << "switched on between the steps";
+}
+
+TEST_F(ComputeClientTest, ARepeatedPatchFollowsFromANewRead) {  // MIC-1
+  answer_state("UserAssigned", {identity_id("x")});
+  arm_server_->answer(503, "{}", {{"Retry-After", "600"}});
+  answer_state("SystemAssigned, UserAssigned", {identity_id("x"), identity_id("foreign")});
+  answer_done();
+  const UpdateResult result = update({}, {identity_id("x")});
+  EXPECT_TRUE(result.ok());
+  EXPECT_THAT(body(1), HasSubstr("\"None\""));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1", "PATCH vm1"));
+  // Somebody has switched on the system-assigned identity meanwhile and attached one of his own: both stay.
+  EXPECT_EQ(body(3), "{\"identity\":{\"type\":\"SystemAssigned, UserAssigned\",\"userAssignedIdentities\":{\"" +
+                         identity_id("x") + "\":null}}}");
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("foreign")));
+  EXPECT_THAT(clock_.waits, ElementsAre(600s));
+}
+
+TEST_F(ComputeClientTest, RepeatedPatchesAreLimited) {
+  for (const int status : {408, 500, 502, 503}) {
+    answer_state("", {});
+    arm_server_->answer(status, "{}");
+  }
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a")}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error->http_status, 503);
+  EXPECT_THAT(result.refused, IsEmpty());
+  EXPECT_THAT(clock_.waits, ElementsAre(30s, 60s, 120s));
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, ATokenRefusedByAPatchIsRenewedOnce) {
+  for (const std::string_view token : {"token-2", "token-3"}) {
+    answer_state("", {});
+    arm_server_->answer(401, test::error_body("ExpiredAuthenticationToken", "old"));
+    give_token(token);
+  }
+  answer_state("", {});
+  const UpdateResult result = update({identity_id("a")}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error->kind, base::ErrorKind::unauthenticated);
+  EXPECT_EQ(arm_server_->requests.at(3).headers.get_or_empty("Authorization"), "Bearer token-2");
+  EXPECT_EQ(arm_server_->left(), 0u);
 }
 
 TEST_F(ComputeClientTest, AFailedReadEndsIt) {
@@ -261,6 +317,7 @@ TEST_F(ComputeClientTest, AFailureInALaterStepReportsWhatIsThere) {
   for (int i = 0; i < 151; ++i) ids.push_back(identity_id(fmt::format("id{:03}", i)));
   answer_state("", {});
   answer_done();
+  answer_state("UserAssigned", Ids(ids.begin(), ids.begin() + 150));
   arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
   answer_state("UserAssigned", Ids(ids.begin(), ids.begin() + 150));
   const UpdateResult result = update(ids, {});
