@@ -131,6 +131,11 @@ base::Result<> Mic::start_kube() {
   auto made = kube::Client::make(out_.executor, out_.cluster, std::move(client), out_.clock, out_.random);
   if (!made) return base::fail(made.error(), "kubernetes client");
   client_ = std::move(*made);
+  kube::ClientOptions election_client;
+  election_client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
+  made = kube::Client::make(out_.executor, out_.cluster, std::move(election_client), out_.clock, out_.random);
+  if (!made) return base::fail(made.error(), "kubernetes client");
+  election_client_ = std::move(*made);
 
   const LeaderElectionOptions& election = options_.leader_election;
   const std::string instance = election.instance.empty() ? out_.host_name : election.instance;
@@ -147,7 +152,7 @@ base::Result<> Mic::start_kube() {
   elector.identity = instance;
   elector.lease_duration = std::chrono::duration_cast<std::chrono::milliseconds>(election.lease_duration);
   elector_ = std::make_unique<kube::LeaderElector>(
-      *client_, std::move(elector),
+      *election_client_, std::move(elector),
       kube::LeaderCallbacks{
           .on_started = [this] { on_started_leading(); },
           .on_lost = [this] { on_lost(); },

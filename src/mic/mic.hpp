@@ -89,6 +89,7 @@ class Mic {
   std::unique_ptr<CloudIdentityApi> identities_;
   std::unique_ptr<ConfigWatch> config_watch_;
   std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<kube::Client> election_client_;  // no write of ours ever stands before a renewal
   std::unique_ptr<kube::EventRecorder> events_;
   std::unique_ptr<kube::LeaderElector> elector_;
   std::unique_ptr<Leadership> leadership_;

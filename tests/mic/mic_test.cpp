@@ -227,6 +227,18 @@ TEST_F(MicTest, StoppingDoesNotWaitForEver) {
   EXPECT_LE(clock.steady_now() - began, std::chrono::seconds(25));
 }
 
+TEST_F(MicTest, ARateLimitOfItsOwnDoesNotCostTheLease) {
+  two_nodes();
+  mic::MicOptions limited = options();
+  limited.client_qps = 5;  // aad-pod-identity's default, which is in people's manifests
+  constexpr int kPods = 60;
+  for (int i = 0; i < kPods; ++i) pod(fmt::format("web-{}", i));
+  start(limited);
+  const auto is_assigned = [](const std::string& state) { return state.ends_with("Assigned"); };
+  ASSERT_TRUE(until([&] { return !fatal.empty() || std::ranges::count_if(assigned(), is_assigned) == kPods; }));
+  EXPECT_THAT(fatal, IsEmpty());
+}
+
 TEST_F(MicTest, ALostLeaseStopsTheWritesAndIsFatal) {
   two_nodes();
   mic::Mic& first = start();
