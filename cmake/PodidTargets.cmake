@@ -7,8 +7,8 @@ target_link_libraries(podid_pch PUBLIC podid_options Threads::Threads OpenSSL::S
                       spdlog::spdlog)
 target_precompile_headers(podid_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 
-# podid_library(<folder> SOURCES a.cpp ... [DEPS other-folder lib ...])
-# Folder = namespace = target. Headers are included as "folder/name.hpp", from src or, in the lab alone, from the top.
+# podid_library(<folder> SOURCES <file> ... [DEPS other-folder lib ...])
+# Folder = namespace = target. Headers are included as "<folder>/<name>.hpp", from src or, in the lab alone, from the top.
 function(podid_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
@@ -52,7 +52,7 @@ function(podid_program name)
   target_precompile_headers(${name}_program REUSE_FROM podid_pch)
 endfunction()
 
-# podid_test(<folder> SOURCES a_test.cpp ... [DEPS ...] [LABELS ...] [ROOT])
+# podid_test(<folder> SOURCES <file> ... [DEPS ...] [LABELS ...] [ROOT])
 # One binary per folder; each TEST is a ctest case with the folder as label.
 function(podid_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
@@ -68,7 +68,7 @@ function(podid_test name)
                        PROPERTIES LABELS "${name};${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
-# podid_fuzz(<name> SOURCES x_fuzz.cpp DEPS ...): built with PODID_FUZZ only. Corpus: tests/fuzz/corpus/<name>/.
+# podid_fuzz(<name> SOURCES <file> DEPS ...): built with PODID_FUZZ only. Corpus: tests/fuzz/corpus/<name>/.
 function(podid_fuzz name)
   if(NOT PODID_FUZZ)
     return()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One worker per VM or scale set (architecture rule 8): a slow operation on one delays no other, and what changes
+// One worker per VM or scale set (MIC-4): a slow operation on one delays no other, and what changes
 // meanwhile folds into its next single request.
 #pragma once
 #include <deque>
