@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "azure/support.hpp"
+#include "azure/azure_fixture.hpp"
 #include "base/time_text.hpp"
 
 namespace podid::azure {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "azure/arm_client.hpp"
-#include "azure/support.hpp"
+#include "azure/azure_fixture.hpp"
 
 namespace podid::test {
 

@@ -4,8 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "support/temporary_folder.hpp"
 
 namespace podid::azure {
 namespace {
@@ -50,18 +51,12 @@ TEST(Cloud, UnknownNameHasGoAutorestsText) {
 
 class EnvironmentFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "podid-cloud-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   std::string write(std::string_view content) {
-    const std::string path = folder_ / "environment.json";
+    const std::string path = folder_.file("environment.json");
     std::ofstream(path) << content;
     return path;
   }
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(EnvironmentFile, GivesAzureStackItsEndpoints) {

@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "azure/azure_fixture.hpp"
 #include "azure/credentials.hpp"
 #include "azure/jwt.hpp"
-#include "azure/support.hpp"
 #include "base/text.hpp"
 #include "support/test_certificates.hpp"
 

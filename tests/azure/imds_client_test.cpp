@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "azure/support.hpp"
+#include "azure/azure_fixture.hpp"
 
 namespace podid::azure {
 namespace {

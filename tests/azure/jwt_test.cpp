@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "azure/azure_fixture.hpp"
 #include "azure/credentials.hpp"
-#include "azure/support.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 

@@ -4,8 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
+
+#include "support/temporary_folder.hpp"
 
 namespace podid::base {
 namespace {
@@ -14,20 +15,15 @@ using testing::HasSubstr;
 
 class FileTest : public testing::Test {
  protected:
-  FileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "podid-file-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-  }
-  ~FileTest() override { std::filesystem::remove_all(folder); }
-  std::string path(const char* name) const { return (folder / name).string(); }
-  std::filesystem::path folder;
+  std::string path(const char* name) const { return folder.file(name); }
+  test::TemporaryFolder folder;
 };
 
 TEST_F(FileTest, WritesAndReads) {
   ASSERT_TRUE(write_file(path("a"), "one"));
   ASSERT_TRUE(write_file(path("a"), "two", 0600));
   EXPECT_EQ(*read_file(path("a")), "two");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "no temporary file stays";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "no temporary file stays";
   EXPECT_EQ(std::filesystem::status(path("a")).permissions(), std::filesystem::perms(0600));
 }
 
@@ -36,7 +32,7 @@ TEST_F(FileTest, ErrorsNameThePath) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
   EXPECT_THAT(missing.error().message, HasSubstr(path("missing") + ": No such file"));
-  EXPECT_FALSE(read_file(folder.string()));
+  EXPECT_FALSE(read_file(folder.path()));
   const auto nowhere = write_file(path("no/such"), "x");
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error().message, HasSubstr("no/such"));

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "base/run_task.hpp"
 #include "base/text.hpp"
+#include "support/run_task.hpp"
 
 namespace podid::base {
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "base/time_text.hpp"
-#include "core/builders.hpp"
+#include "support/builders.hpp"
 
 namespace podid::cli {
 namespace {

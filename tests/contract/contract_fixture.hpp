@@ -22,6 +22,7 @@
 #include "kube/watch_decoder.hpp"
 #include "lab/apiserver/api_server.hpp"
 #include "support/run_task.hpp"
+#include "support/soon.hpp"
 
 namespace podid::test {
 
@@ -29,8 +30,6 @@ namespace json = boost::json;
 using kube::ObjectKey;
 using kube::ResourceType;
 using kube::string_at;
-
-inline net::Deadline soon() { return net::deadline_in(kNever); }
 
 // An open watch, read event by event.
 class EventStream {

@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <source_location>
 
-#include "core/allocation_counter.hpp"
-#include "core/builders.hpp"
+#include "support/allocation_counter.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {
@@ -46,13 +47,17 @@ class DecideTest : public testing::Test {
     input.identities = identities_view_;
     return decide(input, checks);
   }
-  void expect_refused(RefusalReason reason, Healing healing, const char* what = "") {
+  void expect_refused(RefusalReason reason, Healing healing, const char* what = "",
+                      const std::source_location& where = std::source_location::current()) {
+    const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
     const Decision decision = decide_now();
     EXPECT_FALSE(decision.granted()) << what;
     EXPECT_EQ(decision.reason, reason) << what << ": " << to_string(decision.reason);
     EXPECT_EQ(decision.healing, healing) << what;
   }
-  void expect_granted(std::string_view name, const char* what = "") {
+  void expect_granted(std::string_view name, const char* what = "",
+                      const std::source_location& where = std::source_location::current()) {
+    const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
     const Decision decision = decide_now();
     ASSERT_TRUE(decision.granted()) << what << ": " << to_string(decision.reason);
     EXPECT_EQ(decision.identity->meta.name, name) << what;

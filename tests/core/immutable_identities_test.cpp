@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/builders.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {

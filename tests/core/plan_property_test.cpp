@@ -7,8 +7,8 @@
 #include <map>
 #include <random>
 
-#include "core/builders.hpp"
 #include "core/whole_cluster.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {

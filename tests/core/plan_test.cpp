@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/builders.hpp"
 #include "core/whole_cluster.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/builders.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <boost/json.hpp>
 
-#include "core/builders.hpp"
 #include "core/node.hpp"
 #include "core/pod.hpp"
+#include "support/builders.hpp"
 
 namespace podid::core {
 namespace {

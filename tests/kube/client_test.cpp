@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/client.hpp"
 
-#include <stdlib.h>
-
-#include <filesystem>
-
 #include "base/file.hpp"
 #include "kube/kube_fixture.hpp"
 #include "kube/status.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::kube {
 namespace {
@@ -195,10 +192,9 @@ TEST_F(ClientTest, RepeatsEnd) {
 }
 
 TEST_F(ClientTest, RefusedTokenIsReadAgain) {
-  std::string folder = (std::filesystem::temp_directory_path() / "podid-client-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const test::TemporaryFolder folder;
   ClusterConfig with_token = config();
-  with_token.token_file = folder + "/token";
+  with_token.token_file = folder.file("token");
   ASSERT_TRUE(base::write_file(with_token.token_file, "old"));
   server.intercept = [](const net::Request& request) -> std::optional<net::Response> {
     if (request.headers.get_or_empty("Authorization") == "Bearer new") return std::nullopt;
@@ -215,7 +211,6 @@ TEST_F(ClientTest, RefusedTokenIsReadAgain) {
   EXPECT_EQ(found.error().kind, ErrorKind::not_found);
   auto watch = await(tokens->watch(kPods, {}, soon()));
   EXPECT_TRUE(watch.has_value());
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ClientTest, BasePathAndUserAgent) {

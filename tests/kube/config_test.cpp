@@ -3,10 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "base/file.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::kube {
 namespace {
@@ -14,16 +12,13 @@ namespace {
 class InClusterConfig : public ::testing::Test {
  protected:
   InClusterConfig() {
-    std::string name = (std::filesystem::temp_directory_path() / "podid-kube-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    environment_ = {.service_host = "10.0.0.1", .service_port = "443", .service_account_folder = folder_};
+    environment_ = {.service_host = "10.0.0.1", .service_port = "443", .service_account_folder = folder_.path()};
   }
-  ~InClusterConfig() override { std::filesystem::remove_all(folder_); }
   void write(const std::string& name, std::string_view text) {
-    ASSERT_TRUE(base::write_file(folder_ + "/" + name, text).has_value());
+    ASSERT_TRUE(base::write_file(folder_.file(name), text).has_value());
   }
 
-  std::string folder_;
+  test::TemporaryFolder folder_;
   InClusterEnvironment environment_;
 };
 
@@ -35,7 +30,7 @@ TEST_F(InClusterConfig, IsTheServiceAccountOfThePod) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server.to_string(), "https://10.0.0.1/");
   EXPECT_EQ(config->tls.ca_pem, "CA");
-  EXPECT_EQ(config->token_file, folder_ + "/token");
+  EXPECT_EQ(config->token_file, folder_.file("token"));
   EXPECT_EQ(config->default_namespace, "shop");
 }
 
@@ -67,10 +62,10 @@ TEST_F(InClusterConfig, SaysWhatIsMissing) {
 }
 
 TEST_F(InClusterConfig, MissingKubeconfigIsNamed) {
-  const auto config = load_cluster_config(folder_ + "/none");
+  const auto config = load_cluster_config(folder_.file("none"));
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().kind, base::ErrorKind::not_found);
-  EXPECT_TRUE(config.error().message.contains(folder_ + "/none")) << config.error().message;
+  EXPECT_TRUE(config.error().message.contains(folder_.file("none"))) << config.error().message;
 }
 
 }  // namespace

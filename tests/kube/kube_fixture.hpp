@@ -8,14 +8,13 @@
 
 #include "base/clock.hpp"
 #include "kube/client.hpp"
-#include "kube/model_server.hpp"
 #include "support/fake_clock.hpp"
+#include "support/model_server.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
+#include "support/soon.hpp"
 
 namespace podid::test {
-
-inline net::Deadline soon() { return net::deadline_in(kNever); }
 
 template <class ClockType>
 class KubeFixture : public ::testing::Test {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <source_location>
 
 #include "base/text.hpp"
 #include "kube/config.hpp"
@@ -35,7 +36,9 @@ base::Result<ClusterConfig> parse(const File& file, std::string_view context = {
                           });
 }
 
-void expect_error(const File& file, ErrorKind kind, std::string_view part) {
+void expect_error(const File& file, ErrorKind kind, std::string_view part,
+                  const std::source_location& where = std::source_location::current()) {
+  const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
   const auto config = parse(file);
   ASSERT_FALSE(config.has_value());
   EXPECT_EQ(config.error().kind, kind);

@@ -2,28 +2,20 @@
 #include "kube/token_source.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 #include "base/file.hpp"
 #include "support/fake_clock.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::kube {
 namespace {
 
 class TokenFile : public ::testing::Test {
  protected:
-  TokenFile() {
-    std::string name = (std::filesystem::temp_directory_path() / "podid-token-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~TokenFile() override { std::filesystem::remove_all(folder_); }
-  std::string path() const { return folder_ + "/token"; }
+  std::string path() const { return folder_.file("token"); }
   void write(std::string_view text) { ASSERT_TRUE(base::write_file(path(), text).has_value()); }
 
-  std::string folder_;
+  test::TemporaryFolder folder_;
   test::FakeClock clock_;
 };
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "nmi/builders.hpp"
 #include "nmi/token/token_source.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::test {
 

@@ -12,13 +12,13 @@
 #include "base/file.hpp"
 #include "core/resources_json.hpp"
 #include "kube/json.hpp"
-#include "kube/model_server.hpp"
 #include "net/http_client.hpp"
-#include "nmi/builders.hpp"
 #include "nmi/request/request_fixture.hpp"
+#include "support/model_server.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::nmi {
 namespace {

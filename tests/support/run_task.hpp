@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coroutines from the body of a test: the test's thread runs the io_context until something has happened.
 #pragma once
+#include <fmt/format.h>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,6 +11,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <utility>
 
@@ -31,7 +34,8 @@ inline bool run_until(base::asio::io_context& io, const std::function<bool()>& h
 }
 
 // Runs the task on the io_context to its end. Rethrows what it throws; throws when it does not end within kNever.
-inline void run_task(base::asio::io_context& io, base::Task<> task) {
+inline void run_task(base::asio::io_context& io, base::Task<> task,
+                     const std::source_location& where = std::source_location::current()) {
   bool done = false;
   std::exception_ptr failure;
   base::asio::cancellation_signal cancel;
@@ -43,7 +47,7 @@ inline void run_task(base::asio::io_context& io, base::Task<> task) {
   if (!run_until(io, [&] { return done; })) {
     cancel.emit(base::asio::cancellation_type::terminal);  // it refers to what the test is about to destroy
     run_until(io, [&] { return done; });
-    throw std::runtime_error("the task did not end");
+    throw std::runtime_error(fmt::format("{}:{}: the task did not end", where.file_name(), where.line()));
   }
   if (failure) std::rethrow_exception(failure);
 }
@@ -58,10 +62,18 @@ base::Task<> store_result(base::Task<T> task, std::optional<T>& result) {
 
 // The same for a task with a result, which is returned.
 template <class T>
-T run_task(base::asio::io_context& io, base::Task<T> task) {
+T run_task(base::asio::io_context& io, base::Task<T> task,
+           const std::source_location& where = std::source_location::current()) {
   std::optional<T> result;
-  run_task(io, detail::store_result(std::move(task), result));
+  run_task(io, detail::store_result(std::move(task), result), where);
   return std::move(*result);
+}
+
+// The same on a loop of its own.
+template <class T>
+T run_task(base::Task<T> task, const std::source_location& where = std::source_location::current()) {
+  base::asio::io_context io;
+  return run_task(io, std::move(task), where);
 }
 
 }  // namespace podid::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Randomness that is the same in every run.
+// Randomness that is the same in every run: arbitrary, or plain.
 #pragma once
 #include <random>
 
@@ -16,6 +16,15 @@ class SeededRandom final : public base::Random {
 
  private:
   std::mt19937_64 engine_;
+};
+
+// unit() is 0: waits are as long as they can be, without jitter. Identifiers differ.
+class PlainRandom final : public base::Random {
+ public:
+  std::uint64_t next() override { return ++count_ & 0x7ff; }
+
+ private:
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace podid::test

@@ -14,6 +14,7 @@
 #include "lab/azure/world/lab_state.hpp"
 #include "net/http_client.hpp"
 #include "support/run_task.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::lab::azure {
 namespace {
@@ -27,12 +28,9 @@ std::string read_line(int fd) {
   return line;
 }
 
-std::string temporary_file(std::string_view content) {
-  std::string path = testing::TempDir() + "podid-azure-XXXXXX";
-  const int fd = ::mkstemp(path.data());
-  EXPECT_GE(fd, 0);
-  EXPECT_EQ(::write(fd, content.data(), content.size()), std::ssize(content));
-  ::close(fd);
+std::string write_config(const test::TemporaryFolder& folder, std::string_view content) {
+  const std::string path = folder.file("config.json");
+  std::ofstream(path) << content;
   return path;
 }
 
@@ -56,7 +54,8 @@ TEST(AzureProgram, SaysWhereItListensAndEndsOnSigterm) {
   ProgramOptions options;
   options.world = default_world("", "127.0.0.1", "");
   options.simulator.listeners = {{.role = Role::imds}, {.role = Role::control}};
-  const std::string config = temporary_file(json::serialize(write_program_options(options)));
+  const test::TemporaryFolder folder;
+  const std::string config = write_config(folder, json::serialize(write_program_options(options)));
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   const pid_t child = ::fork();
@@ -87,16 +86,14 @@ TEST(AzureProgram, SaysWhereItListensAndEndsOnSigterm) {
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
   ::close(ends[0]);
-  ::unlink(config.c_str());
 }
 
 TEST(AzureProgram, AWrongConfigurationIsExitStatusTwo) {
   std::ostringstream output;
   EXPECT_EQ(run_azure_simulator("/nonexistent/config.json", output), 2);
+  const test::TemporaryFolder folder;
   for (const std::string_view content : {"not json", "{}", R"({"world":{"x":1},"listeners":[{"role":"imds"}]})"}) {
-    const std::string config = temporary_file(content);
-    EXPECT_EQ(run_azure_simulator(config, output), 2) << content;
-    ::unlink(config.c_str());
+    EXPECT_EQ(run_azure_simulator(write_config(folder, content), output), 2) << content;
   }
   EXPECT_EQ(output.str(), "");
 }

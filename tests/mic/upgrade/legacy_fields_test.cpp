@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <source_location>
 
 namespace podid::mic {
 namespace {
 
 namespace json = boost::json;
 
-void expect_modernised(std::string_view old_text, std::string_view new_text) {
+void expect_modernised(std::string_view old_text, std::string_view new_text,
+                       const std::source_location& where = std::source_location::current()) {
+  const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
   json::value object = json::parse(old_text);
   modernise_field_names(object);
   EXPECT_EQ(object, json::parse(new_text)) << json::serialize(object);

@@ -4,16 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include "net/http_client.hpp"
-#include "net/raw_client.hpp"
 #include "net/server/http_server.hpp"
+#include "support/raw_client.hpp"
 #include "support/run_task.hpp"
+#include "support/soon.hpp"
 
 namespace podid::test {
-
-inline net::Deadline soon() { return net::deadline_in(kNever); }
 
 class RoutesHandler final : public net::HttpHandler {
  public:
@@ -179,7 +179,10 @@ class ServerFixture : public ::testing::Test {
     run_task(io, client.write(bytes));
     return run_task(io, client.read_to_end());
   }
-  void until(const std::function<bool()>& done) { ASSERT_TRUE(run_until(io, done)); }
+  void until(const std::function<bool()>& done, const std::source_location& where = std::source_location::current()) {
+    const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
+    ASSERT_TRUE(run_until(io, done));
+  }
 
   boost::asio::io_context io;
   RoutesHandler handler{io.get_executor()};

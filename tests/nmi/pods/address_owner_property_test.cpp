@@ -8,13 +8,13 @@
 #include <optional>
 #include <vector>
 
-#include "nmi/builders.hpp"
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/authorizer.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::nmi {
 namespace {

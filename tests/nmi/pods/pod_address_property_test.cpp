@@ -5,9 +5,9 @@
 
 #include <map>
 
-#include "nmi/builders.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "support/seeded_random.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "nmi/builders.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::nmi {
 namespace {

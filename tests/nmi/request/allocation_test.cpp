@@ -2,8 +2,8 @@
 // The path of a cached token allocates at most a handful of times.
 #include <gtest/gtest.h>
 
-#include "core/allocation_counter.hpp"
 #include "nmi/request/request_fixture.hpp"
+#include "support/allocation_counter.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <boost/json/serialize.hpp>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -104,7 +105,9 @@ class OutcomeFixture : public RequestFixture {
   }
 
   // To the byte, but for the date.
-  static void expect_told(const Got& got, bool legacy, const Told& told) {
+  static void expect_told(const Got& got, bool legacy, const Told& told,
+                          const std::source_location& where = std::source_location::current()) {
+    const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
     EXPECT_EQ(got.status, told.status);
     const std::string body = legacy ? told.message + "\n"
                                     : R"({"error":")" + code_of(told.status) + R"(","error_description":)" +

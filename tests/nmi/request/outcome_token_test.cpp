@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "azure/support.hpp"
+#include "azure/azure_fixture.hpp"
 #include "nmi/request/outcome_fixture.hpp"
 #include "nmi/token/azure_token_source.hpp"
 #include "support/test_certificates.hpp"

@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <source_location>
 #include <string>
 
-#include "net/raw_client.hpp"
 #include "nmi/fake_token_source.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/request_handler.hpp"
 #include "support/fake_clock.hpp"
+#include "support/raw_client.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
 
@@ -165,7 +166,8 @@ class RequestFixture : public ::testing::Test {
     std::string all = co_await raw->read_to_end();
     *text = std::move(all);
   }
-  Got finish(const Pending& pending) {
+  Got finish(const Pending& pending, const std::source_location& where = std::source_location::current()) {
+    const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "called here");
     EXPECT_TRUE(run_until(io, [&] { return pending.done(); }));
     return pending.got();
   }

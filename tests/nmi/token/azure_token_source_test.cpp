@@ -7,8 +7,8 @@
 #include <boost/json.hpp>
 
 #include "kube/kube_fixture.hpp"
-#include "nmi/builders.hpp"
 #include "nmi/token/kube_secret_reader.hpp"
+#include "support/token_builders.hpp"
 
 namespace podid::nmi {
 namespace {

@@ -2,7 +2,7 @@
 // What the NMI's tests are made of.
 #pragma once
 #include "azure/access_token.hpp"
-#include "core/builders.hpp"
+#include "support/builders.hpp"
 
 namespace podid::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/model_server.hpp"
+#include "support/model_server.hpp"
 
 #include <fmt/format.h>
 
