@@ -273,9 +273,13 @@ void Controller::on_settled(const std::set<std::string>& pods) {
 
 void Controller::on_refused(const RoundOutcome::Refusal& refusal) {
   for (const AssignedStore::Object& assigned : store_.of_pod(refusal.pod)) {
-    if (assigned->status != core::kCreated || !assigned->identity.user_assigned()) continue;
+    if (!assigned->identity.user_assigned()) continue;
     if (core::resource_id_key(assigned->identity.resource_id) != refusal.identity) continue;
-    out_.record(apply_failed(*assigned, refusal.reason.message));
+    if (refusal.removal) {
+      out_.record(remove_from_node_failed(*assigned, refusal.reason));
+    } else if (assigned->status == core::kCreated) {
+      out_.record(apply_failed(*assigned, refusal.reason.message));
+    }
   }
 }
 

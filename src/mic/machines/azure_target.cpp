@@ -5,6 +5,14 @@
 #include <utility>
 
 namespace podid::mic {
+namespace {
+
+bool blocked(const auto& bad_ones, const std::string& identity, base::SteadyTime now) {
+  const auto bad = bad_ones.find(identity);
+  return bad != bad_ones.end() && now < bad->second.until;
+}
+
+}  // namespace
 
 azure::AzureResource to_azure(const core::ComputeTarget& target) {
   return {.subscription_id = target.subscription,
@@ -40,31 +48,29 @@ bool AzureTarget::absent(std::string_view identity) const {
   return known_ && !known_from_list_ && !known_->contains(identity) && !adding_.contains(identity);
 }
 
-bool AzureTarget::blocked(const std::string& identity, base::SteadyTime now) const {
-  const auto bad = bad_.find(identity);
-  return bad != bad_.end() && now < bad->second.until;
-}
-
 std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
                                               bool by_list) {
   if (in_round_ || now < retry_at_) return std::nullopt;
   // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
-  std::erase_if(bad_, [&](const auto& bad) { return now > bad.second.until + bad.second.delay; });
+  const auto forgotten = [now](const auto& bad) { return now > bad.second.until + bad.second.delay; };
+  std::erase_if(bad_, forgotten);
+  std::erase_if(stuck_, forgotten);
   Round round;
   std::set<std::string, std::less<>> add;
   for (const auto& [identity, pods] : attach_) {
-    if (!attached(identity, now) && !blocked(identity, now)) add.insert(identity);
+    if (!attached(identity, now) && !blocked(bad_, identity, now)) add.insert(identity);
   }
   round.repair = !by_list && now >= repair_at_;
   const std::set<std::string> lost = std::exchange(lost_, {});
   if (round.repair || !lost.empty()) {
     for (const std::string& identity : assigned()) {
-      if ((round.repair || lost.contains(identity)) && !blocked(identity, now)) add.insert(identity);
+      if ((round.repair || lost.contains(identity)) && !blocked(bad_, identity, now)) add.insert(identity);
     }
   }
   std::set<std::string, std::less<>> remove;
   for (const auto& [identity, pods] : detach_) {
-    if (!absent(identity) && !kept(identity) && !add.contains(identity)) remove.insert(identity);
+    if (absent(identity) || kept(identity) || add.contains(identity) || blocked(stuck_, identity, now)) continue;
+    remove.insert(identity);
   }
   if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
   if (add.empty() && remove.empty()) return std::nullopt;
@@ -87,7 +93,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
 
   std::map<std::string, base::Error> failed;
   for (const azure::RefusedIdentity& refused : result.refused) {
-    mark_bad(refused.id, now);
+    mark_bad(std::ranges::binary_search(round.change.remove, refused.id) ? stuck_ : bad_, refused.id, now);
     failed.insert_or_assign(refused.id, refused.reason);
   }
   bool all_explained = true;
@@ -100,7 +106,11 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
     }
   }
   for (const std::string& identity : round.change.remove) {
-    if (!absent(identity)) all_explained = false;
+    if (absent(identity)) {
+      stuck_.erase(identity);
+    } else if (!failed.contains(identity)) {
+      all_explained = false;
+    }
   }
   // A round that failed as a whole is no repair: that stays due, for when the retry is.
   if (!result.error || all_explained) plan_repair(now, spread);
@@ -111,10 +121,13 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
     if (attached(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
     const auto failure = failed.find(identity);
     if (failure == failed.end()) continue;
-    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second});
+    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second, false});
   }
   for (const auto& [identity, pods] : detach_) {
     if (absent(identity)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    const auto failure = failed.find(identity);
+    if (failure == failed.end()) continue;
+    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second, true});
   }
   return outcome;
 }
@@ -153,8 +166,8 @@ void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now)
   }
 }
 
-void AzureTarget::mark_bad(const std::string& identity, base::SteadyTime now) {
-  Bad& bad = bad_[identity];
+void AzureTarget::mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const {
+  Bad& bad = bad_ones[identity];
   bad.delay = std::clamp(bad.delay * 2, timing_.first_bad_delay, timing_.last_bad_delay);
   bad.until = now + bad.delay;
 }
@@ -186,13 +199,17 @@ std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, boo
   if (in_round_) return std::nullopt;
   std::optional<base::SteadyTime> next;
   const auto consider = [&next](base::SteadyTime when) { next = next ? std::min(*next, when) : when; };
+  const auto consider_each = [&](const std::string& identity, const BadOnes& bad_ones) {
+    const auto bad = bad_ones.find(identity);
+    consider(bad == bad_ones.end() ? now : bad->second.until);
+  };
   for (const auto& [identity, pods] : attach_) {
-    if (attached(identity, now)) continue;  // the pods' next plans are under way
-    const auto bad = bad_.find(identity);
-    consider(bad == bad_.end() ? now : bad->second.until);
+    if (!attached(identity, now)) consider_each(identity, bad_);  // else the pods' next plans are under way
   }
-  const auto still_on = [this](const auto& wait) { return !absent(wait.first); };
-  if (!lost_.empty() || std::ranges::any_of(detach_, still_on)) consider(now);
+  for (const auto& [identity, pods] : detach_) {
+    if (!absent(identity)) consider_each(identity, stuck_);
+  }
+  if (!lost_.empty()) consider(now);
   if (repairs) consider(repair_at_);
   if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);

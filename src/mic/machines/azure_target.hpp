@@ -38,8 +38,9 @@ struct RoundOutcome {
     std::string pod;
     std::string identity;
     base::Error reason;
+    bool removal = false;  // it could not be taken off; else it could not be attached
   };
-  std::vector<Refusal> refusals;  // pods whose identity could not be attached in this round
+  std::vector<Refusal> refusals;
 };
 
 // Identities are in lower case. Not thread-safe.
@@ -88,7 +89,7 @@ class AzureTarget {
   bool unused(base::SteadyTime now) const {
     return !in_round_ && attach_.empty() && detach_.empty() && lost_.empty() && !fresh(now);
   }
-  std::size_t bad_identities() const { return bad_.size(); }
+  std::size_t bad_identities() const { return bad_.size() + stuck_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
   void set_next_repair(base::SteadyTime when) { repair_at_ = when; }
 
@@ -97,14 +98,14 @@ class AzureTarget {
     base::SteadyTime until;
     base::Duration delay;
   };
+  using BadOnes = std::map<std::string, Bad, std::less<>>;                    // by identity
   using Waiting = std::map<std::string, std::set<std::string>, std::less<>>;  // identity → pods
 
   bool fresh(base::SteadyTime now) const { return known_ && now - known_at_ <= timing_.max_age; }
-  bool blocked(const std::string& identity, base::SteadyTime now) const;
   void learn(const azure::UpdateResult& result, base::SteadyTime now);
   void know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list);
   void plan_repair(base::SteadyTime now, double spread);
-  void mark_bad(const std::string& identity, base::SteadyTime now);
+  void mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const;
   void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
   static void forget(Waiting& waiting, const std::string& pod);
 
@@ -121,7 +122,8 @@ class AzureTarget {
   base::SteadyTime known_at_{};
   bool known_from_list_ = false;
   bool last_change_failed_ = false;
-  std::map<std::string, Bad, std::less<>> bad_;
+  BadOnes bad_;    // could not be attached
+  BadOnes stuck_;  // could not be taken off
   // the round under way
   bool in_round_ = false;
   std::set<std::string, std::less<>> adding_;

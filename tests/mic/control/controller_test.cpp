@@ -317,6 +317,27 @@ TEST_F(ControllerTest, BadIdentitiesDoNotBlockGoodOnesAndAreTriedAgainWithBackOf
   EXPECT_THAT(states(), ElementsAre("web-default-bad: Assigned", "web-default-id: Assigned"));
 }
 
+TEST_F(ControllerTest, ARefusedRemovalHoldsUpNobodyElse) {
+  usual_cluster();
+  identity("second", "two");
+  binding("b2", "second", "other");
+  pod({.name = "web"});
+  start();
+  settle();
+  azure.stuck = {identity_id("one")};  // its Azure identity was deleted, or the MIC's role on it
+  remove_pod("web");
+  settle();
+  pod({.name = "api", .label = "other"});
+  settle();
+  EXPECT_THAT(states(), ElementsAre("api-default-second: Assigned", "web-default-id: Assigned"));
+  EXPECT_THAT(event_messages("binding remove error"),
+              ElementsAre("failed to remove AzureIdentityBinding default/b from node node-a for pod default/web, "
+                          "error: LinkedAuthorizationFailed"));
+  azure.stuck.clear();
+  advance(std::chrono::minutes(2));
+  EXPECT_THAT(states(), ElementsAre("api-default-second: Assigned"));
+}
+
 TEST_F(ControllerTest, AFailureOfAzureLeavesTheStatesThatAreTrue) {
   usual_cluster();
   pod({.name = "web"});

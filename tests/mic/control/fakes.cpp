@@ -194,7 +194,15 @@ base::Task<azure::UpdateResult> FakeAzure::update(azure::AzureResource resource,
   }
   std::set<std::string>& on_it = attached[key];
   const std::set<std::string> before = on_it;
-  for (const std::string& identity : change.remove) on_it.erase(base::to_lower(identity));
+  for (const std::string& identity : change.remove) {
+    const std::string id = base::to_lower(identity);
+    if (stuck.contains(id) && on_it.contains(id)) {
+      result.refused.push_back({.id = id, .reason = make_error(base::ErrorKind::denied, "LinkedAuthorizationFailed")});
+      result.error = result.refused.back().reason;
+    } else {
+      on_it.erase(id);
+    }
+  }
   for (const std::string& identity : change.add) {
     const std::string id = base::to_lower(identity);
     if (refused.contains(id)) {

@@ -77,6 +77,7 @@ class FakeAzure final : public mic::IdentityApi {
 
   std::map<std::string, std::set<std::string>> attached;  // by resource key, lower case
   std::set<std::string> refused;                          // identities that Azure does not accept
+  std::set<std::string> stuck;                            // identities that Azure does not take off
   std::set<std::string> gone;                             // resources that do not exist
   std::optional<base::Error> failure;                     // of every call, before anything is changed
   std::optional<base::Error> list_failure;

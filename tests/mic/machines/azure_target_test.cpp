@@ -134,6 +134,31 @@ TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers
   EXPECT_EQ(target.next_time(kStart + minutes(1), false), kStart + minutes(3)) << "twice as long";
 }
 
+TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
+  target.wait_absent("stuck", "p");
+  azure::UpdateResult result = success({"stuck"});
+  result.refused.push_back({.id = "stuck", .reason = *failure(base::ErrorKind::denied).error});
+  result.error = result.refused.back().reason;
+  const RoundOutcome outcome = run(kStart, result);
+  EXPECT_THAT(outcome.settled_pods, IsEmpty());
+  ASSERT_THAT(outcome.refusals, SizeIs(1));
+  EXPECT_TRUE(outcome.refusals.front().removal);
+  EXPECT_EQ(target.bad_identities(), 1u);
+  EXPECT_FALSE(target.waiting_to_retry(kStart));
+  EXPECT_FALSE(begin(kStart + seconds(59)));
+
+  target.wait_attached("good", "q");
+  const auto other = begin(kStart);
+  ASSERT_TRUE(other) << "others need not wait";
+  EXPECT_THAT(other->change.add, ElementsAre("good"));
+  EXPECT_THAT(other->change.remove, IsEmpty());
+  target.end_round(*other, success({"good", "stuck"}), kStart, 0.0);
+
+  EXPECT_EQ(target.next_time(kStart, false), kStart + minutes(1));
+  EXPECT_THAT(run(kStart + minutes(1), success({"good"})).settled_pods, ElementsAre("p", "q"));
+  EXPECT_EQ(target.bad_identities(), 0u);
+}
+
 TEST_F(AzureTargetTest, AFailureAsAWholeIsRetriedWithBackOffAndRetryAfter) {
   target.wait_attached("one", "p");
   const RoundOutcome outcome = run(kStart, failure(base::ErrorKind::unavailable));
