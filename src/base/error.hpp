@@ -41,8 +41,13 @@ struct Error {
   Error with_context(std::string_view context) const&;
 };
 
+// A value or an Error. A class of its own because libstdc++ 12's expected may be dropped without a word; this one may
+// not, nor what a Task of it gives. Where the outcome changes nothing: static_cast<void> with the reason beside it.
 template <class T = void>
-using Result = std::expected<T, Error>;
+class [[nodiscard]] Result : public std::expected<T, Error> {
+ public:
+  using std::expected<T, Error>::expected;
+};
 
 // return fail(ErrorKind::invalid, "flag --x: ...");
 std::unexpected<Error> fail(ErrorKind kind, std::string message);

@@ -56,7 +56,7 @@ void ObjectService::start() {
     const Target target{.resource = registry_.find_bucket(kNamespaces), .ns = "", .name = ""};
     if (store_.find(kNamespaces, "", name) != nullptr) continue;
     json::value body = json::object{{"metadata", json::object{{"name", name}}}};
-    static_cast<void>(create(target, std::move(body), {}));
+    static_cast<void>(create(target, std::move(body), {}));  // of a name that was not there
   }
   settle();
 }

@@ -278,7 +278,7 @@ base::Task<bool> ServerConnection::handle() {
     lingering_ = true;
     response.send_busy(core_->limits().busy);
     auto flushed = co_await flush();
-    static_cast<void>(flushed);
+    static_cast<void>(flushed);  // the connection ends either way
     co_return false;
   }
   handling_ = true;
