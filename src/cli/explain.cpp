@@ -2,22 +2,19 @@
 #include "cli/explain.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
 #include <set>
-#include <span>
 
 #include "base/time_text.hpp"
 #include "core/matching.hpp"
 #include "core/naming.hpp"
 #include "core/refusal_text.hpp"
+#include "core/serving.hpp"
+#include "core/serving_checks.hpp"
 
 namespace podid::cli {
 namespace {
-
-using core::CheckOutcome;
 
 constexpr std::string_view kNotServed = "pod_not_served";
 
@@ -26,69 +23,6 @@ std::vector<const T*> pointers_to(const std::vector<T>& objects) {
   std::vector<const T*> pointers;
   for (const T& object : objects) pointers.push_back(&object);
   return pointers;
-}
-
-// The checks of where the pod runs: why the NMI serves it or does not, whatever its bindings are (nmi.md §5.1, NMI-10).
-ExplainedCheck node_check(const core::Pod& pod) {
-  ExplainedCheck check{.check = "pod_node", .object = "pod " + pod.key().text()};
-  if (pod.node_name.empty()) {
-    check.outcome = CheckOutcome::failed;
-    check.text = "is on no node yet, and the MIC assigns identities to the node of a pod";
-    check.remedy = "wait until it is scheduled; kubectl describe pod shows why it is not";
-  } else {
-    check.text = "is on node " + pod.node_name;
-  }
-  return check;
-}
-
-ExplainedCheck phase_check(const core::Pod& pod, base::WallTime now) {
-  ExplainedCheck check{.check = "pod_phase", .object = "pod " + pod.key().text()};
-  const auto refuse = [&check](std::string text, std::string remedy) {
-    check.outcome = CheckOutcome::failed;
-    check.text = std::move(text);
-    check.remedy = std::move(remedy);
-  };
-  if (pod.finished()) {
-    refuse(fmt::format("is {}: its containers have ended, and its identities are taken away", pod.phase),
-           "ask about a pod that runs");
-  } else if (pod.phase != "Running" && pod.phase != "Pending") {
-    refuse(fmt::format("is of phase {}: its node does not answer", pod.phase.empty() ? "Unknown" : pod.phase),
-           "look at its node: kubectl describe node");
-  } else if (pod.deleting() && base::parse_rfc3339(pod.deletion_timestamp).value_or(base::WallTime::min()) <= now) {
-    refuse("was to be gone at " + pod.deletion_timestamp + ": its address may be another pod's by now",
-           "find out why it is still there: a finalizer, or a node that does not answer");
-  } else if (pod.deleting()) {
-    check.text = fmt::format("is {} and being deleted: it is served until {}", pod.phase, pod.deletion_timestamp);
-  } else {
-    check.text = "is " + pod.phase;
-  }
-  return check;
-}
-
-ExplainedCheck network_check(const core::Pod& pod) {
-  ExplainedCheck check{.check = "pod_network", .object = "pod " + pod.key().text()};
-  if (pod.host_network) {
-    check.outcome = CheckOutcome::failed;
-    check.text = "is on its node's own network: its requests do not pass the NMI, no binding has an effect on it";
-    check.remedy = "run it without hostNetwork, or use an identity that is assigned to the node itself";
-  } else if (pod.pod_ips.empty()) {
-    check.outcome = CheckOutcome::skipped;
-    check.text = "has no address yet";
-  } else {
-    check.text = fmt::format("has address {}", fmt::join(pod.pod_ips, ", "));
-  }
-  return check;
-}
-
-// Nothing when no exception selects the pod.
-std::optional<ExplainedCheck> exception_check(const PodObjects& objects) {
-  for (const core::AzurePodIdentityException& exception : objects.exceptions) {
-    if (!core::is_excepted(objects.pod, std::span(&exception, 1))) continue;
-    return ExplainedCheck{.check = "exception",
-                          .object = "azurepodidentityexception " + exception.meta.key().text(),
-                          .text = "selects the pod: its requests go on to the node's own endpoint, unchanged"};
-  }
-  return std::nullopt;
 }
 
 void describe_pod(const core::Pod& pod, Explanation& out) {
@@ -115,14 +49,15 @@ void describe_rules(const PodObjects& objects, const ExplainRequest& request, Ex
   }
 }
 
-// As the NMI sees them that has started after the identities were changed.
+// As an NMI sees them that has started after the identities were changed.
 std::vector<const core::AzureAssignedIdentity*> unconfirmed(const PodObjects& objects) {
   std::vector<const core::AzureAssignedIdentity*> found;
   for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
-    const auto confirms = [&assigned](const core::AzureIdentity& identity) {
-      return identity.meta.key() == assigned.identity.meta.key() && core::gives_the_same(assigned.identity, identity);
-    };
-    if (std::ranges::none_of(objects.identities, confirms)) found.push_back(&assigned);
+    const auto declared = std::ranges::find_if(objects.identities, [&assigned](const core::AzureIdentity& identity) {
+      return identity.meta.key() == assigned.identity.meta.key();
+    });
+    const core::AzureIdentity* identity = declared == objects.identities.end() ? nullptr : &*declared;
+    if (!core::is_confirmed(assigned, identity, {})) found.push_back(&assigned);
   }
   return found;
 }
@@ -137,6 +72,22 @@ std::string outdated(const PodObjects& objects, const core::Decision& decision) 
   if (std::ranges::any_of(objects.bindings, is_rule)) return {};
   return "no AzureIdentityBinding gives the pod this AzureIdentity any more; the MIC will take the "
          "AzureAssignedIdentity away, and tokens end with it";
+}
+
+// The pod is not served, or gets what its node gets, whatever its bindings are. `checks`: of core/serving.
+void conclude(core::Serving serving, const core::CheckList& checks, Explanation& out) {
+  if (core::verdict_of(serving) == core::ServingVerdict::refused) {
+    const auto obstacle = std::ranges::find(checks, core::CheckOutcome::failed, &core::Check::outcome);
+    out.reason = kNotServed;
+    out.conclusion = fmt::format("{} {}", obstacle->object, obstacle->text);
+    out.waiting_may_help = serving == core::Serving::unscheduled;
+    return;
+  }
+  out.granted = true;
+  out.reason = core::to_string(core::RefusalReason::none);
+  out.conclusion = serving == core::Serving::excepted
+                       ? "the pod gets what its node gets: an AzurePodIdentityException lets its requests pass"
+                       : "the pod gets what its node gets: it is a pod of the MIC";
 }
 
 void conclude(const core::DecisionInput& input, const core::Decision& decision, Explanation& out) {
@@ -189,30 +140,22 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   describe_pod(pod, out);
   describe_rules(objects, request, out);
 
-  out.checks = {node_check(pod), phase_check(pod, now), network_check(pod)};
-  const auto obstacle = std::ranges::find(out.checks, CheckOutcome::failed, &ExplainedCheck::outcome);
-  const bool served = obstacle == out.checks.end();
-  const std::string not_served = served ? "" : fmt::format("{} {}", obstacle->object, obstacle->text);
-  if (auto exception = exception_check(objects); exception && served) {
-    out.checks.push_back(std::move(*exception));
-    out.granted = true;
-    out.reason = core::to_string(core::RefusalReason::none);
-    out.conclusion = "the pod gets what its node gets: an AzurePodIdentityException lets its requests pass";
-    return out;
-  }
-  core::CheckList checks;
-  const core::Decision decision = core::decide(input, &checks);
-  for (core::Check& check : checks) {
-    out.checks.push_back({std::string(core::to_string(check.id)), std::move(check.object), check.outcome,
-                          std::move(check.text), std::move(check.remedy)});
-  }
-  if (served) {
+  const auto exceptions = pointers_to(objects.exceptions);
+  const core::ServingInput whether{.pod = pod,
+                                   .deletion = base::parse_rfc3339(pod.deletion_timestamp),
+                                   .exceptions = exceptions,
+                                   .mic_namespace = request.mic_namespace};
+  const core::ServingTerms terms(whether);
+  const core::Serving serving = terms.at(now);
+  out.serving = core::to_string(serving);
+  core::record_serving(whether, terms, now, out.checks);
+  if (serving != core::Serving::served) conclude(serving, out.checks, out);
+  // Nothing else matters to a pod that is passed through; what else stands in the way of a refused one is worth knowing.
+  if (core::verdict_of(serving) == core::ServingVerdict::passed_through) return out;
+  const core::Decision decision = core::decide(input, &out.checks);
+  if (serving == core::Serving::served) {
     conclude(input, decision, out);
     if (decision.granted()) out.warning = outdated(objects, decision);
-  } else {
-    out.reason = kNotServed;
-    out.conclusion = not_served;
-    out.waiting_may_help = pod.node_name.empty();
   }
   return out;
 }

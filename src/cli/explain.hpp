@@ -13,19 +13,11 @@ namespace podid::cli {
 
 struct ExplainRequest {
   core::OperationMode mode = core::OperationMode::standard;
-  bool namespaced = false;  // the NMI runs with --forceNamespaced
-  std::string client_id;    // what the application asks for; all empty: any identity
+  bool namespaced = false;                // the NMI runs with --forceNamespaced
+  std::string mic_namespace = "default";  // the NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false
+  std::string client_id;                  // what the application asks for; all empty: any identity
   std::string resource_id;
   std::string object_id;
-};
-
-// A check of where the pod runs, which the NMI makes before it decides, or one of core::decide.
-struct ExplainedCheck {
-  std::string check;  // "pod_phase", "binding_label"
-  std::string object;
-  core::CheckOutcome outcome = core::CheckOutcome::passed;
-  std::string text = {};
-  std::string remedy = {};  // empty unless failed
 };
 
 struct ExplainedBinding {
@@ -52,13 +44,14 @@ struct Explanation {
   std::vector<std::string> other_selectors;      // of bindings, when none selects the pod
   std::vector<ExplainedAssignment> assignments;  // standard mode
   std::vector<std::string> unreadable;
-  std::vector<ExplainedCheck> checks;  // in the order in which they are made
+  core::CheckList checks;  // core/serving's, then decide()'s, each in the order in which they are made
 
+  std::string serving;  // core::Serving: "served", "excepted", "host_network"
   bool granted = false;
   std::string reason;      // "none" when granted, "pod_not_served", else core's: "no_matching_binding"
   std::string conclusion;  // one sentence without a full stop
   bool waiting_may_help = false;
-  std::string identity;  // granted: what the token is for; empty for a pod that an exception lets pass
+  std::string identity;  // granted: what the token is for; empty for a pod that is passed through
   std::string binding;
   std::string assigned;
   std::string warning;  // granted, but not for long; else empty

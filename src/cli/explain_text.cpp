@@ -55,8 +55,9 @@ std::string to_text(const Explanation& e) {
   text += assignment_lines(e);
   for (const std::string& object : e.unreadable) text += head_line("unreadable", object);
   text += fmt::format("\n{:<8} {:<19} {}\n", "RESULT", "CHECK", "FINDING");
-  for (const ExplainedCheck& check : e.checks) {
-    text += fmt::format("{:<8} {:<19} {}: {}\n", core::to_string(check.outcome), check.check, check.object, check.text);
+  for (const core::Check& check : e.checks) {
+    text += fmt::format("{:<8} {:<19} {}: {}\n", core::to_string(check.outcome), core::to_string(check.id),
+                        check.object, check.text);
     if (!check.remedy.empty()) text += fmt::format("{:<8} {:<19} remedy: {}\n", "", "", check.remedy);
   }
   text += e.granted ? fmt::format("\ngranted: {}\n", e.conclusion)
@@ -80,8 +81,8 @@ json::object to_json(const Explanation& e) {
         {{"name", each.assigned}, {"identity", each.identity}, {"node", each.node}, {"state", each.state}});
   }
   json::array checks;
-  for (const ExplainedCheck& check : e.checks) {
-    checks.push_back({{"check", check.check},
+  for (const core::Check& check : e.checks) {
+    checks.push_back({{"check", core::to_string(check.id)},
                       {"object", check.object},
                       {"result", core::to_string(check.outcome)},
                       {"text", check.text},
@@ -97,7 +98,8 @@ json::object to_json(const Explanation& e) {
       {"unreadable", strings(e.unreadable)},
       {"checks", std::move(checks)},
       {"decision",
-       {{"granted", e.granted},
+       {{"serving", e.serving},
+        {"granted", e.granted},
         {"reason", e.reason},
         {"text", e.conclusion},
         {"warning", e.warning},

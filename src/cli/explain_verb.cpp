@@ -59,6 +59,9 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
       ->check(CLI::IsMember({"standard", "managed"}))
       ->capture_default_str();
   pod->add_flag("--force-namespaced", s.request.namespaced, "The NMI runs with --forceNamespaced");
+  pod->add_option("--mic-namespace", s.request.mic_namespace,
+                  "The NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false")
+      ->capture_default_str();
   pod->add_option("-o,--output", s.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

@@ -252,6 +252,16 @@ std::string_view to_string(RefusalReason reason) {
 
 std::string_view to_string(CheckId id) {
   switch (id) {
+    case CheckId::pod_node:
+      return "pod_node";
+    case CheckId::pod_phase:
+      return "pod_phase";
+    case CheckId::pod_network:
+      return "pod_network";
+    case CheckId::exception:
+      return "exception";
+    case CheckId::controller:
+      return "controller";
     case CheckId::pod_known:
       return "pod_known";
     case CheckId::binding_label:

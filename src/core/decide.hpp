@@ -94,6 +94,13 @@ struct Decision {
 };
 
 enum class CheckId : std::uint8_t {
+  // Of core/serving, before the decision:
+  pod_node,
+  pod_phase,
+  pod_network,
+  exception,
+  controller,
+  // Of decide():
   pod_known,
   binding_label,
   binding_selects,

@@ -132,6 +132,25 @@ TEST_F(ExplainCluster, FollowsThePodFromNothingToItsToken) {
   EXPECT_EQ(json::parse(out_).at("decision").at("identity"), "default/reader");
 }
 
+TEST_F(ExplainCluster, KnowsTheControllersPods) {
+  define_kinds();
+  put(kube::kPods,
+      {{"metadata",
+        {{"name", "mic-5d4f-x"},
+         {"namespace", "default"},
+         {"labels", {{"component", "mic"}}},
+         {"ownerReferences",
+          json::array{
+              json::object{{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", "mic-5d4f"}, {"uid", "u"}}}}}},
+       {"spec",
+        {{"nodeName", "node-a"}, {"containers", json::array{json::object{{"name", "main"}, {"image", "none"}}}}}}});
+  EXPECT_EQ(explain({"mic-5d4f-x"}), kOk);
+  EXPECT_THAT(out_, HasSubstr("it is a pod of the MIC"));
+  EXPECT_EQ(explain({"mic-5d4f-x", "--mic-namespace", "kube-system"}), kFailed);
+  EXPECT_EQ(explain({"mic-5d4f-x", "--mic-namespace", ""}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (no_binding_label)"));
+}
+
 TEST_F(ExplainCluster, AnUnreadableObjectIsNamedAndLeftOut) {
   define_kinds();
   put_pod("default", "web");

@@ -32,6 +32,12 @@ PodObjects served_pod() {
   return objects;
 }
 
+// What the NMI knows the MIC's pods by (NMI-2), but for the namespace.
+void make_controller(core::Pod& pod) {
+  pod.replica_set = "mic-5d4f";
+  pod.service_account = "aad-pod-id-mic-service-account";
+}
+
 struct Case {
   const char* name;
   std::function<void(PodObjects&, ExplainRequest&)> change;  // of served_pod()
@@ -53,8 +59,8 @@ TEST_P(Explain, NamesTheCheckThatDecides) {
   EXPECT_EQ(explanation.granted, c.reason == "none");
   EXPECT_EQ(explanation.reason, c.reason) << to_text(explanation);
   EXPECT_EQ(explanation.waiting_may_help, c.waiting_may_help);
-  const bool found = std::ranges::any_of(explanation.checks, [&c](const ExplainedCheck& check) {
-    return check.check == c.check && check.outcome == c.outcome &&
+  const bool found = std::ranges::any_of(explanation.checks, [&c](const core::Check& check) {
+    return core::to_string(check.id) == c.check && check.outcome == c.outcome &&
            (check.text.contains(c.says) || check.remedy.contains(c.says));
   });
   EXPECT_TRUE(found) << "no " << c.check << " that says: " << c.says << "\n" << to_text(explanation);
@@ -128,6 +134,32 @@ const Case kCases[] = {
        o.exceptions[0].pod_labels = {{std::string(core::kBindingLabel), "reader"}};
      },
      "none", "exception", CheckOutcome::passed, "go on to the node's own endpoint"},
+    {"Controller",
+     [](PodObjects& o, ExplainRequest& r) {
+       make_controller(o.pod);
+       r.mic_namespace = "Shop";
+     },
+     "none", "controller", CheckOutcome::passed, "is a pod of the MIC"},
+    {"ControllerInAnotherNamespace",
+     [](PodObjects& o, ExplainRequest&) {
+       make_controller(o.pod);
+       o.assigned.clear();
+     },
+     "awaiting_creation", "assignment_exists", CheckOutcome::failed, "wait for the MIC", true},
+    {"ControllerWithoutShortCircuit",
+     [](PodObjects& o, ExplainRequest& r) {
+       make_controller(o.pod);
+       o.assigned.clear();
+       r.mic_namespace = "";
+     },
+     "awaiting_creation", "assignment_exists", CheckOutcome::failed, "wait for the MIC", true},
+    {"FinishedController",
+     [](PodObjects& o, ExplainRequest& r) {
+       make_controller(o.pod);
+       r.mic_namespace = "shop";
+       o.pod.phase = "Failed";
+     },
+     "pod_not_served", "pod_phase", CheckOutcome::failed, "is Failed"},
     {"Unscheduled",
      [](PodObjects& o, ExplainRequest&) {
        o.pod.node_name.clear();
@@ -203,6 +235,19 @@ TEST(ExplainText, AnAssignmentThatOutlivesItsRulesIsWarnedOf) {
               HasSubstr("\nwarning: no AzureIdentityBinding gives the pod this AzureIdentity any more"));
 }
 
+TEST(ExplainText, APodThatIsPassedThrough) {
+  PodObjects objects = served_pod();
+  make_controller(objects.pod);
+  ExplainRequest request;
+  request.mic_namespace = "shop";
+  const std::string text = to_text(explain(objects, request, kNow));
+  EXPECT_THAT(text,
+              HasSubstr("passed   pod_network         pod shop/web: has address 10.244.1.5\n"
+                        "passed   controller          pod shop/web: is a pod of the MIC, whose namespace is shop: "
+                        "it gets tokens of the node's own identities\n\n"
+                        "granted: the pod gets what its node gets: it is a pod of the MIC\n"));
+}
+
 TEST(ExplainText, ManySelectorsAreCounted) {
   PodObjects objects = served_pod();
   objects.bindings.clear();
@@ -220,6 +265,7 @@ TEST(ExplainJson, HasEverythingThatTheTextHas) {
   const boost::json::array& checks = json.at("checks").as_array();
   EXPECT_EQ(checks.back().at("check"), "choice");
   EXPECT_EQ(checks.back().at("result"), "passed");
+  EXPECT_EQ(json.at("decision").at("serving"), "served");
   EXPECT_EQ(json.at("decision").at("granted"), true);
   EXPECT_EQ(json.at("decision").at("identity"), "shop/reader");
 }

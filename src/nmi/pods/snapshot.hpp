@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "core/decide.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
+#include "core/serving.hpp"
 #include "nmi/pods/address.hpp"
 #include "nmi/token/credential.hpp"
 
@@ -37,10 +37,7 @@ struct NamespaceObjects {
 // changes: two entries of one pod are equal exactly when they are the same object.
 struct PodEntry {
   std::shared_ptr<const core::Pod> pod;
-  bool excepted = false;    // an AzurePodIdentityException selects it
-  bool controller = false;  // it is a pod of the MIC (NMI-2)
-  // A terminating pod may ask for tokens until its grace period ends; after that its address may be another's.
-  base::WallTime served_until = base::WallTime::max();
+  core::ServingTerms serving;  // of requests from its address
   // Standard mode: the assignments of this pod.
   std::vector<std::shared_ptr<const core::AzureAssignedIdentity>> owned_assigned;
   std::vector<const core::AzureAssignedIdentity*> assigned;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/time_text.hpp"
-#include "core/matching.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -25,12 +24,12 @@ void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared
   if (found->second.empty()) map.erase(found);
 }
 
-bool may_run(const core::Pod& pod) { return !pod.host_network && (pod.phase == "Pending" || pod.phase == "Running"); }
-
-base::WallTime served_until(const core::Pod& pod) {
-  if (!pod.deleting()) return base::WallTime::max();
-  // The API server writes the end of the grace period there.
-  return base::parse_rfc3339(pod.deletion_timestamp).value_or(base::WallTime::min());
+std::vector<const core::AzureAssignedIdentity*> confirmed_of(const PodEntry& entry) {
+  std::vector<const core::AzureAssignedIdentity*> confirmed;
+  for (const core::AzureAssignedIdentity* assigned : entry.assigned) {
+    if (std::ranges::find(entry.unconfirmed, assigned) == entry.unconfirmed.end()) confirmed.push_back(assigned);
+  }
+  return confirmed;
 }
 
 }  // namespace
@@ -132,19 +131,22 @@ std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::s
   return kept;
 }
 
-// An identity that changes goes on as it was where the assignment was confirmed before: the controller makes it anew once
-// the machine has the new identity, and until then nothing is interrupted.
-bool SnapshotBuilder::is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const {
-  const auto of_namespace = identities_.find(assigned.identity.meta.ns);
-  if (of_namespace == identities_.end()) return false;
-  const auto identity = of_namespace->second.find(assigned.identity.meta.name);
-  if (identity == of_namespace->second.end()) return false;
-  if (core::gives_the_same(assigned.identity, *identity->second)) return true;
-  if (before == nullptr) return false;
-  return std::ranges::any_of(before->assigned, [&assigned, before](const core::AzureAssignedIdentity* earlier) {
-    return earlier->meta.uid == assigned.meta.uid && core::gives_the_same(assigned.identity, earlier->identity) &&
-           std::ranges::find(before->unconfirmed, earlier) == before->unconfirmed.end();
-  });
+const core::AzureIdentity* SnapshotBuilder::find_identity(const Key& key) const {
+  const auto of_namespace = identities_.find(key.ns);
+  if (of_namespace == identities_.end()) return nullptr;
+  const auto identity = of_namespace->second.find(key.name);
+  return identity == of_namespace->second.end() ? nullptr : identity->second.get();
+}
+
+core::ServingTerms SnapshotBuilder::serving_of(const core::Pod& pod) const {
+  std::vector<const core::AzurePodIdentityException*> of_namespace;
+  if (const auto exceptions = exceptions_.find(pod.ns); exceptions != exceptions_.end()) {
+    for (const auto& [name, exception] : exceptions->second) of_namespace.push_back(exception.get());
+  }
+  return core::ServingTerms({.pod = pod,
+                             .deletion = base::parse_rfc3339(pod.deletion_timestamp),
+                             .exceptions = of_namespace,
+                             .mic_namespace = options_.mic_namespace});
 }
 
 PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
@@ -153,20 +155,16 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   const auto before = entries_.find(key);
   auto entry = std::make_shared<PodEntry>();
   entry->pod = pod->second;
-  entry->served_until = served_until(*entry->pod);
-  entry->controller = !options_.mic_namespace.empty() && core::is_controller_pod(*entry->pod, options_.mic_namespace);
-  if (const auto exceptions = exceptions_.find(key.ns); exceptions != exceptions_.end()) {
-    std::vector<const core::AzurePodIdentityException*> of_namespace;
-    for (const auto& [name, exception] : exceptions->second) of_namespace.push_back(exception.get());
-    entry->excepted = core::is_excepted(*entry->pod, of_namespace);
-  }
+  entry->serving = serving_of(*entry->pod);
   if (options_.mode == core::OperationMode::managed) {
     entry->objects = objects_of(key.ns);
   } else if (const auto assigned = assigned_.find(key); assigned != assigned_.end()) {
+    const auto confirmed_before =
+        before == entries_.end() ? std::vector<const core::AzureAssignedIdentity*>() : confirmed_of(*before->second);
     for (const auto& [own, object] : assigned->second) {
       entry->owned_assigned.push_back(object);
       entry->assigned.push_back(object.get());
-      if (!is_confirmed(*object, before == entries_.end() ? nullptr : before->second.get())) {
+      if (!core::is_confirmed(*object, find_identity(object->identity.meta.key()), confirmed_before)) {
         entry->unconfirmed.push_back(object.get());
       }
       entry->credentials.emplace_back(&object->identity,
@@ -176,11 +174,11 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   return entry;
 }
 
-// Whether packets from the pod's addresses come from it. A host-network pod has the node's address, which is
-// everybody's; a finished pod has none any more; one of phase Unknown is on a node that is lost. A boot takes all
-// addresses away, and gives new ones that the API server learns a moment later.
-bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
-  if (!may_run(pod)) return false;
+// Whether packets from the pod's addresses come from it. A boot takes all addresses away, and gives new ones that the API
+// server learns a moment later.
+bool SnapshotBuilder::owns_its_addresses(const PodEntry& entry) const {
+  if (!entry.serving.owns_its_addresses()) return false;
+  const core::Pod& pod = *entry.pod;
   if (!boot_ || pod.last_start.empty()) return true;
   const std::optional<base::WallTime> last_start = base::parse_rfc3339(pod.last_start);
   return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*boot_);
@@ -188,8 +186,8 @@ bool SnapshotBuilder::owns_its_addresses(const core::Pod& pod) const {
 
 void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {
   const core::Pod& pod = *entry->pod;
-  snapshot.awaits_address_ |= may_run(pod) && pod.pod_ips.empty();
-  if (!owns_its_addresses(pod)) return;
+  snapshot.awaits_address_ |= entry->serving.owns_its_addresses() && pod.pod_ips.empty();
+  if (!owns_its_addresses(*entry)) return;
   for (const std::string& text : pod.pod_ips) {
     const std::optional<AddressKey> address = AddressKey::parse(text);
     if (!address) continue;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/decide.hpp"
 #include "core/object_meta.hpp"
 #include "nmi/pods/snapshot.hpp"
 
@@ -49,10 +50,12 @@ class SnapshotBuilder {
   void touch_pod(Key key) { stale_pods_.insert(std::move(key)); }
   void touch_namespace(const std::string& ns);
   void touch_pods_with(const core::AzureIdentity& identity);
-  bool is_confirmed(const core::AzureAssignedIdentity& assigned, const PodEntry* before) const;
+  // Null when there is none of that name.
+  const core::AzureIdentity* find_identity(const Key& key) const;
   PodEntryPtr make_entry(const Key& key);
   std::shared_ptr<const NamespaceObjects> objects_of(const std::string& ns);
-  bool owns_its_addresses(const core::Pod& pod) const;
+  core::ServingTerms serving_of(const core::Pod& pod) const;
+  bool owns_its_addresses(const PodEntry& entry) const;
   void place(Snapshot& snapshot, const PodEntryPtr& entry) const;
 
   const SnapshotOptions options_;

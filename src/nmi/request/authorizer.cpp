@@ -28,6 +28,10 @@ Answer doubtful(const AnswerStyle& style) {
                      kDoubtWait);
 }
 
+bool is_served(const PodEntry& entry, base::WallTime now) {
+  return core::verdict_of(entry.serving.at(now)) != core::ServingVerdict::refused;
+}
+
 }  // namespace
 
 Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, base::Clock& clock,
@@ -37,7 +41,7 @@ Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, 
       clock_(clock),
       api_errors_(metrics.counter(base::metric::kKubernetesApiErrors)) {}
 
-std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime now) {
+std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now) {
   const Snapshot& snapshot = *call.snapshot;
   PodEntryPtr entry;
   if (call.host) {
@@ -50,7 +54,7 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
                                               fmt::join(at.claimants, ", "))),
                      "address_ambiguous");
     }
-    if (at.entry && clock_.wall_now() < at.entry->served_until) entry = at.entry;
+    if (at.entry && is_served(*at.entry, wall_now)) entry = at.entry;
   }
   if (!entry && !call.entry) {
     const base::SteadyTime until = call.start + (snapshot.complete() ? base::Duration(kPodWait) : options_.max_wait);
@@ -98,10 +102,11 @@ Verdict Authorizer::judge(TokenCall& call) {
     return refused(doubtful(options_.style), "address_in_doubt");
   }
   call.snapshot = snapshots_.get();
-  if (auto verdict = identify(call, now)) return std::move(*verdict);
+  const base::WallTime wall_now = clock_.wall_now();
+  if (auto verdict = identify(call, now, wall_now)) return std::move(*verdict);
 
   Verdict verdict;
-  if (!call.host && (call.entry->excepted || call.entry->controller)) {
+  if (!call.host && core::verdict_of(call.entry->serving.at(wall_now)) == core::ServingVerdict::passed_through) {
     call.decision = {};
     verdict.kind = Verdict::Kind::granted;
     verdict.credential = std::make_shared<const Credential>(
@@ -117,7 +122,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   input.pod = call.entry->pod.get();
   input.node_name = options_.node_name;
   input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
-  input.now = clock_.wall_now();
+  input.now = wall_now;
   input.assigned = call.entry->assigned;
   input.unconfirmed = call.entry->unconfirmed;
   if (call.entry->objects) {
@@ -183,7 +188,7 @@ std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {
   if (call.host) return std::nullopt;
   if (in_doubt_until(call)) return doubtful(options_.style);
   const PodAtAddress& at = snapshots_.get()->at(AddressKey::of(call.peer));
-  if (at.entry && at.entry->pod->uid == call.entry->pod->uid && clock_.wall_now() < at.entry->served_until) {
+  if (at.entry && at.entry->pod->uid == call.entry->pod->uid && is_served(*at.entry, clock_.wall_now())) {
     return std::nullopt;
   }
   return error_answer(options_.style, 503, "the pod that asked is gone");

@@ -44,7 +44,7 @@ class Authorizer {
 
  private:
   // Nothing: call.entry is the pod. Else the verdict.
-  std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now);
+  std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now);
   // A process of the node has named a pod that is not here.
   Verdict host_pod_unknown(const TokenCall& call) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;

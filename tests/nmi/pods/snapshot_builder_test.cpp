@@ -36,6 +36,8 @@ class SnapshotBuilderTest : public ::testing::Test {
     return found.entry ? found.entry->pod->name : found.whose == Whose::ambiguous ? "ambiguous" : "nobody";
   }
 
+  core::Serving serving_at(std::string_view text) { return at(text).entry->serving.at(test::kTestNow); }
+
   SnapshotBuilder builder{{}};
   SnapshotPtr snapshot;
 };
@@ -95,7 +97,7 @@ TEST_F(SnapshotBuilderTest, ATerminatingPodIsServedUntilItsGracePeriodEnds) {
   core::Pod pod = pod_at("a", {"10.0.0.1"});
   pod.deletion_timestamp = "2027-01-15T08:00:30Z";
   builder.put(shared(pod));
-  EXPECT_EQ(at("10.0.0.1").entry->served_until, test::kTestNow + std::chrono::seconds(30));
+  EXPECT_EQ(at("10.0.0.1").entry->serving.until(), test::kTestNow + std::chrono::seconds(30));
 }
 
 TEST_F(SnapshotBuilderTest, AssignmentsBelongToTheirPodWithTheirCredentials) {
@@ -212,12 +214,12 @@ TEST_F(SnapshotBuilderTest, ExceptionsApplyToPodsOfTheirNamespace) {
   exception.meta.ns = "other";
   exception.pod_labels["app"] = "agent";
   builder.put(shared(exception));
-  EXPECT_FALSE(at("10.0.0.1").entry->excepted);
+  EXPECT_EQ(serving_at("10.0.0.1"), core::Serving::served);
   exception.meta.ns = "shop";
   builder.put(shared(exception));
-  EXPECT_TRUE(at("10.0.0.1").entry->excepted);
+  EXPECT_EQ(serving_at("10.0.0.1"), core::Serving::excepted);
   builder.remove(exception);
-  EXPECT_FALSE(at("10.0.0.1").entry->excepted);
+  EXPECT_EQ(serving_at("10.0.0.1"), core::Serving::served);
 }
 
 TEST_F(SnapshotBuilderTest, ControllerPodsAreKnownUnlessSwitchedOff) {
@@ -228,10 +230,10 @@ TEST_F(SnapshotBuilderTest, ControllerPodsAreKnownUnlessSwitchedOff) {
   pod.labels["app.kubernetes.io/component"] = "mic";
   pod.service_account = "aad-pod-id-mic-service-account";
   builder.put(shared(pod));
-  EXPECT_TRUE(at("10.0.0.1").entry->controller);
+  EXPECT_EQ(serving_at("10.0.0.1"), core::Serving::controller);
   SnapshotBuilder without({.mic_namespace = ""});
   without.put(shared(pod));
-  EXPECT_FALSE(without.build()->at(address("10.0.0.1")).entry->controller);
+  EXPECT_EQ(without.build()->at(address("10.0.0.1")).entry->serving.at(test::kTestNow), core::Serving::served);
 }
 
 TEST(SnapshotBuilder, ManagedModeHoldsTheObjectsOfThePodsNamespace) {

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is served at all, before decide() is asked: the NMI and `podid explain` call it, and both confirm assignments here.
+// Pure and thread-safe.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/pod.hpp"
+#include "core/resources.hpp"
+
+namespace podid::core {
+
+// What becomes of the requests that come from a pod's own address. Of several that apply the first counts.
+enum class Serving : std::uint8_t {
+  // Refused:
+  unscheduled,        // no NMI has it on its node
+  finished,           // its address is another's or nobody's
+  node_lost,          // phase Unknown: nobody can say whether it still runs
+  grace_period_over,  // its address may be another pod's by now
+  host_network,       // its address is everybody's on the node, and its requests do not pass the NMI
+  // Passed through, to the node's identities:
+  excepted,    // by an AzurePodIdentityException (nmi.md §5.2)
+  controller,  // a pod of the MIC (nmi.md §5.3, NMI-2)
+  // Served: decide() says as which identity.
+  served,
+};
+std::string_view to_string(Serving serving);  // "grace_period_over"
+
+enum class ServingVerdict : std::uint8_t { refused, passed_through, served };
+constexpr ServingVerdict verdict_of(Serving serving) {
+  if (serving < Serving::excepted) return ServingVerdict::refused;
+  return serving < Serving::served ? ServingVerdict::passed_through : ServingVerdict::served;
+}
+
+// Borrowed for the call.
+struct ServingInput {
+  const Pod& pod;
+  // The pod's deletionTimestamp, where the API server writes the end of the grace period; nothing where it has none, or one
+  // that is no time.
+  std::optional<std::chrono::system_clock::time_point> deletion;
+  std::span<const AzurePodIdentityException* const> exceptions;  // those of the pod's namespace at least
+  std::string_view mic_namespace;  // the controller's; empty: no pod is taken for the controller
+};
+
+// All that objects say about it, so that a request only has to compare times.
+class ServingTerms {
+ public:
+  ServingTerms() = default;  // served for ever
+  explicit ServingTerms(const ServingInput& input);
+
+  Serving at(std::chrono::system_clock::time_point now) const;
+  // Until then a living pod is served: for ever while nobody deletes it.
+  std::chrono::system_clock::time_point until() const { return until_; }
+  // Not refused whatever the time: packets from the pod's addresses are the pod's.
+  bool owns_its_addresses() const;
+
+  // What each part says; `served`: nothing against it. at() is the first of them.
+  Serving node() const { return node_; }
+  Serving phase(std::chrono::system_clock::time_point now) const;
+  Serving network() const { return network_; }
+  Serving passing() const { return passing_; }
+
+ private:
+  Serving node_ = Serving::served;
+  Serving phase_ = Serving::served;
+  Serving network_ = Serving::served;
+  Serving passing_ = Serving::served;
+  std::chrono::system_clock::time_point until_ = std::chrono::system_clock::time_point::max();
+};
+
+// Whether the identity that an assignment grants is what its AzureIdentity says (NMI-27). `declared`: the AzureIdentity that
+// the assignment names, null where there is none. `confirmed_before`: the pod's assignments that were confirmed when last
+// looked at. An identity that changes goes on as it was where the assignment was confirmed before: the controller makes it
+// anew once the machine has the new identity, and until then nothing is interrupted.
+bool is_confirmed(const AzureAssignedIdentity& assigned, const AzureIdentity* declared,
+                  std::span<const AzureAssignedIdentity* const> confirmed_before);
+
+}  // namespace podid::core
