@@ -157,11 +157,11 @@ class Tree:
         return None
 
     def has_path(self, path: str) -> bool:
-        """A file, a folder, a header or source without its ending; from the top or from src."""
+        """A file, a folder, a header or source without its ending; from the top, or from src or tests as includes are."""
         if braces := re.search(r"\{([^{}]*)\}", path):
             before, after = path[:braces.start()], path[braces.end():]
             return all(self.has_path(before + part + after) for part in braces[1].split(","))
-        for candidate in (self.normal(path), self.normal("src/" + path)):
+        for candidate in (self.normal(path), self.normal("src/" + path), self.normal("tests/" + path)):
             names = [candidate, candidate + ".hpp", candidate + ".cpp"]
             if any(name in self.known or name in self.folders for name in names) or fnmatch.filter(self.files, candidate):
                 return True

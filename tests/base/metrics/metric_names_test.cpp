@@ -94,7 +94,7 @@ TEST(MetricNamesTest, DocumentationListsExactlyTheseMetrics) {
        at = text->find("\n| `aadpodidentity_", at + 1)) {
     ++rows;
   }
-  EXPECT_EQ(rows, metric::all().size()) << "docs/metrics.md lists other metrics than base/metric_names.hpp";
+  EXPECT_EQ(rows, metric::all().size()) << "docs/metrics.md lists other metrics than base/metrics/metric_names.hpp";
   for (const MetricDefinition* metric : metric::all()) {
     EXPECT_NE(text->find("\n" + documentation_row(*metric)), std::string::npos) << "docs/metrics.md lacks this row:\n"
                                                                                 << documentation_row(*metric);
