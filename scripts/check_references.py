@@ -9,6 +9,7 @@ status 1 if any does.
   link       [text](page#heading) in a page
   file       src/net/server/http_server.hpp, nmi/pods/address_doubt (a header or source, or a folder), scripts/*.py
   header     address_doubt.hpp: must exist; where there are several of that name, beside the comment
+  name       `TokenCache::get` in docs/architecture.md: its words are in the sources
 
 `--self-test` shows that each kind of broken reference is found."""
 import fnmatch
@@ -38,6 +39,8 @@ TOKEN = re.compile(
     rf"|(?P<file>(?<![\w/.*-])(?:[\w-]+/)*[\w-]+\.{SOURCE_ENDING}\b)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+NAME = re.compile(r"`([A-Za-z_]\w*(?:::\w+)*)`")
+WALKS = "docs/architecture.md"
 HEADING = re.compile(r"^(#{1,6}) (.*?)\s*$", re.M)
 NUMBER = re.compile(r"(\d+(?:\.\d+)*)\.? ")
 # What may stand between a page and its section, and between two sections of one page, in prose.
@@ -134,6 +137,11 @@ class Tree:
     def rows(self) -> set[str]:
         return {row for name in self.files if name.startswith("docs/design/") for row in self.page(name).rows}
 
+    @functools.cached_property
+    def words(self) -> set[str]:
+        sources = [name for name in self.files if name.endswith((".hpp", ".cpp")) and not name.startswith("tests/")]
+        return {word for name in sources for word in re.findall(r"\w+", (self.root / name).read_text())}
+
     @functools.cache
     def page(self, name: str) -> Page:
         return Page((self.root / name).read_text())
@@ -210,6 +218,10 @@ class Tree:
         block = Block(list(enumerate(text.split("\n"), 1)))
         for match in LINK.finditer(FENCE.sub(blanked, block.text)):
             self.check_link(name, block.line_at(match.start()), match[1])
+        for match in NAME.finditer(block.text) if name == WALKS else []:
+            self.followed += 1
+            if not self.words.issuperset(match[1].split("::")):
+                self.problem(name, block.line_at(match.start()), f"no source has {match[1]}")
         # The targets are done.
         block.text = LINK.sub(lambda link: link[0].replace(link[1], " " * len(link[1])), block.text)
         self.check_text(name, block, None)
@@ -305,6 +317,7 @@ def self_test() -> int:
         "scripts/doc.py": ('"""As\ndocs/doc.md"""\n', "doc.py:2: no such page: docs/doc.md"),
         "docs/link.md": ("\n[a](design/none.md)\n", "link.md:2: no such file: design/none.md"),
         "docs/anchor.md": ("[a](design/nmi.md#3-end)\n", "anchor.md:1: no such heading: design/nmi.md#3-end"),
+        WALKS: ("`kUrl`\n`Cache::get`\n", "architecture.md:2: no source has Cache::get"),
         "docs/self.md": ("## 1. One\n`nmi.md` §1, §2. And §2\n", "self.md:2: docs/self.md has no section §2"),
     }
     failures = []
