@@ -78,8 +78,6 @@ Task<> LeaderElector::stop(net::Deadline deadline) {
 
 bool LeaderElector::is_leader() const { return leading_ && client_.clock().steady_now() < renew_by(); }
 
-base::SteadyTime LeaderElector::renew_by() const { return renewed_at_ + options_.lease_duration / 2; }
-
 Task<> LeaderElector::run() {
   while (true) {
     co_await acquire();
@@ -91,7 +89,7 @@ Task<> LeaderElector::run() {
 
 Task<> LeaderElector::acquire() {
   while (true) {
-    const bool acquired = co_await try_acquire_or_renew(net::deadline_in(options_.lease_duration / 2));
+    const bool acquired = co_await try_acquire_or_renew(client_.clock().steady_now() + renew_limit());
     if (acquired) co_return;
     const double stretch = 1 + kAcquireJitter * client_.random().unit();
     const std::chrono::duration<double> wait = options_.lease_duration / 4 * stretch;
@@ -100,27 +98,42 @@ Task<> LeaderElector::acquire() {
 }
 
 Task<> LeaderElector::renew_until_lost() {
+  base::Clock& clock = client_.clock();
+  base::SteadyTime next = clock.steady_now() + options_.lease_duration / 4;
+  bool failed = false;
   while (true) {
-    base::Clock& clock = client_.clock();
-    co_await clock.sleep_until(std::min(clock.steady_now() + options_.lease_duration / 4, renew_by()));
-    const base::Duration left = renew_by() - clock.steady_now();
-    if (left <= base::Duration::zero()) co_return;
-    const bool renewed = co_await try_acquire_or_renew(net::deadline_in(left));
+    co_await clock.sleep_until(std::min(next, renew_by()));
+    const base::SteadyTime now = clock.steady_now();
+    if (now >= renew_by()) co_return;
+    const bool renewed = co_await try_acquire_or_renew(renew_by());
     if (!renewed && held_by_another()) co_return;
+    if (renewed) {
+      next = clock.steady_now() + options_.lease_duration / 4;
+    } else {
+      // What fails once is most often a connection that has died; a server that is away needs a moment.
+      next = failed ? now + options_.lease_duration / 15 : now;
+    }
+    failed = !renewed;
   }
 }
 
-Task<bool> LeaderElector::try_acquire_or_renew(net::Deadline deadline) {
+// One that hangs must leave time for others.
+net::Deadline LeaderElector::request_deadline(base::SteadyTime give_up) const {
+  const base::Duration left = give_up - client_.clock().steady_now();
+  return net::deadline_in(std::min<base::Duration>(left, options_.lease_duration / 5));
+}
+
+Task<bool> LeaderElector::try_acquire_or_renew(base::SteadyTime give_up) {
   // Counted from before the first request: the others count from when they see the result of the last one.
   const base::SteadyTime began = client_.clock().steady_now();
   for (Watched& watched : locks_) {
-    Result<bool> free = co_await may_take(watched, deadline);
+    Result<bool> free = co_await may_take(watched, request_deadline(give_up));
     if (!free) last_error_ = std::move(free.error());
     if (!free || !*free) co_return false;
   }
   for (Watched& watched : locks_) {
     const LeaderRecord record = next_record(watched);
-    Result<> written = co_await watched.lock.write(record, deadline);
+    Result<> written = co_await watched.lock.write(record, request_deadline(give_up));
     if (!written) {
       last_error_ = std::move(written.error());
       co_return false;
@@ -129,7 +142,7 @@ Task<bool> LeaderElector::try_acquire_or_renew(net::Deadline deadline) {
     watched.changed_at = client_.clock().steady_now();
   }
   // An answer that came too late is worth nothing: the callbacks have to come in time.
-  if (client_.clock().steady_now() >= began + options_.lease_duration / 2) co_return false;
+  if (client_.clock().steady_now() >= began + renew_limit()) co_return false;
   renewed_at_ = began;
   last_error_.reset();
   note_leader(options_.identity);

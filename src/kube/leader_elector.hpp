@@ -28,8 +28,9 @@ struct LeaderElectorOptions {
   LockKind lock = LockKind::leases;
   ObjectKey key = {};         // of the lock object(s)
   std::string identity = {};  // of this replica; unique among them
-  // D. The leader renews every D/4 and gives up D/2 after its last success; others take over D after the last change
-  // that they saw themselves, so clocks need not agree. At least 1 s; stored in whole seconds.
+  // D. The leader renews every D/4; where that fails, again at once and then every D/15, each request given up after
+  // D/5. It gives up 2/3 D after its last success; others take over D after the last change that they saw themselves,
+  // so clocks need not agree. At least 1 s; stored in whole seconds.
   std::chrono::milliseconds lease_duration{15'000};
 };
 
@@ -47,8 +48,8 @@ class LeaderElector {
   // A record that claims a longer duration is believed for this long.
   static constexpr std::chrono::seconds kMaxDuration{3600};
 
-  // The client should have no rate limit, or one of its own, so that other work cannot delay a renewal. `events` may
-  // be null; else "became leader" and "stopped leading" are recorded on the lock objects.
+  // The client should have no rate limit and be the elector's own: then other work cannot delay a renewal, and each
+  // request after one that hung goes over a new connection. `events` may be null; else "became leader" and "stopped leading" are recorded on the lock objects.
   LeaderElector(Client& client, LeaderElectorOptions options, LeaderCallbacks callbacks, EventRecorder* events);
 
   void start();
@@ -74,11 +75,13 @@ class LeaderElector {
   base::Task<> run();
   base::Task<> acquire();
   base::Task<> renew_until_lost();
-  base::Task<bool> try_acquire_or_renew(net::Deadline deadline);
+  base::Task<bool> try_acquire_or_renew(base::SteadyTime give_up);
   base::Task<base::Result<bool>> may_take(Watched& watched, net::Deadline deadline);
+  net::Deadline request_deadline(base::SteadyTime give_up) const;
   LeaderRecord next_record(const Watched& watched) const;
   bool held_by_another() const;
-  base::SteadyTime renew_by() const;
+  base::Duration renew_limit() const { return base::Duration(options_.lease_duration) * 2 / 3; }
+  base::SteadyTime renew_by() const { return renewed_at_ + renew_limit(); }
   void note_leader(const std::string& identity);
   void set_leading(bool leading);
 

@@ -178,6 +178,11 @@ base::Task<> ModelServer::handle(net::ServerRequest& received, net::ServerRespon
     static_cast<void>(started);
     co_return;  // unfinished: the connection is cut
   }
+  if (answer_text && answer_text->status == -1) {
+    base::SteadyTimer never(changed_.get_executor(), base::SteadyTime::max());
+    co_await never.async_wait(base::as_result);
+    co_return;
+  }
   const Target target(request.target);
   if (!answer_text && target.get("watch") == "true") {
     co_await watch(target, response);

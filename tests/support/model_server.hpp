@@ -45,7 +45,8 @@ class ModelServer final : private net::HttpHandler {
   void end_watches(bool regularly);
   std::size_t open_watches() const { return open_watches_; }
 
-  // Answers instead of the server when it returns something; status 0 cuts the connection after the head.
+  // Answers instead of the server when it returns something; status 0 cuts the connection after the head, status -1
+  // never answers.
   std::function<std::optional<net::Response>(const net::Request&)> intercept;
   // Bytes that a new watch may send before its connection is cut; pieces in which it sends them.
   std::function<std::size_t()> watch_budget;
