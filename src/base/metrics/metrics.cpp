@@ -191,7 +191,7 @@ Metric* Family<Metric>::find_or_add(Values values) {
   thread_local std::string key;
   make_key({values.begin(), values.size()}, key);
   Shard& shard = shards_[slot_of_this_thread()];
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   if (const auto known = shard.known.find(std::string_view(key)); known != shard.known.end()) {
     return &known->second->metric;
   }
@@ -210,7 +210,7 @@ Metric* Family<Metric>::find_or_add(Values values) {
 template <class Metric>
 typename Family<Metric>::Series& Family<Metric>::add_series(const std::string& key,
                                                             std::span<const std::string_view> values, bool& overflow) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto known = index_.find(std::string_view(key)); known != index_.end()) return *known->second;
   std::vector<std::string> kept(values.begin(), values.end());
   std::string kept_key = key;
@@ -233,7 +233,7 @@ typename Family<Metric>::Series& Family<Metric>::add_series(const std::string& k
 
 template <class Metric>
 std::vector<const typename Family<Metric>::Series*> Family<Metric>::series() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<const Series*> all;
   for (const auto& series : all_) all.push_back(series.get());
   return all;
@@ -281,7 +281,6 @@ template class Family<Histogram>;
 
 template <class Metric>
 Family<Metric>& MetricsRegistry::find_or_add(Families<Metric>& families, const MetricDefinition& definition) {
-  const std::lock_guard lock(mutex_);
   for (const auto& family : families) {
     if (family->definition().name == definition.name) return *family;
   }
@@ -291,16 +290,19 @@ Family<Metric>& MetricsRegistry::find_or_add(Families<Metric>& families, const M
 
 Family<Counter>& MetricsRegistry::counter(const MetricDefinition& definition) {
   assert(definition.type == MetricType::counter);
+  const MutexLock lock(mutex_);
   return find_or_add(counters_, definition);
 }
 
 Family<Gauge>& MetricsRegistry::gauge(const MetricDefinition& definition) {
   assert(definition.type == MetricType::gauge);
+  const MutexLock lock(mutex_);
   return find_or_add(gauges_, definition);
 }
 
 Family<Histogram>& MetricsRegistry::histogram(const MetricDefinition& definition) {
   assert(definition.type == MetricType::histogram);
+  const MutexLock lock(mutex_);
   return find_or_add(histograms_, definition);
 }
 
@@ -320,7 +322,7 @@ std::string MetricsRegistry::expose() const {
     }
   };
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     collect(counters_, collected);
     collect(gauges_, collected);
     collect(histograms_, collected);

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "base/metrics/metric_names.hpp"
+#include "base/mutex.hpp"
 
 namespace podid::base {
 
@@ -126,16 +126,16 @@ class Family {
   };
   using Index = std::unordered_map<std::string, Series*, KeyHash, std::equal_to<>>;
   struct alignas(64) Shard {
-    std::mutex mutex;
-    Index known;
+    Mutex mutex;
+    Index known PODID_GUARDED_BY(mutex);
   };
   Series& add_series(const std::string& key, std::span<const std::string_view> values, bool& overflow);
 
   const MetricDefinition& definition_;
   std::array<Shard, kMetricSlots> shards_;
-  mutable std::mutex mutex_;  // of the two below
-  std::vector<std::unique_ptr<Series>> all_;
-  Index index_;
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Series>> all_ PODID_GUARDED_BY(mutex_);
+  Index index_ PODID_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> overflowed_ = 0;
 };
 
@@ -163,12 +163,12 @@ class MetricsRegistry {
   template <class Metric>
   using Families = std::vector<std::unique_ptr<Family<Metric>>>;
   template <class Metric>
-  Family<Metric>& find_or_add(Families<Metric>& families, const MetricDefinition& definition);
+  static Family<Metric>& find_or_add(Families<Metric>& families, const MetricDefinition& definition);
 
-  mutable std::mutex mutex_;
-  Families<Counter> counters_;
-  Families<Gauge> gauges_;
-  Families<Histogram> histograms_;
+  mutable Mutex mutex_;
+  Families<Counter> counters_ PODID_GUARDED_BY(mutex_);
+  Families<Gauge> gauges_ PODID_GUARDED_BY(mutex_);
+  Families<Histogram> histograms_ PODID_GUARDED_BY(mutex_);
 };
 
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -3,9 +3,9 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "base/clock.hpp"
+#include "base/mutex.hpp"
 #include "nmi/pods/snapshot.hpp"
 
 namespace podid::nmi {
@@ -17,7 +17,7 @@ class SnapshotSource {
 
   void publish(SnapshotPtr snapshot) {
     {
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       current_ = std::move(snapshot);
     }
     version_.fetch_add(1, std::memory_order_release);
@@ -46,7 +46,7 @@ class SnapshotSource {
     const SnapshotPtr& get() {
       const std::uint64_t version = source_.version_.load(std::memory_order_acquire);
       if (!mine_ || version != version_) {
-        const std::lock_guard lock(source_.mutex_);
+        const base::MutexLock lock(source_.mutex_);
         mine_ = source_.current_;
         version_ = version;
       }
@@ -63,8 +63,8 @@ class SnapshotSource {
   };
 
  private:
-  mutable std::mutex mutex_;
-  SnapshotPtr current_;
+  mutable base::Mutex mutex_;
+  SnapshotPtr current_ PODID_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> version_ = 1;
   std::atomic<base::SteadyTime::rep> heard_ = 0;
   std::atomic<base::SteadyTime::rep> doubt_ = 0;
