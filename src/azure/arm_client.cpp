@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "azure/http_options.hpp"
+#include "base/backoff.hpp"
 #include "base/time_text.hpp"
 
 namespace podid::azure {
@@ -139,7 +140,7 @@ base::Task<base::Result<>> ArmClient::follow(AzureResource resource, OperationSt
   base::Duration pause = options_.first_poll;
   while (step.state == OperationState::running) {
     base::Duration wait = pause;
-    pause = std::min(pause * 2, options_.longest_poll);
+    pause = base::next_pause(pause, options_.first_poll, options_.longest_poll);
     // Even an answer that says "0" must not become a busy loop.
     if (step.retry_after) wait = std::clamp<base::Duration>(*step.retry_after, options_.first_poll, kLongestWait);
     if (clock_.steady_now() + wait >= limit) {

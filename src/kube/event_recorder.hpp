@@ -13,12 +13,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/object_key.hpp"
-#include "net/backoff.hpp"
 
 namespace podid::kube {
 
@@ -52,7 +52,7 @@ struct EventRecorderOptions {
   // A counted-up event is written again at most this often.
   std::chrono::milliseconds interval{10'000};
   std::chrono::seconds request_timeout{30};
-  net::BackoffOptions backoff{.initial = std::chrono::milliseconds(200), .limit = std::chrono::seconds(30)};
+  base::BackoffOptions backoff{.initial = std::chrono::milliseconds(200), .limit = std::chrono::seconds(30)};
 };
 
 struct EventStatistics {
@@ -137,7 +137,7 @@ class EventRecorder {
   std::set<std::string> denied_namespaces_;        // since something was last written in one of them
   base::SteadyTime next_probe_{};                  // when one event of a denied namespace may be tried
   std::uint64_t settled_ = 0;
-  net::Backoff backoff_;
+  base::Backoff backoff_;
   EventStatistics statistics_;
   base::SteadyTimer wake_;  // never expires; cancelled to wake the writers
   base::SteadyTime alarm_at_ = base::SteadyTime::max();

@@ -8,12 +8,12 @@
 #include <string_view>
 
 #include "base/async.hpp"
+#include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/watch_decoder.hpp"
-#include "net/backoff.hpp"
 
 namespace podid::kube {
 
@@ -33,7 +33,7 @@ struct ReflectorOptions {
   // servers send a bookmark about every minute.
   std::chrono::seconds silence_limit{150};
   std::chrono::seconds request_timeout{60};  // of one page, and until a watch is open
-  net::BackoffOptions backoff{.initial = std::chrono::milliseconds(500), .limit = std::chrono::seconds(30)};
+  base::BackoffOptions backoff{.initial = std::chrono::milliseconds(500), .limit = std::chrono::seconds(30)};
 };
 
 // Receives what a Reflector sees. Calls come one at a time, in the server's order.
@@ -96,7 +96,7 @@ class Reflector {
   // state
   std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
-  net::Backoff backoff_;
+  base::Backoff backoff_;
   base::SteadyTime last_contact_{};
   std::optional<base::Error> last_error_;
   ReflectorStatistics statistics_;

@@ -93,7 +93,7 @@ class Controller final : private AzureWorkersOwner {
 
  private:
   struct Failures {
-    int count = 0;
+    base::Duration pause{0};  // the last one
     base::SteadyTime until;
   };
   struct Tally {  // of one burst of work, for its log line

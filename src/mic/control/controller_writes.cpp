@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "core/naming.hpp"
 #include "mic/control/controller.hpp"
@@ -74,10 +75,8 @@ void Controller::note_outcome(const std::string& pod, bool ok) {
     return;
   }
   Failures& failures = failures_[pod];
-  base::Duration delay = kWriteRetryFirstDelay;
-  for (int i = 0; i < failures.count && delay < kWriteRetryLastDelay; ++i) delay *= 2;
-  ++failures.count;
-  failures.until = out_.clock.steady_now() + std::min<base::Duration>(delay, kWriteRetryLastDelay);
+  failures.pause = base::next_pause(failures.pause, kWriteRetryFirstDelay, kWriteRetryLastDelay);
+  failures.until = out_.clock.steady_now() + failures.pause;
 }
 
 void Controller::note_failure(const core::AzureAssignedIdentity& assigned, const base::Error& error,

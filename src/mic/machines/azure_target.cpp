@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/backoff.hpp"
+
 namespace podid::mic {
 namespace {
 
@@ -168,7 +170,7 @@ void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now)
 
 void AzureTarget::mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const {
   Bad& bad = bad_ones[identity];
-  bad.delay = std::clamp(bad.delay * 2, timing_.first_bad_delay, timing_.last_bad_delay);
+  bad.delay = base::next_pause(bad.delay, timing_.first_bad_delay, timing_.last_bad_delay);
   bad.until = now + bad.delay;
 }
 
@@ -178,7 +180,7 @@ void AzureTarget::plan_retry(const azure::UpdateResult& result, bool only_refusa
     retry_delay_ = base::Duration(0);
     return;
   }
-  retry_delay_ = std::clamp(retry_delay_ * 2, timing_.first_retry, timing_.last_retry);
+  retry_delay_ = base::next_pause(retry_delay_, timing_.first_retry, timing_.last_retry);
   base::Duration delay = retry_delay_;
   if (result.error->retry_after) delay = std::max<base::Duration>(delay, *result.error->retry_after);
   retry_at_ = now + delay;

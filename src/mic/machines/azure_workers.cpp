@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "mic/machines/limits.hpp"
 
@@ -232,7 +233,7 @@ void AzureWorkers::note_list_failure(const azure::AzureResource& resource, const
   const bool away = error.kind == base::ErrorKind::unavailable || error.kind == base::ErrorKind::timeout;
   const bool passes = error.kind == base::ErrorKind::throttled || (away && collection.retry_delay < timing.last_retry);
   if (passes) {
-    collection.retry_delay = std::clamp(collection.retry_delay * 2, timing.first_retry, timing.last_retry);
+    collection.retry_delay = base::next_pause(collection.retry_delay, timing.first_retry, timing.last_retry);
     collection.retry_at =
         now + std::max<base::Duration>(collection.retry_delay, error.retry_after.value_or(std::chrono::seconds(0)));
   } else {

@@ -3,15 +3,15 @@
 
 #include <linux/rtnetlink.h>
 
+#include "base/backoff.hpp"
 #include "base/log.hpp"
-#include "net/backoff.hpp"
 #include "nmi/netlink/netlink.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
 
 namespace podid::nmi {
 namespace {
 
-constexpr net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(20), .limit = std::chrono::seconds(5)};
+constexpr base::BackoffOptions kRetry{.initial = std::chrono::milliseconds(20), .limit = std::chrono::seconds(5)};
 
 constexpr int kQuietAttempts = 3;
 
@@ -77,7 +77,7 @@ base::Task<> AddressDoubt::await_kubelet() {
 }
 
 base::Task<> AddressDoubt::until_confirmed() {
-  net::Backoff backoff(kRetry, random_);
+  base::Backoff backoff(kRetry, random_);
   for (;;) {
     const base::Result<> answered = co_await ask_();
     if (answered) co_return;
@@ -93,7 +93,7 @@ base::Task<> AddressDoubt::until_confirmed() {
 }
 
 base::Task<> AddressDoubt::watch_interfaces() {
-  net::Backoff backoff(kRetry, random_);
+  base::Backoff backoff(kRetry, random_);
   for (;;) {
     const base::Result<> ended = co_await follow();
     base::log::warning("new interfaces cannot be noticed for now", {{"error", ended.error()}});

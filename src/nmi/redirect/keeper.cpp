@@ -9,7 +9,8 @@
 namespace podid::nmi {
 namespace {
 
-const net::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100), .limit = std::chrono::milliseconds(10'000)};
+const base::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100),
+                                  .limit = std::chrono::milliseconds(10'000)};
 // Repairs are made at once. Against somebody who keeps destroying the rules there is a pause after so many without a calm
 // of this length in between; it is short, as the way to the real endpoint may be open meanwhile.
 constexpr int kRepairsAtOnce = 5;
@@ -91,7 +92,7 @@ base::Task<base::Result<>> RedirectKeeper::start() {
 base::Task<> RedirectKeeper::replace_predecessors() { co_await redirect_->replace_predecessors(); }
 
 base::Task<> RedirectKeeper::keep() {
-  net::Backoff backoff(kRetry, random_);
+  base::Backoff backoff(kRetry, random_);
   base::SteadyTime last_repair{};
   for (;;) {
     base::Result<> done;
@@ -120,7 +121,7 @@ base::Task<> RedirectKeeper::keep() {
 }
 
 base::Task<> RedirectKeeper::keep_interfaces() {
-  net::Backoff backoff(kRetry, random_);
+  base::Backoff backoff(kRetry, random_);
   for (;;) {
     const base::Result<> ended = co_await interfaces_.keep_open();
     errors_.increment();

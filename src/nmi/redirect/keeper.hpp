@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "base/backoff.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
-#include "net/backoff.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/redirect.hpp"
 

@@ -14,13 +14,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/log_budget.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
-#include "net/backoff.hpp"
 #include "nmi/token/token_source.hpp"
 #include "nmi/token/token_text.hpp"
 
@@ -73,8 +73,8 @@ inline constexpr std::chrono::minutes kExpiryMargin{5};
 // A refusal is remembered so long: a client that repeats at once is not passed on.
 inline constexpr std::chrono::seconds kRefusalMemory{1};
 // After a failed refresh the next ones are tried after pauses that grow, or later where the endpoint says so.
-inline constexpr net::BackoffOptions kRefreshPauses{.initial = std::chrono::seconds(10),
-                                                    .limit = std::chrono::seconds(60)};
+inline constexpr base::BackoffOptions kRefreshPauses{.initial = std::chrono::seconds(10),
+                                                     .limit = std::chrono::seconds(60)};
 // Longer after the last pause than this, a failed refresh says nothing any more about the next one.
 inline constexpr std::chrono::minutes kOutageMemory{1};
 
@@ -127,8 +127,8 @@ class TokenCache {
     CachedTokenPtr token;
     std::map<std::uint64_t, Done> waiting;  // by number
     bool fetching = false;
-    std::optional<net::Backoff> failing;  // while refreshes fail: the pauses between them
-    base::SteadyTime next_refresh{};      // not before this
+    std::optional<base::Backoff> failing;  // while refreshes fail: the pauses between them
+    base::SteadyTime next_refresh{};       // not before this
     base::Error refusal;
     base::SteadyTime refused_until{};
     std::list<std::string>::iterator used;  // place in recently_used_

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/backoff.hpp"
+#include "base/backoff.hpp"
 
-#include <algorithm>
 #include <cmath>
 
-namespace podid::net {
+namespace podid::base {
 
 std::chrono::milliseconds Backoff::next() {
   const double full = std::min(static_cast<double>(options_.limit.count()),
@@ -14,4 +13,4 @@ std::chrono::milliseconds Backoff::next() {
   return std::chrono::milliseconds(static_cast<std::int64_t>(full * scale));
 }
 
-}  // namespace podid::net
+}  // namespace podid::base

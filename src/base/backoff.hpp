@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// When to try again: exponential with jitter, driven by injected randomness.
+// When to try again: ever longer pauses, with or without jitter.
 #pragma once
+#include <algorithm>
 #include <chrono>
 
+#include "base/clock.hpp"
 #include "base/random.hpp"
 
-namespace podid::net {
+namespace podid::base {
 
 struct BackoffOptions {
   std::chrono::milliseconds initial{100};
@@ -14,10 +16,16 @@ struct BackoffOptions {
   double jitter = 0.5;  // each delay is scaled by a random factor in [1 - jitter, 1]
 };
 
+// Without jitter, for those who keep the last pause beside what failed: twice as long as `last`, at least `first`, at most
+// `longest`. After no failure `last` is zero.
+constexpr Duration next_pause(Duration last, Duration first, Duration longest) {
+  return std::min(std::max(last * 2, first), longest);
+}
+
 // One caller's sequence of delays. Not thread-safe.
 class Backoff {
  public:
-  Backoff(BackoffOptions options, base::Random& random) : options_(options), random_(random) {}
+  Backoff(BackoffOptions options, Random& random) : options_(options), random_(random) {}
   // The delay before the next attempt; grows with each call.
   std::chrono::milliseconds next();
   // After a success.
@@ -26,8 +34,8 @@ class Backoff {
 
  private:
   BackoffOptions options_;
-  base::Random& random_;
+  Random& random_;
   int attempts_ = 0;
 };
 
-}  // namespace podid::net
+}  // namespace podid::base

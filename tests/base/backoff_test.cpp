@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/backoff.hpp"
+#include "base/backoff.hpp"
 
 #include <gtest/gtest.h>
 
-namespace podid::net {
+namespace podid::base {
 namespace {
 
 using std::chrono::milliseconds;
 
-class FixedRandom final : public base::Random {
+class FixedRandom final : public Random {
  public:
   explicit FixedRandom(std::uint64_t value) : value_(value) {}
   std::uint64_t next() override { return value_; }
@@ -17,7 +17,7 @@ class FixedRandom final : public base::Random {
   std::uint64_t value_;
 };
 
-TEST(Backoff, doubles_up_to_its_limit_and_starts_again) {
+TEST(BackoffTest, DoublesUpToItsLimitAndStartsAgain) {
   FixedRandom random(0);  // no jitter
   Backoff backoff({.initial = milliseconds(100), .limit = milliseconds(1000)}, random);
   EXPECT_EQ(backoff.next(), milliseconds(100));
@@ -30,7 +30,7 @@ TEST(Backoff, doubles_up_to_its_limit_and_starts_again) {
   EXPECT_EQ(backoff.next(), milliseconds(100));
 }
 
-TEST(Backoff, shortens_by_at_most_the_jitter) {
+TEST(BackoffTest, ShortensByAtMostTheJitter) {
   FixedRandom random(UINT64_MAX);
   Backoff backoff({.initial = milliseconds(1000), .jitter = 0.5}, random);
   const auto delay = backoff.next();
@@ -38,12 +38,21 @@ TEST(Backoff, shortens_by_at_most_the_jitter) {
   EXPECT_LE(delay, milliseconds(501));
 }
 
-TEST(Backoff, stays_at_its_limit_for_ever) {
+TEST(BackoffTest, StaysAtItsLimitForEver) {
   FixedRandom random(0);
   Backoff backoff({}, random);
   for (int i = 0; i < 5000; ++i) backoff.next();
   EXPECT_EQ(backoff.next(), BackoffOptions{}.limit);
 }
 
+TEST(BackoffTest, PausesWithoutJitterDouble) {
+  constexpr std::chrono::seconds first{3};
+  constexpr std::chrono::seconds longest{10};
+  EXPECT_EQ(next_pause(Duration(0), first, longest), first);
+  EXPECT_EQ(next_pause(first, first, longest), std::chrono::seconds(6));
+  EXPECT_EQ(next_pause(std::chrono::seconds(6), first, longest), longest);
+  EXPECT_EQ(next_pause(longest, first, longest), longest);
+}
+
 }  // namespace
-}  // namespace podid::net
+}  // namespace podid::base
