@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A token bucket for our own requests (the MIC's --clientQps).
+// The limit of our own requests (the MIC's --clientQps).
 #pragma once
 #include "base/clock.hpp"
+#include "base/token_bucket.hpp"
 
 namespace podid::kube {
 
@@ -14,11 +15,9 @@ class RateLimiter {
   base::Task<> acquire();
 
  private:
-  const double qps_;
-  const double burst_;
+  const base::TokenRate rate_;
   base::Clock& clock_;
-  double tokens_;  // negative: promised to waiters
-  base::SteadyTime updated_;
+  base::TokenBucket bucket_;
 };
 
 }  // namespace podid::kube

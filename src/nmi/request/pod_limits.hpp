@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one pod, and all together, may occupy of one worker.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <unordered_map>
 
 #include "base/clock.hpp"
+#include "base/token_bucket.hpp"
 #include "nmi/pods/address.hpp"
 
 namespace podid::nmi {
@@ -55,36 +57,27 @@ class WaitingRoom {
   std::unordered_map<AddressKey, std::size_t, AddressHash> by_pod_;
 };
 
-// Requests a second by address: a token bucket that holds one second's worth. One worker's; not thread-safe.
+// Requests a second by address, one second's worth of them at once. One worker's; not thread-safe.
 class RateLimit {
  public:
   // 0: no limit.
-  explicit RateLimit(double per_second) : per_second_(per_second) {}
+  explicit RateLimit(double per_second) : rate_{.per_second = per_second, .burst = std::max(1.0, per_second)} {}
 
   bool allow(const AddressKey& who, base::SteadyTime now) {
-    if (per_second_ <= 0) return true;
+    if (rate_.per_second <= 0) return true;
     // A bucket untouched for a second is full, which a new one is as well.
     if (buckets_.size() >= kMostBuckets) {
-      std::erase_if(buckets_, [now](const auto& bucket) { return now - bucket.second.at >= std::chrono::seconds(1); });
+      std::erase_if(buckets_,
+                    [now](const auto& bucket) { return now - bucket.second.last_used() >= std::chrono::seconds(1); });
       if (buckets_.size() >= kMostBuckets) return false;
     }
-    Bucket& bucket = buckets_.try_emplace(who, Bucket{std::max(1.0, per_second_), now}).first->second;
-    bucket.left = std::min(std::max(1.0, per_second_),
-                           bucket.left + std::chrono::duration<double>(now - bucket.at).count() * per_second_);
-    bucket.at = now;
-    if (bucket.left < 1) return false;
-    bucket.left -= 1;
-    return true;
+    return buckets_.try_emplace(who, rate_, now).first->second.take(rate_, now);
   }
 
  private:
   static constexpr std::size_t kMostBuckets = 4096;
-  struct Bucket {
-    double left;
-    base::SteadyTime at;
-  };
-  const double per_second_;
-  std::unordered_map<AddressKey, Bucket, AddressHash> buckets_;
+  const base::TokenRate rate_;
+  std::unordered_map<AddressKey, base::TokenBucket, AddressHash> buckets_;
 };
 
 }  // namespace podid::nmi

@@ -118,22 +118,12 @@ base::Result<> TokenCache::allow_fetch(const std::string& pod) {
 bool TokenCache::allow_rate(const std::string& pod) {
   if (pod.empty() || options_.pod_rate <= 0) return true;
   const base::SteadyTime now = clock_.steady_now();
-  const auto left_now = [this, now](const Allowance& allowance) {
-    const double seconds = std::chrono::duration<double>(now - allowance.at).count();
-    return std::min(options_.pod_burst, allowance.left + seconds * options_.pod_rate);
-  };
+  const base::TokenRate rate{.per_second = options_.pod_rate, .burst = options_.pod_burst};
   if (allowances_.size() >= kMaxAllowances && !allowances_.contains(pod)) {
-    std::erase_if(allowances_, [this, &left_now](const auto& allowance) {
-      return left_now(allowance.second) >= options_.pod_burst;
-    });
+    std::erase_if(allowances_, [&](const auto& allowance) { return allowance.second.full(rate, now); });
     if (allowances_.size() >= kMaxAllowances) return false;
   }
-  Allowance& allowance = allowances_.try_emplace(pod, Allowance{options_.pod_burst, now}).first->second;
-  allowance.left = left_now(allowance);
-  allowance.at = now;
-  if (allowance.left < 1) return false;
-  allowance.left -= 1;
-  return true;
+  return allowances_.try_emplace(pod, rate, now).first->second.take(rate, now);
 }
 
 void TokenCache::adopt(const std::string& key, const CachedTokenPtr& held) {

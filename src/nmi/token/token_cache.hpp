@@ -21,6 +21,7 @@
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
+#include "base/token_bucket.hpp"
 #include "nmi/token/token_source.hpp"
 #include "nmi/token/token_text.hpp"
 
@@ -145,10 +146,6 @@ class TokenCache {
     std::string key;
     base::SteadyTime until;
   };
-  struct Allowance {
-    double left = 0;
-    base::SteadyTime at;
-  };
 
   Entries::iterator find_or_add(const std::string& key);
   // The least recently asked for go first, except what has people waiting and what workers serve on their own.
@@ -180,10 +177,10 @@ class TokenCache {
   base::Family<base::Counter>& limit_hits_;
   // state
   Entries entries_;
-  std::list<std::string> recently_used_;         // keys, the latest first
-  std::deque<Refusal> refusals_;                 // the oldest first
-  std::map<std::string, Allowance> allowances_;  // by pod; one that is full again is dropped
-  std::size_t fetches_ = 0;                      // in flight, without refreshes
+  std::list<std::string> recently_used_;                 // keys, the latest first
+  std::deque<Refusal> refusals_;                         // the oldest first
+  std::map<std::string, base::TokenBucket> allowances_;  // by pod; one that is full again is dropped
+  std::size_t fetches_ = 0;                              // in flight, without refreshes
   std::size_t refreshes_in_flight_ = 0;
   std::unordered_map<std::string, std::size_t> pod_fetches_;  // in flight, by pod
   std::uint64_t last_place_ = 0;
