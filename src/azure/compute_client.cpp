@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "azure/identity_patch.hpp"
@@ -51,8 +52,29 @@ std::vector<std::string> take_out(IdentityChange& change, const std::vector<std:
   return taken;
 }
 
-// Two changes of about half the size, which together are the given one.
-std::pair<IdentityChange, IdentityChange> halves(const IdentityChange& change) {
+// Whether a refused PATCH may be no fault of the machine, but of an identity that it names: any final refusal, whatever
+// its code and spelling, but for a missing right on the machine itself.
+bool may_concern_an_identity(const base::Error& error) {
+  switch (error.http_status) {
+    case 401:
+    case 408:
+    case 409:
+    case 412:
+    case 423:
+    case 429:
+      return false;
+    default:
+      break;
+  }
+  if (error.http_status < 400 || error.http_status > 499) return false;
+  return error.code != "AuthorizationFailed" || base::to_lower(error.message).contains("userassignedidentities");
+}
+
+// Two smaller changes, which together are the given one of at least two: additions and removals apart, then halves.
+std::pair<IdentityChange, IdentityChange> parts_of(const IdentityChange& change) {
+  if (!change.add.empty() && !change.remove.empty()) {
+    return {{.add = change.add, .remove = {}}, {.add = {}, .remove = change.remove}};
+  }
   std::pair<IdentityChange, IdentityChange> both;
   std::size_t position = 0;
   const std::size_t middle = size_of(change) / 2;
@@ -117,6 +139,8 @@ class ComputeClient::Update {
   // does not name follows from a read right before it (MIC-1).
   base::Task<base::Result<std::size_t>> step(const IdentityChange& part) {
     patch_failed_ = false;
+    sent_ = {};
+    unsent_ = {};
     auto state = co_await client_.read(resource_, deadline_);
     if (!state) co_return fail(state.error(), "failed to get identity resource, error");
     const auto plan = plan_patches(*state, part);
@@ -131,6 +155,11 @@ class ComputeClient::Update {
                             resource_.name, resource_.resource_group));
     }
     if (!plan->empty()) {
+      sent_ = {.add = plan->front().add, .remove = plan->front().remove};
+      for (const IdentityPatch& later : std::span(*plan).subspan(1)) {
+        unsent_.add.insert(unsent_.add.end(), later.add.begin(), later.add.end());
+        unsent_.remove.insert(unsent_.remove.end(), later.remove.begin(), later.remove.end());
+      }
       const auto sent = co_await send(plan->front());
       if (!sent) co_return std::unexpected(sent.error());
       *state = apply(std::move(*state), plan->front());
@@ -146,7 +175,10 @@ class ComputeClient::Update {
     if (!operation) {
       patch_failed_ = true;
       client_.report(resource_, "update", started, false);
-      co_return std::unexpected(operation.error());
+      base::Error error = std::move(operation.error());
+      // The machine itself was there at the read.
+      if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+      co_return std::unexpected(std::move(error));
     }
     failures_ = 0;
     const auto ended = co_await client_.arm_.follow(resource_, std::move(*operation), deadline_);
@@ -170,22 +202,26 @@ class ComputeClient::Update {
       parts_.push_front(std::move(part));
       return true;
     }
-    if (!is_identity_error(error)) return false;
-    const std::vector<std::string> named = take_out(part, quoted_identity_ids(error.message));
+    if (sent_.empty()) return false;
+    const bool says_which = is_identity_error(error);
+    if (!says_which && !(patch_failed_ && may_concern_an_identity(error))) return false;
+    if (!unsent_.empty()) parts_.push_front(std::exchange(unsent_, {}));
+    std::vector<std::string> named;
+    if (says_which) named = take_out(sent_, quoted_identity_ids(error.message));
     for (const std::string& id : named) result_.refused.push_back({.id = id, .reason = error});
     if (!named.empty()) {
-      if (part.empty()) return !parts_.empty();
+      if (sent_.empty()) return !parts_.empty();
       if (++retries_ > client_.options_.max_retries) return false;
-      parts_.push_front(std::move(part));
+      parts_.push_front(std::exchange(sent_, {}));
       return true;
     }
-    if (size_of(part) == 1) {
-      const std::string& id = part.add.empty() ? part.remove.front() : part.add.front();
+    if (size_of(sent_) == 1) {
+      const std::string& id = sent_.add.empty() ? sent_.remove.front() : sent_.add.front();
       result_.refused.push_back({.id = id, .reason = error});
       return !parts_.empty();
     }
     if (++bisections_ > client_.options_.max_bisection_steps) return false;
-    auto [first, second] = halves(part);
+    auto [first, second] = parts_of(sent_);
     parts_.push_front(std::move(second));
     parts_.push_front(std::move(first));
     return true;
@@ -195,6 +231,9 @@ class ComputeClient::Update {
   AzureResource resource_;
   base::SteadyTime deadline_;
   std::deque<IdentityChange> parts_;
+  // Of the last attempt: what its PATCH named, and what was left for further ones.
+  IdentityChange sent_;
+  IdentityChange unsent_;
   UpdateResult result_;
   bool patch_failed_ = false;  // the last attempt's PATCH itself, not a read or the operation that it began
   bool token_renewed_ = false;

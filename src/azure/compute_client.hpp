@@ -16,8 +16,8 @@ namespace podid::azure {
 struct ComputeOptions {
   int max_retries = 2;  // update-user-msi-max-retry: further tries without the identities that Azure refused
   base::Duration retry_interval = std::chrono::seconds(1);  // update-user-msi-retry-interval
-  // Requests that one update may spend on finding out which of several identities is refused without being
-  // named.
+  // Requests that one update may spend on finding out which of several identities a refusal is about that does not
+  // say so in a way we know.
   int max_bisection_steps = 16;
   std::size_t max_list_bytes = 128 << 20;  // of all pages of one list
   // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
@@ -33,7 +33,7 @@ struct RefusedIdentity {
 // Also after an error, what is attached is known wherever Azure could be asked.
 struct UpdateResult {
   std::optional<IdentityState> after;    // empty: could not be found out
-  std::vector<RefusedIdentity> refused;  // of the change: Azure names these as not existing or not permitted
+  std::vector<RefusedIdentity> refused;  // of the change: Azure names them, or refuses a PATCH of them alone
   std::optional<base::Error> error;      // the first one, even where a later try attached the rest
 
   bool ok() const { return !error.has_value(); }

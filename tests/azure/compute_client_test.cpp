@@ -264,6 +264,59 @@ TEST_F(ComputeClientTest, AnUnnamedRefusalIsFoundByHalving) {
   EXPECT_EQ(arm_server_->left(), 0u);
 }
 
+TEST_F(ComputeClientTest, AnyFinalRefusalIsHalvedWhateverItSays) {  // SEC-4, FLD-2
+  const std::pair<int, std::string> answers[] = {
+      {400, test::error_body("LinkedInvalidPropertyId", "Property id '" + identity_id("bad") + "/' is invalid.")},
+      {400, test::error_body("InvalidIdentityValues", "Invalid value for the identities '" + identity_id("good") +
+                                                          "','" + identity_id("bad") + "'.")},
+      {404, test::error_body("ResourceNotFound", "The Resource " + identity_id("bad") + " was not found.")},
+      {403, test::error_body("AuthorizationFailed",
+                             "no right to perform action "
+                             "'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action'")},
+      {422, "<html>"},
+  };
+  for (const auto& [status, text] : answers) {
+    const std::size_t first = arm_server_->requests.size();
+    answer_state("", {});
+    arm_server_->answer(status, text);  // bad, good
+    answer_state("", {});
+    arm_server_->answer(status, text);  // bad
+    answer_state("", {});
+    answer_done();  // good
+    answer_state("UserAssigned", {identity_id("good")});
+    const UpdateResult result = update({identity_id("bad"), identity_id("good")}, {});
+    EXPECT_THAT(refused(result), ElementsAre(identity_id("bad"))) << text;
+    EXPECT_THAT(attached(result), ElementsAre(identity_id("good"))) << text;
+    EXPECT_NE(result.error->kind, base::ErrorKind::not_found) << "the machine is there";
+    EXPECT_EQ(arm_server_->requests.size() - first, 7u) << text;
+    EXPECT_EQ(arm_server_->left(), 0u) << text;
+  }
+}
+
+TEST_F(ComputeClientTest, RemovalsAreTriedApartFromAdditions) {
+  answer_state("UserAssigned", {identity_id("old")});
+  arm_server_->answer(400, test::error_body("BadRequest", "no"));  // -old +new
+  answer_state("UserAssigned", {identity_id("old")});
+  answer_done();  // +new
+  answer_state("UserAssigned", {identity_id("new"), identity_id("old")});
+  arm_server_->answer(400, test::error_body("BadRequest", "no"));  // -old
+  answer_state("UserAssigned", {identity_id("new"), identity_id("old")});
+  const UpdateResult result = update({identity_id("new")}, {identity_id("old")});
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("old")));
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("new"), identity_id("old")));
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, OnlyWhatAPatchNamedIsBlamed) {
+  const Ids there = {identity_id("there1"), identity_id("there2")};
+  answer_state("UserAssigned", there);
+  arm_server_->answer(400, test::error_body("BadRequest", "no"));
+  answer_state("UserAssigned", there);
+  const UpdateResult result = update({there[0], there[1], identity_id("bad")}, {identity_id("absent")});
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("bad")));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1"));
+}
+
 TEST_F(ComputeClientTest, AnAsynchronousRefusalCountsToo) {
   answer_state("", {});
   arm_server_->answer(202, "", {{"Azure-AsyncOperation", "/operations/op1"}});

@@ -52,6 +52,7 @@ bool AzureTarget::absent(std::string_view identity) const {
 
 std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
                                               bool by_list) {
+  retry_early();
   if (in_round_ || now < retry_at_) return std::nullopt;
   // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
   const auto forgotten = [now](const auto& bad) { return now > bad.second.until + bad.second.delay; };
@@ -59,21 +60,29 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   std::erase_if(stuck_, forgotten);
   Round round;
   std::set<std::string, std::less<>> add;
+  // What Azure refused before goes in a round after those that it did not: it cannot delay them.
+  std::set<std::string, std::less<>> suspects;
   for (const auto& [identity, pods] : attach_) {
-    if (!attached(identity, now) && !blocked(bad_, identity, now)) add.insert(identity);
+    if (attached(identity, now) || blocked(bad_, identity, now)) continue;
+    (bad_.contains(identity) ? suspects : add).insert(identity);
   }
+  const bool urgent = !add.empty();
+  if (!urgent) add.merge(suspects);
   round.repair = !by_list && now >= repair_at_;
   const std::set<std::string> lost = std::exchange(lost_, {});
   if (round.repair || !lost.empty()) {
     for (const std::string& identity : assigned()) {
-      if ((round.repair || lost.contains(identity)) && !blocked(bad_, identity, now)) add.insert(identity);
+      if (!round.repair && !lost.contains(identity)) continue;
+      if (!blocked(bad_, identity, now) && !(urgent && bad_.contains(identity))) add.insert(identity);
     }
   }
   std::set<std::string, std::less<>> remove;
+  suspects.clear();
   for (const auto& [identity, pods] : detach_) {
     if (absent(identity) || kept(identity) || add.contains(identity) || blocked(stuck_, identity, now)) continue;
-    remove.insert(identity);
+    (stuck_.contains(identity) ? suspects : remove).insert(identity);
   }
+  if (!urgent && remove.empty()) remove = std::move(suspects);
   if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
   if (add.empty() && remove.empty()) return std::nullopt;
 
@@ -104,7 +113,8 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
       bad_.erase(identity);
     } else if (result.error && !failed.contains(identity)) {
       all_explained = false;
-      failed.insert_or_assign(identity, *result.error);
+      // What Azure says of others is no answer for this one.
+      if (result.refused.empty()) failed.insert_or_assign(identity, *result.error);
     }
   }
   for (const std::string& identity : round.change.remove) {
@@ -116,7 +126,8 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   }
   // A round that failed as a whole is no repair: that stays due, for when the retry is.
   if (!result.error || all_explained) plan_repair(now, spread);
-  plan_retry(result, all_explained, now);
+  // Now that some are put aside, the others may get through at once.
+  plan_retry(result, all_explained || !result.refused.empty(), now);
 
   RoundOutcome outcome;
   for (const auto& [identity, pods] : attach_) {
@@ -178,12 +189,27 @@ void AzureTarget::plan_retry(const azure::UpdateResult& result, bool only_refusa
   if (!result.error || only_refusals) {
     retry_at_ = base::SteadyTime::min();
     retry_delay_ = base::Duration(0);
+    failed_for_.clear();
     return;
   }
   retry_delay_ = base::next_pause(retry_delay_, timing_.first_retry, timing_.last_retry);
   base::Duration delay = retry_delay_;
   if (result.error->retry_after) delay = std::max<base::Duration>(delay, *result.error->retry_after);
   retry_at_ = now + delay;
+  failed_for_.clear();
+  if (result.error->retry_after) return;
+  for (const auto& [identity, pods] : attach_) failed_for_.insert(identity);
+  for (const auto& [identity, pods] : detach_) failed_for_.insert(identity);
+  early_retry_at_ = now + timing_.first_retry;
+}
+
+void AzureTarget::retry_early() {
+  const auto gone = [this](const std::string& identity) {
+    return !attach_.contains(identity) && !detach_.contains(identity);
+  };
+  if (!std::ranges::any_of(failed_for_, gone)) return;
+  retry_at_ = std::min(retry_at_, early_retry_at_);
+  failed_for_.clear();
 }
 
 std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kept) const {

@@ -107,6 +107,7 @@ class AzureTarget {
   void plan_repair(base::SteadyTime now, double spread);
   void mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const;
   void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
+  void retry_early();
   static void forget(Waiting& waiting, const std::string& pod);
 
   // constant
@@ -131,6 +132,10 @@ class AzureTarget {
   // timing
   base::SteadyTime retry_at_ = base::SteadyTime::min();
   base::Duration retry_delay_{0};
+  // After a failure as a whole without a time that Azure asks for: what was waited for, and when another try may come if
+  // any of it, perhaps the cause, is waited for no more.
+  std::set<std::string, std::less<>> failed_for_;
+  base::SteadyTime early_retry_at_{};
   base::SteadyTime repair_at_ = base::SteadyTime::min();
 };
 

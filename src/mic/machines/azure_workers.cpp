@@ -48,7 +48,11 @@ AzureTarget& AzureWorkers::find_or_add(const core::ComputeTarget& target) {
 void AzureWorkers::set_waits(const std::string& pod, const std::vector<Wait>& waits) {
   if (const auto before = waiting_in_.find(pod); before != waiting_in_.end()) {
     for (const std::string& key : before->second) {
-      if (const auto target = targets_.find(key); target != targets_.end()) target->second->forget_pod(pod);
+      const auto target = targets_.find(key);
+      if (target == targets_.end()) continue;
+      target->second->forget_pod(pod);
+      // It may have been the cause.
+      if (target->second->waiting_to_retry(clock_.steady_now())) poke(key);
     }
     waiting_in_.erase(before);
   }

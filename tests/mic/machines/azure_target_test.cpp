@@ -173,6 +173,57 @@ TEST_F(AzureTargetTest, AFailureAsAWholeIsRetriedWithBackOffAndRetryAfter) {
   EXPECT_FALSE(target.waiting_to_retry(kStart + seconds(1215)));
 }
 
+TEST_F(AzureTargetTest, WhatIsPutAsideDelaysTheOthersNoLonger) {  // SEC-4
+  target.wait_attached("bad", "p");
+  target.wait_attached("untried", "q");
+  azure::UpdateResult result = success({});
+  result.refused.push_back({.id = "bad", .reason = *failure(base::ErrorKind::invalid).error});
+  result.error = result.refused.back().reason;
+  const RoundOutcome outcome = run(kStart, result);
+  ASSERT_THAT(outcome.refusals, SizeIs(1));
+  EXPECT_EQ(outcome.refusals.front().pod, "p") << "the other one has heard nothing yet";
+  const auto next = begin(kStart);
+  ASSERT_TRUE(next) << "at once";
+  EXPECT_THAT(next->change.add, ElementsAre("untried"));
+}
+
+TEST_F(AzureTargetTest, WhatWasRefusedBeforeIsTriedAfterTheOthers) {
+  target.wait_attached("bad", "p");
+  target.wait_absent("stuck", "q");
+  azure::UpdateResult result = success({"stuck"});
+  result.refused = {{.id = "bad", .reason = *failure(base::ErrorKind::invalid).error},
+                    {.id = "stuck", .reason = *failure(base::ErrorKind::invalid).error}};
+  result.error = result.refused.back().reason;
+  run(kStart, result);
+  target.wait_attached("fresh", "r");
+  const auto round = begin(kStart + minutes(1));
+  ASSERT_TRUE(round);
+  EXPECT_THAT(round->change.add, ElementsAre("fresh"));
+  EXPECT_THAT(round->change.remove, IsEmpty());
+  target.end_round(*round, success({"fresh", "stuck"}), kStart + minutes(1), 0.0);
+  const auto after = begin(kStart + minutes(1));
+  ASSERT_TRUE(after);
+  EXPECT_THAT(after->change.add, ElementsAre("bad"));
+  EXPECT_THAT(after->change.remove, ElementsAre("stuck"));
+}
+
+TEST_F(AzureTargetTest, AFailureIsTriedAgainSoonWhenSomethingIsWaitedForNoMore) {  // FLD-2
+  target.wait_attached("culprit", "p");
+  target.wait_attached("good", "q");
+  run(kStart, failure(base::ErrorKind::invalid));
+  run(kStart + seconds(5), failure(base::ErrorKind::invalid));
+  run(kStart + seconds(15), failure(base::ErrorKind::invalid));
+  EXPECT_FALSE(begin(kStart + seconds(21)));
+  target.forget_pod("p");
+  const auto again = begin(kStart + seconds(21));
+  ASSERT_TRUE(again);
+  EXPECT_THAT(again->change.add, ElementsAre("good"));
+  target.end_round(*again, failure(base::ErrorKind::throttled, seconds(60)), kStart + seconds(21), 0.0);
+  target.forget_pod("q");
+  target.wait_attached("other", "r");
+  EXPECT_FALSE(begin(kStart + seconds(80))) << "Azure has asked for that time";
+}
+
 TEST_F(AzureTargetTest, AVanishedResourceHasNothingAttached) {
   target.wait_absent("one", "p");
   EXPECT_THAT(run(kStart, failure(base::ErrorKind::not_found)).settled_pods, ElementsAre("p"));
