@@ -5,7 +5,7 @@ status 1 if any does.
 
   page       docs/operating-nmi.md, ../README.md, or its name alone: metrics.md, and nmi.md for docs/design/nmi.md
   section    nmi.md §10.1 (a numbered heading); §10.1 alone is of the page named before in a source, of the same page in a page
-  row        NMI-7, MIC-12, API-3: rows of the tables at the end of the design pages
+  row        NMI-7, MIC-12, API-3, SEC-4, FLD-2: rows of tables in the design pages
   link       [text](page#heading) in a page
   file       src/net/server/http_server.hpp, nmi/pods/address_doubt (a header or source, or a folder), scripts/*.py
   header     address_doubt.hpp: must exist; where there are several of that name, beside the comment
@@ -34,7 +34,7 @@ TOKEN = re.compile(
     r"(?P<rfc>\bRFC \d+)"
     r"|(?P<page>(?<![\w/.-])[\w./-]*\w\.md\b)"
     r"|§(?P<section>\d+(?:\.\d+)*)"
-    r"|\b(?P<row>(?:NMI|MIC|API)-\d+)\b"
+    r"|\b(?P<row>(?:NMI|MIC|API|SEC|FLD)-\d+)\b"
     rf"|(?P<path>(?<![\w/.:@-])(?:{'|'.join(re.escape(name) for name in TOPS + ROOMS)})/[\w./*{{}},-]*\w[*/}}]*)"
     rf"|(?P<file>(?<![\w/.*-])(?:[\w-]+/)*[\w-]+\.{SOURCE_ENDING}\b)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -117,7 +117,7 @@ class Page:
                 copies += 1
                 anchor = f"{slug(heading)}-{copies}"
             self.anchors.add(anchor)
-        self.rows = set(re.findall(r"^\| ((?:NMI|MIC|API)-\d+) \|", text, re.M))
+        self.rows = set(re.findall(r"^\| ((?:NMI|MIC|API|SEC|FLD)-\d+) \|", text, re.M))
 
 
 class Tree:
