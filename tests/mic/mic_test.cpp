@@ -27,6 +27,12 @@ class MicTest : public MicFixture {
     identity("one", names.app_one);
     binding("b-one", "one");
   }
+  // Events of this kind about the binding.
+  States events_of(const std::string& reason, const std::string& binding) {
+    States found = event_messages(reason);
+    std::erase_if(found, [&](const std::string& message) { return !message.contains("default/" + binding + " "); });
+    return found;
+  }
   bool become(const States& states) {
     return until([&] { return assigned() == states; });
   }
@@ -76,6 +82,59 @@ TEST_F(MicTest, AnIdentityThatDoesNotExistBlocksNoOther) {
   ASSERT_TRUE(until([&] { return !event_messages("binding apply error").empty(); }));
   EXPECT_THAT(event_messages("binding apply error").front(),
               HasSubstr("failed to apply binding default/b-missing node node-a for pod default/web, error: "));
+}
+
+TEST_F(MicTest, ManyIdentitiesThatDoNotExistBlockNoOther) {  // SEC-4
+  two_nodes();
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = fmt::format("aaa-{}", i);
+    identity(name, lab::azure::user_assigned_identity_id(lab::azure::kLabSubscriptionId, lab::azure::kLabResourceGroup,
+                                                         name));
+    binding("b-" + name, name, "bad-team");
+  }
+  pod("bad", "node-a", "bad-team");
+  pod("web");
+  start();
+  const auto assigned_ones = [this] {
+    States states = assigned();
+    std::erase_if(states, [](const std::string& state) { return !state.ends_with(": Assigned"); });
+    return states;
+  };
+  ASSERT_TRUE(until([&] { return assigned_ones() == States{"web-default-one: Assigned"}; }));
+  EXPECT_THAT(events_of("binding apply error", "b-one"), IsEmpty());
+  // One that comes when the bad ones have been put aside does not wait for their next try.
+  identity("two", names.app_two);
+  binding("b-two", "two");
+  const base::SteadyTime began = clock.steady_now();
+  ASSERT_TRUE(until([&] { return assigned_ones().size() == 2; }));
+  EXPECT_LT(clock.steady_now() - began, std::chrono::seconds(60));
+  EXPECT_THAT(events_of("binding apply error", "b-two"), IsEmpty());
+  ASSERT_TRUE(until([&] { return !events_of("binding apply error", "b-aaa-19").empty(); }));
+}
+
+TEST_F(MicTest, ARefusalIsFoundHoweverItIsWorded) {  // FLD-2
+  two_nodes();
+  identity("two", names.app_two);
+  binding("b-two", "two", "bad-team");
+  const std::pair<std::string, std::string> wordings[] = {
+      {"LinkedInvalidPropertyId", fmt::format("Property id '{}/' at path 'x' is invalid.", names.app_two)},
+      {"InvalidIdentityValues", fmt::format("Invalid value for {}.", names.app_two)},
+      {"SomethingNew", ""}};
+  start();
+  int round = 0;
+  for (const auto& [code, message] : wordings) {
+    azure->world().refused_identities[names.app_two] = {.status = 400, .code = code, .message = message};
+    const std::string bad = fmt::format("bad-{}", round);
+    const std::string web = fmt::format("web-{}", round++);
+    pod(bad, "node-b", "bad-team");
+    pod(web, "node-b");
+    ASSERT_TRUE(become({bad + "-default-two: Created", web + "-default-one: Assigned"})) << code;
+    EXPECT_THAT(events_of("binding apply error", "b-one"), IsEmpty());
+    remove(kube::kPods, bad);
+    remove(kube::kPods, web);
+    ASSERT_TRUE(become({})) << code;
+    EXPECT_THAT(attached(names.node_b_machine), ElementsAre("node-identity")) << code;
+  }
 }
 
 TEST_F(MicTest, AnOperationThatFailsLaterIsTriedAgain) {

@@ -196,6 +196,13 @@ std::expected<Reply, ArmError> ArmService::update_machine(const Call& call, cons
 std::expected<void, ArmError> ArmService::check_assignable(const ArmCaller& caller, const std::string& machine_id,
                                                            const std::vector<std::string>& add,
                                                            const std::vector<std::string>& remove) const {
+  for (const auto* named : {&add, &remove}) {
+    for (const std::string& id : *named) {
+      const auto refusal = world_.refused_identities.find(id);
+      if (refusal == world_.refused_identities.end()) continue;
+      return failed(refusal->second.status, refusal->second.code, refusal->second.message);
+    }
+  }
   const ResourceId machine = parse_resource_id(machine_id).value_or(ResourceId{});
   std::vector<std::string> linked = add;
   // Virtual machines ask for the right to assign only when adding, scale sets also when removing.

@@ -25,7 +25,7 @@ std::unexpected<ArmError> bad_parameter(std::string code, std::string message) {
 bool is_user_assigned_identity_id(std::string_view id) {
   const auto parsed = parse_resource_id(id);
   return parsed && base::iequals(parsed->provider, "Microsoft.ManagedIdentity") &&
-         base::iequals(parsed->type, "userAssignedIdentities");
+         base::iequals(parsed->type, "userAssignedIdentities") && base::trim(parsed->name) == parsed->name;
 }
 
 // Only an empty object, null, or what a GET shows may be a value of the map.
@@ -90,6 +90,16 @@ std::expected<std::optional<IdentityPatch>, ArmError> read_identity_patch(std::s
   CaselessSet seen;
   for (const auto& [key, value] : map->get_object()) {
     const std::string id(key);
+    if (!base::istarts_with(id, "/subscriptions/") && !base::istarts_with(id, "/providers/")) {
+      // The resource manager's own check, before the provider sees it: other code, no target, the ID as it came.
+      return std::unexpected(ArmError{
+          .status = 400,
+          .code = "LinkedInvalidPropertyId",
+          .message = fmt::format("Property id '{}' at path 'identity.userAssignedIdentities' is invalid. Expect fully "
+                                 "qualified resource Id that start with '/subscriptions/{{subscriptionId}}' or "
+                                 "'/providers/{{resourceProviderNamespace}}/'.",
+                                 id)});
+    }
     if (!is_user_assigned_identity_id(id)) {
       return bad_parameter("InvalidParameter", fmt::format("The resource identity ID '{}' is malformed.", id));
     }

@@ -98,6 +98,13 @@ struct Vault {
   CaselessSet readers;  // object IDs
 };
 
+// How ARM refuses every update that names a certain identity, to add or to remove it.
+struct IdentityRefusal {
+  int status = 400;
+  std::string code;
+  std::string message;
+};
+
 struct Settings {
   std::chrono::milliseconds operation_duration{200};  // of an ARM update, until its operation says Succeeded
   std::chrono::milliseconds propagation_delay{0};     // from then until IMDS serves the identity
@@ -111,6 +118,7 @@ struct World {
   CaselessMap<Tenant> tenants;                                 // by tenant ID
   CaselessMap<Subscription> subscriptions;                     // by subscription ID
   CaselessMap<UserAssignedIdentity> user_assigned_identities;  // by resource ID
+  CaselessMap<IdentityRefusal> refused_identities;             // by resource ID
   CaselessMap<Machine> machines;                               // by resource ID
   std::map<std::string, Node, std::less<>> nodes;              // by node name
   CaselessMap<Application> applications;                       // by client ID

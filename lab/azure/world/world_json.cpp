@@ -247,6 +247,16 @@ base::Result<World> read_world(const json::value& document) {
                        inner.read("location", identity.location);
                        inner.refuse_unknown();
                      });
+  fields.read_object("refused_identities", [&](std::string key, const json::value& member, const std::string& where) {
+    IdentityRefusal& refusal = world.refused_identities[key];
+    JsonFields inner(member, where, problem);
+    std::int64_t status = refusal.status;
+    inner.read("status", status, 400, 599);
+    refusal.status = static_cast<int>(status);
+    inner.read("code", refusal.code);
+    inner.read("message", refusal.message);
+    inner.refuse_unknown();
+  });
   fields.read_object("machines", [&](std::string key, const json::value& member, const std::string& where) {
     world.machines.insert_or_assign(std::move(key), read_machine(member, where, problem));
   });
@@ -287,7 +297,7 @@ json::object write_world(const World& world, SecretValues secrets) {
   const auto reveal = [&](const base::Secret& secret) -> std::string_view {
     return secrets == SecretValues::shown ? secret.reveal() : kHidden;
   };
-  json::object tenants, subscriptions, identities, machines, nodes, applications, resources, vaults;
+  json::object tenants, subscriptions, identities, refusals, machines, nodes, applications, resources, vaults;
   for (const auto& [id, tenant] : world.tenants) tenants[id] = json::object{{"domain", tenant.domain}};
   for (const auto& [id, subscription] : world.subscriptions) {
     subscriptions[id] = json::object{{"tenant_id", subscription.tenant_id},
@@ -298,6 +308,9 @@ json::object write_world(const World& world, SecretValues secrets) {
                                   {"principal_id", identity.principal_id},
                                   {"tenant_id", identity.tenant_id},
                                   {"location", identity.location}};
+  }
+  for (const auto& [id, refusal] : world.refused_identities) {
+    refusals[id] = json::object{{"status", refusal.status}, {"code", refusal.code}, {"message", refusal.message}};
   }
   for (const auto& [id, machine] : world.machines) machines[id] = write_machine(machine);
   for (const auto& [name, node] : world.nodes) {
@@ -341,6 +354,7 @@ json::object write_world(const World& world, SecretValues secrets) {
   return {{"tenants", std::move(tenants)},
           {"subscriptions", std::move(subscriptions)},
           {"user_assigned_identities", std::move(identities)},
+          {"refused_identities", std::move(refusals)},
           {"machines", std::move(machines)},
           {"nodes", std::move(nodes)},
           {"applications", std::move(applications)},

@@ -140,10 +140,26 @@ TEST_F(ArmTest, MalformedUpdatesAreRefused) {
   EXPECT_EQ(code("not json"), "InvalidRequestContent");
   EXPECT_EQ(code(R"({"type":"SystemAssigned","userAssignedIdentities":{"/x":{}}})"), "InvalidIdentityValues");
   EXPECT_EQ(code(map("/subscriptions/x")), "InvalidParameter");
+  EXPECT_EQ(code(map(names().app_one + "/")), "InvalidParameter");
+  EXPECT_EQ(code(map(names().app_one + "/../../x")), "InvalidParameter");
+  EXPECT_EQ(code(map(names().app_one + " ")), "InvalidParameter");
+  EXPECT_EQ(code(map("https://management.azure.com" + names().app_one)), "LinkedInvalidPropertyId");
   EXPECT_EQ(code(map(names().app_one, R"({"extra":1})")), "InvalidIdentityValues");
   EXPECT_EQ(code(fmt::format(R"({{"type":"UserAssigned","userAssignedIdentities":{{"{}":{{}},"{}":{{}}}}}})",
                              names().app_one, base::to_lower(names().app_one))),
             "InvalidParameter");
+}
+
+TEST_F(ArmTest, AnIdentityIsRefusedAsTheWorldSays) {
+  const std::string& id = names().app_one;
+  world().refused_identities[id] = {.status = 422, .code = "Odd", .message = "no"};
+  EXPECT_EQ(patch(vm(), map(names().app_two)).status, 200);
+  finish();
+  for (const std::string_view value : {"{}", "null"}) {
+    const auto response = patch(vm(), map(id, std::string(value)));
+    EXPECT_EQ(response.status, 422);
+    EXPECT_EQ(code_of(response), "Odd");
+  }
 }
 
 TEST_F(ArmTest, AnIdentityThatDoesNotExistIsNamed) {
