@@ -55,7 +55,7 @@ TEST(TokenAnswer, AnExpiryBeyondTheClocksRangeIsItsEnd) {
   EXPECT_GT(*token->expiry(), kNow + std::chrono::hours(24 * 365 * 100));
 }
 
-TEST(TokenAnswer, ExpiresOnForms) {
+TEST(TokenAnswer, ReadsEveryFormOfExpiresOn) {
   struct Row {
     std::string_view text;
     std::optional<std::int64_t> seconds;
@@ -208,7 +208,7 @@ TEST(WithoutTokens, BlanksTokensAndKeepsTheRest) {
   EXPECT_LT(without_tokens(std::string(100'000, 'x')).size(), 9000u);
 }
 
-TEST(AadstsCode, FirstNumber) {
+TEST(AadstsCode, IsTheFirstNumber) {
   EXPECT_EQ(aadsts_code("AADSTS50001: x AADSTS2"), "AADSTS50001");
   EXPECT_EQ(aadsts_code("text AADSTS700016"), "AADSTS700016");
   EXPECT_EQ(aadsts_code("AADSTS: x"), "");

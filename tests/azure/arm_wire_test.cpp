@@ -20,7 +20,7 @@ net::Response response(int status, std::string body, net::Headers headers = {}) 
   return {.status = status, .headers = std::move(headers), .body = std::move(body)};
 }
 
-TEST(ArmRequest, Targets) {
+TEST(ArmRequest, EscapesItsTargets) {
   AzureResource resource{.subscription_id = "sub", .resource_group = "rg (1)", .kind = ResourceKind::vm, .name = "vm1"};
   EXPECT_EQ(resource_target(resource),
             "/subscriptions/sub/resourceGroups/rg%20%281%29/providers/Microsoft.Compute/virtualMachines/vm1"
@@ -33,7 +33,7 @@ TEST(ArmRequest, Targets) {
             "/subscriptions/sub/resourcegroups/rg (1)/providers/microsoft.compute/virtualmachinescalesets/vm1");
 }
 
-TEST(ArmRequest, Headers) {
+TEST(ArmRequest, CarriesItsHeaders) {
   const net::Request patch = arm_patch("/x", "{}", base::Secret("t0ken"));
   EXPECT_EQ(patch.method, "PATCH");
   EXPECT_EQ(patch.headers.get_or_empty("Authorization"), "Bearer t0ken");
@@ -41,7 +41,7 @@ TEST(ArmRequest, Headers) {
   EXPECT_EQ(arm_get("/x", base::Secret("t")).method, "GET");
 }
 
-TEST(ArmResource, AsRecorded) {
+TEST(ArmResource, IsReadAsRecorded) {
   const auto state = parse_resource(R"({
     "name": "vm1", "type": "Microsoft.Compute/virtualMachines", "location": "westus",
     "identity": {"type": "SystemAssigned, UserAssigned", "principalId": "p-0", "tenantId": "t-0",
@@ -63,7 +63,7 @@ TEST(ArmResource, AsRecorded) {
   EXPECT_TRUE(state->has("/SUBSCRIPTIONS/S/X"));
 }
 
-TEST(ArmResource, Types) {
+TEST(ArmResource, HasATypeOfIdentity) {
   struct Row {
     std::string_view body;
     IdentityType type;
@@ -90,7 +90,7 @@ TEST(ArmResource, Types) {
   }
 }
 
-TEST(ArmError, BothEnvelopes) {
+TEST(ArmError, ReadsBothEnvelopes) {
   const base::Error with = arm_error(
       response(403, R"({"error":{"code":"AuthorizationFailed","message":"The client 'x' has no right"}})"), kNow);
   EXPECT_EQ(with.kind, base::ErrorKind::denied);
@@ -122,7 +122,7 @@ constexpr std::string_view kLinked =
     "userAssignedIdentities/ID1,/subscriptions/s/resourcegroups/rg/providers/Microsoft.ManagedIdentity/"
     "userAssignedIdentities/id2' or the linked scope(s) are invalid.";
 
-TEST(ArmError, IdsOfALinkedAuthorizationFailure) {
+TEST(ArmError, FindsIdsOfALinkedAuthorizationFailure) {
   EXPECT_THAT(
       quoted_identity_ids(kLinked),
       ElementsAre(
@@ -130,7 +130,7 @@ TEST(ArmError, IdsOfALinkedAuthorizationFailure) {
           "/subscriptions/s/resourcegroups/rg/providers/microsoft.managedidentity/userassignedidentities/id2"));
 }
 
-TEST(ArmError, IdsInsideNestedQuotes) {
+TEST(ArmError, FindsIdsInsideNestedQuotes) {
   EXPECT_THAT(
       quoted_identity_ids(
           "Identity operation for resource '/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/"
@@ -156,7 +156,7 @@ TEST(ArmError, OtherTextHasNoIds) {
   }
 }
 
-TEST(ArmError, WhichErrorsAreAboutSingleIdentities) {
+TEST(ArmError, TellsWhichErrorsAreAboutSingleIdentities) {
   const auto error = [](std::string code, std::string message) {
     base::Error out;
     out.code = std::move(code);
@@ -172,7 +172,7 @@ TEST(ArmError, WhichErrorsAreAboutSingleIdentities) {
   EXPECT_FALSE(is_identity_error(error("Conflict", "x")));
 }
 
-TEST(ArmOperation, AnswersToAPatch) {
+TEST(ArmOperation, ReadsAnswersToAPatch) {
   struct Row {
     std::string_view name;
     net::Response response;
@@ -211,7 +211,7 @@ TEST(ArmOperation, AnswersToAPatch) {
   }
 }
 
-TEST(ArmOperation, AnswersToAPoll) {
+TEST(ArmOperation, ReadsAnswersToAPoll) {
   const OperationStep by_operation{.poll_url = "https://arm/op", .retry_after = {}, .error = {}};
   const OperationStep by_location{.poll_url = "https://arm/l", .by_location = true, .retry_after = {}, .error = {}};
   const OperationStep by_resource{.poll_url = "", .retry_after = {}, .error = {}};
@@ -276,7 +276,7 @@ TEST(ArmOperation, AFailureTellsItsReasonAndARunningOneWhenToAskAgain) {
   EXPECT_EQ(read_poll_answer(response(200, R"({"status":"InProgress"})"), previous, kNow).retry_after, std::nullopt);
 }
 
-TEST(ArmThrottling, WhoIsMeant) {
+TEST(ArmThrottling, TellsWhoIsMeant) {
   struct Row {
     std::string_view name;
     std::string code;
@@ -306,7 +306,7 @@ TEST(ArmThrottling, WhoIsMeant) {
   }
 }
 
-TEST(ArmThrottling, RemainingCalls) {
+TEST(ArmThrottling, CountsRemainingCalls) {
   EXPECT_EQ(remaining_calls({}), std::nullopt);
   EXPECT_EQ(remaining_calls({{"X-Ms-Ratelimit-Remaining-Subscription-Reads", "11999"}}), 11999);
   EXPECT_EQ(remaining_calls({{"x-ms-ratelimit-remaining-subscription-writes", "12"},

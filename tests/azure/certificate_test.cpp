@@ -35,7 +35,7 @@ class CertificateTest : public ::testing::Test {
   static inline X509* other_ = nullptr;
 };
 
-TEST_F(CertificateTest, StoresOldAndNew) {
+TEST_F(CertificateTest, ReadsStoresOldAndNew) {
   struct Row {
     std::string_view name;
     test::StoreOptions options;
@@ -71,7 +71,7 @@ TEST_F(CertificateTest, StoresOldAndNew) {
   }
 }
 
-TEST_F(CertificateTest, OfAChainTheLeafThatMatchesTheKey) {
+TEST_F(CertificateTest, TakesOfAChainTheLeafThatMatchesTheKey) {
   const auto certificate = load_pkcs12(test::make_pkcs12(key_, leaf_, {other_}, {}), password());
   ASSERT_TRUE(certificate.has_value()) << certificate.error().message;
   EXPECT_EQ(certificate->der(), test::der_of(leaf_));
@@ -79,7 +79,7 @@ TEST_F(CertificateTest, OfAChainTheLeafThatMatchesTheKey) {
   EXPECT_EQ(certificate->chain()[0], test::der_of(other_));
 }
 
-TEST_F(CertificateTest, EmptyPasswords) {
+TEST_F(CertificateTest, AnEmptyPasswordIsAPassword) {
   test::StoreOptions options;
   options.password = "";
   const std::string store = test::make_pkcs12(key_, leaf_, {}, options);
@@ -148,7 +148,7 @@ TEST_F(CertificateTest, WithoutTheLegacyProviderTheErrorSaysWhatToDo) {
   EXPECT_EXIT(load_without_provider(), ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(CertificateTest, Pem) {
+TEST_F(CertificateTest, ReadsPemInAnyOrder) {
   for (const std::string& text : {test::pem_of(key_) + test::pem_of(leaf_) + test::pem_of(other_),
                                   test::pem_of(other_) + test::pem_of(leaf_) + test::pem_of(key_)}) {
     const auto certificate = load_certificate(text, base::Secret());
@@ -173,7 +173,7 @@ TEST_F(CertificateTest, Pem) {
   }
 }
 
-TEST_F(CertificateTest, Validity) {
+TEST_F(CertificateTest, ChecksItsValidity) {
   const auto now = base::from_unix_seconds(1'800'000'000);
   const X509Ptr expired = test::make_certificate(key_, {.valid_to = 1'600'000'000});
   const X509Ptr future = test::make_certificate(key_, {.valid_from = 3'000'000'000});

@@ -16,7 +16,7 @@ constexpr std::string_view kPrincipal = R"({
   "subscriptionId": "sub", "resourceGroup": "rg", "securityGroupName": "ignored", "vmType": "vmss",
   "useManagedIdentityExtension": false, "userAssignedIdentityID": "", "newKey": {"a": [1]}})";
 
-TEST(CloudConfig, JsonAsAksWritesIt) {
+TEST(CloudConfig, ReadsJsonAsAksWritesIt) {
   const auto config = parse_cloud_config(kPrincipal);
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->cloud, "AzurePublicCloud");
@@ -28,7 +28,7 @@ TEST(CloudConfig, JsonAsAksWritesIt) {
   EXPECT_FALSE(config->use_managed_identity);
 }
 
-TEST(CloudConfig, YamlWithManagedIdentity) {
+TEST(CloudConfig, ReadsYamlWithManagedIdentity) {
   const auto config = parse_cloud_config(
       "cloud: AzureCloud\naadClientId: msi\naadClientSecret: msi\nuseManagedIdentityExtension: yes\n"
       "userAssignedIdentityID: 1234\ntenantId: ~\n");
@@ -64,7 +64,7 @@ TEST(CloudConfig, ProblemsNameTheKey) {
   }
 }
 
-TEST(CloudConfig, FromTheEnvironment) {
+TEST(CloudConfig, IsReadFromTheEnvironment) {
   std::map<std::string, std::string, std::less<>> environment = {{"CLOUD", "AzurePublicCloud"},
                                                                  {"CLIENT_ID", "msi"},
                                                                  {"CLIENT_SECRET", "msi"},

@@ -49,7 +49,7 @@ TEST(Cloud, UnknownNameHasGoAutorestsText) {
   EXPECT_FALSE(find_cloud("", "").has_value());
 }
 
-class EnvironmentFile : public ::testing::Test {
+class EnvironmentFileTest : public ::testing::Test {
  protected:
   std::string write(std::string_view content) {
     const std::string path = folder_.file("environment.json");
@@ -59,7 +59,7 @@ class EnvironmentFile : public ::testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(EnvironmentFile, GivesAzureStackItsEndpoints) {
+TEST_F(EnvironmentFileTest, GivesAzureStackItsEndpoints) {
   const std::string path = write(R"({"name":"Stack1","resourceManagerEndpoint":"https://management.stack.example",
     "activeDirectoryEndpoint":"https://adfs.stack.example/adfs/","tokenAudience":"https://management.stack/abc"})");
   const auto cloud = find_cloud("azurestackcloud", path);
@@ -70,7 +70,7 @@ TEST_F(EnvironmentFile, GivesAzureStackItsEndpoints) {
   EXPECT_EQ(cloud->token_audience, "https://management.stack/abc");
 }
 
-TEST_F(EnvironmentFile, AudienceFallsBackToTheResourceManager) {
+TEST_F(EnvironmentFileTest, AudienceFallsBackToTheResourceManager) {
   const auto cloud = parse_environment(
       R"({"resourceManagerEndpoint":"https://a.example/","activeDirectoryEndpoint":"https://b.example/"})");
   ASSERT_TRUE(cloud.has_value());
@@ -78,7 +78,7 @@ TEST_F(EnvironmentFile, AudienceFallsBackToTheResourceManager) {
   EXPECT_EQ(cloud->token_audience, "https://a.example/");
 }
 
-TEST_F(EnvironmentFile, ProblemsAreNamed) {
+TEST_F(EnvironmentFileTest, ProblemsAreNamed) {
   EXPECT_THAT(find_cloud("AzureStackCloud", "").error().message, HasSubstr("AZURE_ENVIRONMENT_FILEPATH"));
   EXPECT_THAT(find_cloud("AzureStackCloud", "/does/not/exist").error().message, HasSubstr("/does/not/exist"));
   const std::string path = write("{");
@@ -90,7 +90,7 @@ TEST_F(EnvironmentFile, ProblemsAreNamed) {
               HasSubstr("resourceManagerEndpoint"));
 }
 
-TEST(DirectoryEndpoints, TokenUrls) {
+TEST(DirectoryEndpoints, MakeTokenUrls) {
   const auto endpoints = DirectoryEndpoints::create({"https://ADFS.example:8443/adfs"});
   ASSERT_TRUE(endpoints.has_value()) << endpoints.error().message;
   struct Row {

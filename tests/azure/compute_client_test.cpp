@@ -64,7 +64,7 @@ class ComputeClientTest : public test::ArmTest {
   std::unique_ptr<ComputeClient> compute_;
 };
 
-TEST_F(ComputeClientTest, Get) {
+TEST_F(ComputeClientTest, ReadsOneResource) {
   answer_state("UserAssigned", {identity_id("a")});
   const auto state = test::run_task(io_, compute_->get(vm_, clock_.in(1h)));
   ASSERT_TRUE(state.has_value());
@@ -87,7 +87,7 @@ TEST_F(ComputeClientTest, NothingToDoIsOneRead) {
   EXPECT_EQ(result.after->type, IdentityType::system);
 }
 
-TEST_F(ComputeClientTest, AddAndRemove) {
+TEST_F(ComputeClientTest, AddsAndRemoves) {
   answer_state("UserAssigned", {identity_id("old"), identity_id("foreign")});
   answer_done();
   const UpdateResult result = update({identity_id("NEW")}, {identity_id("Old")});

@@ -56,7 +56,7 @@ class EntraClientTest : public test::AzureTest {
   std::unique_ptr<EntraClient> client_;
 };
 
-TEST_F(EntraClientTest, ClientSecret) {
+TEST_F(EntraClientTest, AsksWithAClientSecret) {
   directory_->answer(200, std::string(kV1Token));
   const auto token = ask(with_secret());
   ASSERT_TRUE(token.has_value()) << token.error().message;
@@ -79,34 +79,7 @@ TEST_F(EntraClientTest, ClaimsGoWithTheRequest) {
   EXPECT_THAT(directory_->requests.at(0).body, StartsWith("claims=%7B%22a%22%3A1%7D&client_id=app-1&"));
 }
 
-TEST(ClaimsRequest, JoinsClaimsAndCapabilities) {
-  struct Row {
-    std::string_view claims, capabilities, expected;
-  };
-  for (const Row& row : std::initializer_list<Row>{
-           {"", "", ""},
-           {"", "CP1", R"({"access_token":{"xms_cc":{"values":["CP1"]}}})"},
-           {"", "cp1, llt", R"({"access_token":{"xms_cc":{"values":["cp1","llt"]}}})"},
-           {R"({"access_token":{"nbf":{"essential":true}}})", "", R"({"access_token":{"nbf":{"essential":true}}})"},
-           {R"({"access_token":{"nbf":{"essential":true}}})", "CP1",
-            R"({"access_token":{"nbf":{"essential":true},"xms_cc":{"values":["CP1"]}}})"},
-           {R"({"id_token":{}})", "CP1", R"({"id_token":{},"access_token":{"xms_cc":{"values":["CP1"]}}})"},
-           {R"({"access_token":null})", "CP1", R"({"access_token":{"xms_cc":{"values":["CP1"]}}})"},
-       }) {
-    const auto joined = claims_request(row.claims, row.capabilities);
-    ASSERT_TRUE(joined.has_value()) << row.claims;
-    EXPECT_EQ(*joined, row.expected);
-  }
-  for (const auto& [claims, capabilities] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"{", ""}, {"[]", "CP1"}, {"text", ""}, {R"({"access_token":1})", "CP1"}}) {
-    const auto joined = claims_request(claims, capabilities);
-    ASSERT_FALSE(joined.has_value()) << claims;
-    EXPECT_EQ(joined.error().kind, base::ErrorKind::invalid);
-    EXPECT_THAT(joined.error().message, StartsWith("parameter claims: "));
-  }
-}
-
-TEST_F(EntraClientTest, Certificate) {
+TEST_F(EntraClientTest, AsksWithACertificate) {
   directory_->answer(200, std::string(kV1Token));
   const KeyPtr key = test::make_rsa_key();
   const X509Ptr leaf = test::make_certificate(key.get(), {});
@@ -204,7 +177,7 @@ TEST_F(EntraClientTest, ATransportFailureIsNotARefusal) {
   EXPECT_THAT(token.error().message, StartsWith("adal: Failed to execute the refresh request. Error = '"));
 }
 
-TEST_F(EntraClientTest, SeveralTenantsInOrder) {
+TEST_F(EntraClientTest, AsksSeveralTenantsInOrder) {
   for (const std::string_view name : {"primary", "second", "third"}) {
     directory_->answer(200, "{\"access_token\":\"" + std::string(name) + "\",\"expires_in\":\"10\"}");
   }

@@ -33,7 +33,7 @@ Ids numbered(std::string_view prefix, int count) {
 }
 
 // mic.md §7.3 with MIC-1 and MIC-15: what one PATCH says, or that none is sent.
-TEST(PlanPatches, Table) {
+TEST(PlanPatches, KeepsWhatItMayNotTouch) {
   struct Row {
     std::string_view name;
     IdentityType type;

@@ -6,7 +6,7 @@
 namespace podid::azure {
 namespace {
 
-TEST(ImdsRequest, Targets) {
+TEST(ImdsRequest, NamesTheIdentityInItsTarget) {
   struct Row {
     ImdsTokenRequest request;
     std::string_view query;
@@ -46,7 +46,7 @@ TEST(ImdsRequest, Targets) {
   }
 }
 
-TEST(ImdsRequest, BadInput) {
+TEST(ImdsRequest, RefusesBadInput) {
   EXPECT_EQ(imds_token_request({}).error().message, "parameter 'resource' cannot be empty");
   ImdsTokenRequest two;
   two.resource = "r";
@@ -55,7 +55,7 @@ TEST(ImdsRequest, BadInput) {
   EXPECT_EQ(imds_token_request(two).error().kind, base::ErrorKind::invalid);
 }
 
-TEST(ImdsRetry, Statuses) {
+TEST(ImdsRetry, IsForTheseStatusesOnly) {
   for (const int status : {404, 408, 410, 429, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511}) {
     EXPECT_TRUE(is_imds_retry_status(status)) << status;
   }

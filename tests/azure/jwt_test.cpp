@@ -20,7 +20,7 @@ std::string sha(const EVP_MD* algorithm, std::string_view bytes) {
   return out.substr(0, size);
 }
 
-TEST(Jwt, SignedAndRead) {
+TEST(Jwt, IsSignedAndRead) {
   const KeyPtr key = test::make_rsa_key();
   const KeyPtr other = test::make_rsa_key();
   boost::json::object claims;
@@ -43,9 +43,9 @@ TEST(Jwt, RubbishIsRefused) {
   }
 }
 
-class ClientAssertion : public ::testing::Test {
+class ClientAssertionTest : public ::testing::Test {
  protected:
-  ClientAssertion() : key_(test::make_rsa_key()), leaf_(test::make_certificate(key_.get(), {})) {}
+  ClientAssertionTest() : key_(test::make_rsa_key()), leaf_(test::make_certificate(key_.get(), {})) {}
   Certificate certificate(X509* leaf) const { return *load_pem(test::pem_of(key_.get()) + test::pem_of(leaf)); }
 
   KeyPtr key_;
@@ -53,7 +53,7 @@ class ClientAssertion : public ::testing::Test {
   test::PlainRandom random_;
 };
 
-TEST_F(ClientAssertion, SaysWhoAndToWhom) {
+TEST_F(ClientAssertionTest, SaysWhoAndToWhom) {
   constexpr std::string_view kUrl = "https://login.microsoftonline.com/t/oauth2/token?api-version=1.0";
   const auto now = base::from_unix_seconds(1'800'000'000);
   const auto text = client_assertion(certificate(leaf_.get()), "app", kUrl, now, random_);
@@ -80,7 +80,7 @@ TEST_F(ClientAssertion, SaysWhoAndToWhom) {
   EXPECT_NE(parse_jwt(*second)->claims.at("jti"), jwt->claims.at("jti"));
 }
 
-TEST_F(ClientAssertion, NotWithAnExpiredCertificate) {
+TEST_F(ClientAssertionTest, IsNotMadeWithAnExpiredCertificate) {
   const X509Ptr expired = test::make_certificate(key_.get(), {.valid_to = 1'600'000'000});
   const auto text =
       client_assertion(certificate(expired.get()), "app", "u", base::from_unix_seconds(1'800'000'000), random_);

@@ -17,7 +17,7 @@ class FixedRandom final : public Random {
   std::uint64_t value_;
 };
 
-TEST(BackoffTest, DoublesUpToItsLimitAndStartsAgain) {
+TEST(Backoff, DoublesUpToItsLimitAndStartsAgain) {
   FixedRandom random(0);  // no jitter
   Backoff backoff({.initial = milliseconds(100), .limit = milliseconds(1000)}, random);
   EXPECT_EQ(backoff.next(), milliseconds(100));
@@ -30,7 +30,7 @@ TEST(BackoffTest, DoublesUpToItsLimitAndStartsAgain) {
   EXPECT_EQ(backoff.next(), milliseconds(100));
 }
 
-TEST(BackoffTest, ShortensByAtMostTheJitter) {
+TEST(Backoff, ShortensByAtMostTheJitter) {
   FixedRandom random(UINT64_MAX);
   Backoff backoff({.initial = milliseconds(1000), .jitter = 0.5}, random);
   const auto delay = backoff.next();
@@ -38,14 +38,14 @@ TEST(BackoffTest, ShortensByAtMostTheJitter) {
   EXPECT_LE(delay, milliseconds(501));
 }
 
-TEST(BackoffTest, StaysAtItsLimitForEver) {
+TEST(Backoff, StaysAtItsLimitForEver) {
   FixedRandom random(0);
   Backoff backoff({}, random);
   for (int i = 0; i < 5000; ++i) backoff.next();
   EXPECT_EQ(backoff.next(), BackoffOptions{}.limit);
 }
 
-TEST(BackoffTest, PausesWithoutJitterDouble) {
+TEST(Backoff, PausesWithoutJitterDouble) {
   constexpr std::chrono::seconds first{3};
   constexpr std::chrono::seconds longest{10};
   EXPECT_EQ(next_pause(Duration(0), first, longest), first);

@@ -6,13 +6,13 @@
 namespace podid::base {
 namespace {
 
-TEST(ErrorTest, ContextGoesBeforeTheMessage) {
+TEST(Error, ContextGoesBeforeTheMessage) {
   const Result<int> failed = fail(ErrorKind::denied, "no");
   EXPECT_EQ(failed.error().with_context("reading x").message, "reading x: no");
   EXPECT_EQ(failed.error().message, "no");
 }
 
-TEST(ErrorTest, RetryableKinds) {
+TEST(Error, KnowsWhichKindsAreWorthARetry) {
   for (const int status : {429, 408, 500, 502, 503, 504}) {
     EXPECT_TRUE(is_retryable(fail(kind_of_http_status(status), "").error())) << status;
   }

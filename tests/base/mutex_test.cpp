@@ -25,7 +25,7 @@ class Tally {
   int total_ PODID_GUARDED_BY(mutex_) = 0;
 };
 
-TEST(MutexTest, OneThreadAtATime) {
+TEST(Mutex, OneThreadAtATime) {
   Tally tally;
   {
     std::vector<std::jthread> threads;

@@ -7,14 +7,14 @@
 namespace podid::base {
 namespace {
 
-TEST(RandomTest, UuidIsVersionFour) {
+TEST(Random, UuidIsVersionFour) {
   SystemRandom random;
   const std::string one = random.uuid();
   EXPECT_THAT(one, testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
   EXPECT_NE(one, random.uuid());
 }
 
-TEST(RandomTest, UnitIsBelowOne) {
+TEST(Random, UnitIsBelowOne) {
   SystemRandom random;
   for (int i = 0; i < 1000; ++i) {
     const double value = random.unit();

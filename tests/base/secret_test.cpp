@@ -8,7 +8,7 @@
 namespace podid::base {
 namespace {
 
-TEST(SecretTest, OnlyRevealGivesTheText) {
+TEST(Secret, OnlyRevealGivesTheText) {
   const Secret secret("pass phrase");
   EXPECT_EQ(secret.reveal(), "pass phrase");
   EXPECT_EQ(secret.description(), "(11 bytes)");
@@ -16,14 +16,14 @@ TEST(SecretTest, OnlyRevealGivesTheText) {
   static_assert(!std::is_convertible_v<std::string, Secret>);
 }
 
-TEST(SecretTest, ComparesByContent) {
+TEST(Secret, ComparesByContent) {
   EXPECT_EQ(Secret("a"), Secret("a"));
   EXPECT_FALSE(Secret("a") == Secret("b"));
   EXPECT_FALSE(Secret("a") == Secret("aa"));
   EXPECT_EQ(Secret(), Secret(""));
 }
 
-TEST(SecretTest, MovedFromSecretIsEmptyAndItsBufferWiped) {
+TEST(Secret, MovedFromSecretIsEmptyAndItsBufferWiped) {
   Secret short_one("hunter2");  // small enough to live inside the object
   const Secret taken = std::move(short_one);
   EXPECT_EQ(taken.reveal(), "hunter2");
@@ -32,7 +32,7 @@ TEST(SecretTest, MovedFromSecretIsEmptyAndItsBufferWiped) {
   EXPECT_EQ(std::string_view(bytes, sizeof short_one).find("unter2"), std::string_view::npos);
 }
 
-TEST(SecretTest, AssignmentReplaces) {
+TEST(Secret, AssignmentReplaces) {
   Secret secret("first");
   const Secret other("second, which is longer than the small buffer");
   secret = other;

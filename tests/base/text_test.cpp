@@ -9,7 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 
-TEST(TextTest, ParseNumberTakesTheWholeTextOrNothing) {
+TEST(Text, ParseNumberTakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_number<int>("42"), 42);
   EXPECT_EQ(parse_number<int>("-7"), -7);
   for (const auto bad : {"", " 1", "1 ", "+1", "0x1", "1.5", "99999999999", "-"}) {
@@ -18,7 +18,7 @@ TEST(TextTest, ParseNumberTakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_number<unsigned>("-1"), std::nullopt);
 }
 
-TEST(TextTest, CaseFoldingIsAsciiOnly) {
+TEST(Text, CaseFoldingIsAsciiOnly) {
   EXPECT_EQ(to_lower("AbZ\xc3\x84"), "abz\xc3\x84");
   EXPECT_TRUE(iequals("Metadata", "METADATA"));
   EXPECT_FALSE(iequals("a", "ab"));
@@ -26,14 +26,14 @@ TEST(TextTest, CaseFoldingIsAsciiOnly) {
   EXPECT_FALSE(istarts_with("Con", "content"));
 }
 
-TEST(TextTest, TrimAndSplit) {
+TEST(Text, TrimsAndSplits) {
   EXPECT_EQ(trim(" \t a b \r\n"), "a b");
   EXPECT_EQ(trim(" \n"), "");
   EXPECT_THAT(split("a,,b", ','), ElementsAre("a", "", "b"));
   EXPECT_THAT(split("", ','), ElementsAre(""));
 }
 
-TEST(TextTest, Base64RoundTrips) {
+TEST(Text, Base64RoundTrips) {
   EXPECT_EQ(base64("any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
   EXPECT_EQ(base64url("\xfb\xff"), "-_8");
   std::string bytes;
@@ -44,7 +44,7 @@ TEST(TextTest, Base64RoundTrips) {
   }
 }
 
-TEST(TextTest, Base64RefusesWhatIsNotOfTheAlphabet) {
+TEST(Text, Base64RefusesWhatIsNotOfTheAlphabet) {
   EXPECT_EQ(base64_decode("YQ"), "a");
   EXPECT_EQ(base64_decode("YQ=="), "a");
   for (const auto bad : {"Y", "YQ=", "Y===", "YQ==x", "Y Q=", "YR==", "-_8=", "====", "YWI=="}) {
@@ -52,7 +52,7 @@ TEST(TextTest, Base64RefusesWhatIsNotOfTheAlphabet) {
   }
 }
 
-TEST(TextTest, PercentCoding) {
+TEST(Text, EscapesAndUnescapesWithPercent) {
   EXPECT_EQ(percent_encode("a b/ü~"), "a%20b%2F%C3%BC~");
   EXPECT_EQ(form_encode("a b+c"), "a+b%2Bc");
   EXPECT_EQ(percent_decode("%41%2f+"), "A/+");
@@ -60,9 +60,9 @@ TEST(TextTest, PercentCoding) {
   for (const auto bad : {"%", "%4", "%zz", "a%4"}) EXPECT_EQ(percent_decode(bad), std::nullopt) << bad;
 }
 
-TEST(TextTest, GoQuote) { EXPECT_EQ(go_quote("a\"b\\c\n\t\r\a\x01\x7f"), R"("a\"b\\c\n\t\r\a\x01\x7f")"); }
+TEST(Text, QuotesAsGoDoes) { EXPECT_EQ(go_quote("a\"b\\c\n\t\r\a\x01\x7f"), R"("a\"b\\c\n\t\r\a\x01\x7f")"); }
 
-TEST(TextTest, Hex) { EXPECT_EQ(hex(std::string("\0\xff\x10", 3)), "00ff10"); }
+TEST(Text, WritesHex) { EXPECT_EQ(hex(std::string("\0\xff\x10", 3)), "00ff10"); }
 
 }  // namespace
 }  // namespace podid::base

@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 constexpr SteadyTime kStart{std::chrono::hours(1)};
 
-TEST(TokenBucketTest, ABurstAndThenTheRate) {
+TEST(TokenBucket, ABurstAndThenTheRate) {
   const TokenRate rate{.per_second = 2, .burst = 3};
   TokenBucket bucket(rate, kStart);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(bucket.take(rate, kStart)) << i;
@@ -21,7 +21,7 @@ TEST(TokenBucketTest, ABurstAndThenTheRate) {
   EXPECT_FALSE(bucket.take(rate, kStart + milliseconds(500)));
 }
 
-TEST(TokenBucketTest, HoldsNoMoreThanABurst) {
+TEST(TokenBucket, HoldsNoMoreThanABurst) {
   const TokenRate rate{.per_second = 2, .burst = 3};
   TokenBucket bucket(rate, kStart);
   const SteadyTime later = kStart + seconds(1000);
@@ -29,7 +29,7 @@ TEST(TokenBucketTest, HoldsNoMoreThanABurst) {
   EXPECT_FALSE(bucket.take(rate, later));
 }
 
-TEST(TokenBucketTest, IsFullAgainAfterARest) {
+TEST(TokenBucket, IsFullAgainAfterARest) {
   const TokenRate rate{.per_second = 2, .burst = 3};
   TokenBucket bucket(rate, kStart);
   EXPECT_TRUE(bucket.full(rate, kStart));
@@ -39,7 +39,7 @@ TEST(TokenBucketTest, IsFullAgainAfterARest) {
   EXPECT_EQ(bucket.last_used(), kStart);
 }
 
-TEST(TokenBucketTest, ThoseWhoTakeAheadWaitInTurn) {
+TEST(TokenBucket, ThoseWhoTakeAheadWaitInTurn) {
   const TokenRate rate{.per_second = 4, .burst = 1};
   TokenBucket bucket(rate, kStart);
   EXPECT_EQ(bucket.take_ahead(rate, kStart), Duration(0));

@@ -29,9 +29,9 @@ namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class ExplainCluster : public ::testing::Test {
+class ExplainClusterTest : public ::testing::Test {
  protected:
-  ExplainCluster() {
+  ExplainClusterTest() {
     const auto started = server_.start();
     if (!started) throw std::runtime_error(started.error().message);
     kubeconfig_ = folder_.file("kubeconfig");
@@ -44,7 +44,7 @@ class ExplainCluster : public ::testing::Test {
     client_ = std::move(client.value());
   }
 
-  ~ExplainCluster() override {
+  ~ExplainClusterTest() override {
     client_.reset();
     base::asio::co_spawn(server_io_, server_.stop(), [this](std::exception_ptr) { server_work_.reset(); });
     server_thread_.join();
@@ -97,7 +97,7 @@ class ExplainCluster : public ::testing::Test {
   std::string err_;
 };
 
-TEST_F(ExplainCluster, FollowsThePodFromNothingToItsToken) {
+TEST_F(ExplainClusterTest, FollowsThePodFromNothingToItsToken) {
   define_kinds();
   put_pod("default", "web");
   EXPECT_EQ(explain({"web"}), kFailed);
@@ -132,7 +132,7 @@ TEST_F(ExplainCluster, FollowsThePodFromNothingToItsToken) {
   EXPECT_EQ(json::parse(out_).at("decision").at("identity"), "default/reader");
 }
 
-TEST_F(ExplainCluster, KnowsTheControllersPods) {
+TEST_F(ExplainClusterTest, KnowsTheControllersPods) {
   define_kinds();
   put(kube::kPods,
       {{"metadata",
@@ -151,7 +151,7 @@ TEST_F(ExplainCluster, KnowsTheControllersPods) {
   EXPECT_THAT(out_, HasSubstr("refused (no_binding_label)"));
 }
 
-TEST_F(ExplainCluster, AnUnreadableObjectIsNamedAndLeftOut) {
+TEST_F(ExplainClusterTest, AnUnreadableObjectIsNamedAndLeftOut) {
   define_kinds();
   put_pod("default", "web");
   put(kube::kAzureIdentityBindings,
@@ -160,7 +160,7 @@ TEST_F(ExplainCluster, AnUnreadableObjectIsNamedAndLeftOut) {
   EXPECT_THAT(out_, HasSubstr("unreadable   azureidentitybinding default/bad: spec.selector: "));
 }
 
-TEST_F(ExplainCluster, SaysWhatItCannotFind) {
+TEST_F(ExplainClusterTest, SaysWhatItCannotFind) {
   put(kube::kNamespaces, {{"metadata", {{"name", "shop"}}}});
   put_pod("shop", "web");
   EXPECT_EQ(explain({"web", "-n", "shop"}), kFailed);
@@ -171,7 +171,7 @@ TEST_F(ExplainCluster, SaysWhatItCannotFind) {
   EXPECT_EQ(err_, "podid: pod default/wbe does not exist\n");
 }
 
-TEST_F(ExplainCluster, WrongUsage) {
+TEST_F(ExplainClusterTest, RefusesWrongUsage) {
   EXPECT_EQ(explain({}), kUsage);
   EXPECT_EQ(explain({"web", "--mode", "imaginary"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("--mode"));

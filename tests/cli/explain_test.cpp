@@ -48,9 +48,9 @@ struct Case {
   bool waiting_may_help = false;
 };
 
-class Explain : public ::testing::TestWithParam<Case> {};
+class ExplainTest : public ::testing::TestWithParam<Case> {};
 
-TEST_P(Explain, NamesTheCheckThatDecides) {
+TEST_P(ExplainTest, NamesTheCheckThatDecides) {
   const Case& c = GetParam();
   PodObjects objects = served_pod();
   ExplainRequest request;
@@ -181,10 +181,10 @@ const Case kCases[] = {
      CheckOutcome::skipped, "has no address yet"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Cases, Explain, ::testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Cases, ExplainTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(ExplainText, GrantedPod) {
+TEST(ExplainText, ShowsAGrantedPod) {
   EXPECT_EQ(to_text(explain(served_pod(), {}, kNow)),
             R"(pod          shop/web (Running on node-a, 10.244.1.5)
 asked for    any identity, in standard mode
@@ -208,7 +208,7 @@ granted: the pod gets tokens of azureidentity shop/reader, by azureidentitybindi
 )");
 }
 
-TEST(ExplainText, RefusedPodWithRemedies) {
+TEST(ExplainText, ShowsARefusedPodWithRemedies) {
   PodObjects objects = served_pod();
   objects.assigned.clear();
   objects.bindings[0].selector = "readers";

@@ -135,7 +135,7 @@ TEST_F(CustomResourcesContract, StrategicPatchIsNotForThem) {
   EXPECT_EQ(refused(client().patch(type(), key("a"), strategic, soon())).http_status, 415);
 }
 
-TEST_F(CustomResourcesContract, ColumnsOfTheDefinition) {
+TEST_F(CustomResourcesContract, ShowTheColumnsOfTheirDefinition) {
   define_schema(R"("spec":{"type":"object","properties":{"type":{"type":"integer"},"clientID":{"type":"string"}}})",
                 {{"additionalPrinterColumns", json::parse(R"([{"name":"Type","type":"string","jsonPath":".spec.type"},
                                   {"name":"ClientID","type":"string","jsonPath":".spec.clientID"},
@@ -153,7 +153,7 @@ TEST_F(CustomResourcesContract, ColumnsOfTheDefinition) {
   EXPECT_EQ(cells.at(2), "c");
 }
 
-TEST_F(CustomResourcesContract, WatchAndSelectors) {
+TEST_F(CustomResourcesContract, AreWatchedAndSelected) {
   define_schema(R"("spec":{"type":"object"})");
   const std::string version = list_version(type());
   EventStream stream = watch(type(), version, {.label_selector = "nodename=node-a"});

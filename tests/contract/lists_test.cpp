@@ -43,7 +43,7 @@ TEST_F(ListsContract, RubbishAsContinueTokenIsRefused) {
   EXPECT_EQ(error.http_status, 400) << error.message;
 }
 
-TEST_F(ListsContract, AllNamespacesAndEmptyLists) {
+TEST_F(ListsContract, SpanAllNamespacesOrAreEmpty) {
   EXPECT_THAT(names(kPods), IsEmpty());
   const json::value empty = ok(client().list(kPods, {.ns = ns()}, soon()));
   EXPECT_TRUE(empty.at("items").is_array());
@@ -54,7 +54,7 @@ TEST_F(ListsContract, AllNamespacesAndEmptyLists) {
   }));
 }
 
-TEST_F(ListsContract, LabelSelectors) {
+TEST_F(ListsContract, AreSelectedByLabels) {
   create(kPods, pod("red", {{"color", "red"}, {"aadpodidbinding", "x"}}));
   create(kPods, pod("blue", {{"color", "blue"}}));
   create(kPods, pod("none"));
@@ -72,7 +72,7 @@ TEST_F(ListsContract, LabelSelectors) {
   EXPECT_EQ(refused(client().list(kPods, {.ns = ns(), .label_selector = "color in ("}, soon())).http_status, 400);
 }
 
-TEST_F(ListsContract, FieldSelectors) {
+TEST_F(ListsContract, AreSelectedByFields) {
   create(kPods, pod("a", {}, "node-1"));
   create(kPods, pod("b", {}, "node-2"));
   create(kPods, pod("c"));
@@ -90,7 +90,7 @@ TEST_F(ListsContract, FieldSelectors) {
   EXPECT_THAT(names(kConfigMaps, {.field_selector = "metadata.name=x"}), ElementsAre("x"));
 }
 
-TEST_F(ListsContract, VersionsOfLists) {
+TEST_F(ListsContract, AreOfTheVersionAskedFor) {
   create(kConfigMaps, config_map("a"));
   const std::string version = list_version(kConfigMaps);
   EXPECT_EQ(names(kConfigMaps, {.field_selector = "metadata.name=a", .resource_version = "0"}).size(), 1u);

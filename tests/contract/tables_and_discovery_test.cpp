@@ -19,7 +19,7 @@ std::vector<std::string> values(const json::value& list, std::string_view member
 
 class TablesContract : public Contract {};
 
-TEST_F(TablesContract, ListOfPodsAsATable) {
+TEST_F(TablesContract, ShowAListOfPods) {
   create(kPods, pod("a"));
   const json::value table = get_path(kPods.collection_path(ns()), kTable);
   EXPECT_EQ(string_at(table, {"kind"}), "Table");
@@ -35,14 +35,14 @@ TEST_F(TablesContract, ListOfPodsAsATable) {
   EXPECT_EQ(string_at(row, {"object", "metadata", "name"}), "a");
 }
 
-TEST_F(TablesContract, OneObjectAsATable) {
+TEST_F(TablesContract, ShowOneObject) {
   create(kPods, pod("a"));
   const json::value table = get_path(kPods.object_path(key("a")), kTable);
   EXPECT_EQ(string_at(table, {"kind"}), "Table");
   EXPECT_EQ(table.at("rows").as_array().size(), 1u);
 }
 
-TEST_F(TablesContract, WatchOfTables) {
+TEST_F(TablesContract, AreWatchedToo) {
   net::Request request;
   request.target = kPods.collection_path(ns()) + "?watch=true&timeoutSeconds=1&resourceVersion=" + list_version(kPods);
   request.headers.set("Accept", kTable);
@@ -55,7 +55,7 @@ TEST_F(TablesContract, WatchOfTables) {
 
 class DiscoveryContract : public Contract {};
 
-TEST_F(DiscoveryContract, VersionAndHealth) {
+TEST_F(DiscoveryContract, TellsVersionAndHealth) {
   EXPECT_FALSE(string_at(get_path("/version"), {"gitVersion"}).empty());
   for (const std::string_view path : {"/readyz", "/livez", "/healthz"}) {
     net::Request request;
@@ -64,7 +64,7 @@ TEST_F(DiscoveryContract, VersionAndHealth) {
   }
 }
 
-TEST_F(DiscoveryContract, GroupsAndResources) {
+TEST_F(DiscoveryContract, ListsGroupsAndResources) {
   EXPECT_EQ(get_path("/api").at("versions"), json::parse(R"(["v1"])"));
   EXPECT_THAT(values(get_path("/apis").at("groups"), "name"),
               IsSupersetOf({"apiextensions.k8s.io", "coordination.k8s.io"}));
@@ -85,7 +85,7 @@ TEST_F(DiscoveryContract, GroupsAndResources) {
   EXPECT_THAT(values(get_path("/apis/coordination.k8s.io/v1").at("resources"), "name"), Contains("leases"));
 }
 
-TEST_F(DiscoveryContract, AggregatedForm) {
+TEST_F(DiscoveryContract, HasAnAggregatedForm) {
   const json::value list =
       get_path("/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json");
   EXPECT_EQ(string_at(list, {"kind"}), "APIGroupDiscoveryList");

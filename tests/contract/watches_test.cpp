@@ -78,7 +78,7 @@ TEST_F(WatchesContract, SelectedObjectsComeAndGo) {
   EXPECT_EQ(last, "DELETED a");
 }
 
-TEST_F(WatchesContract, BookmarkBeforeTheRegularEnd) {
+TEST_F(WatchesContract, SendABookmarkBeforeTheRegularEnd) {
   const std::string version = list_version(kConfigMaps);
   EventStream stream = watch(kConfigMaps, version, {.field_selector = "metadata.name=none", .timeout_seconds = 4});
   const json::value made = create(kConfigMaps, config_map("a"));

@@ -7,7 +7,7 @@
 namespace podid::core {
 namespace {
 
-TEST(AzureIdsTest, IdentityResourceIdRule) {
+TEST(AzureIds, FollowsTheRuleForIdentityResourceIds) {
   const std::string good[] = {
       "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
       "/SUBSCRIPTIONS/s/resourceGroups/g/providers/microsoft.managedidentity/USERASSIGNEDIDENTITIES/n",
@@ -28,13 +28,13 @@ TEST(AzureIdsTest, IdentityResourceIdRule) {
   for (const std::string& id : bad) EXPECT_FALSE(is_valid_identity_resource_id(id)) << id;
 }
 
-TEST(AzureIdsTest, InvalidIdText) {
+TEST(AzureIds, QuotesAnInvalidIdAsAadPodIdentityDoes) {
   EXPECT_EQ(invalid_resource_id_text("a\"b\n"),
             "invalid resource id: \"a\\\"b\\n\", must match /subscriptions/<subid>/resourcegroups/<resourcegroup>/"
             "providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>");
 }
 
-TEST(AzureIdsTest, ProviderIds) {
+TEST(AzureIds, ReadsProviderIds) {
   const ProviderId set{"s", "G", "Microsoft.Compute", "virtualMachineScaleSets", "Pool"};
   EXPECT_EQ(parse_provider_id("azure:///subscriptions/s/resourceGroups/G/providers/Microsoft.Compute/"
                               "virtualMachineScaleSets/Pool/virtualMachines/3"),
@@ -61,7 +61,7 @@ Node node_with(std::string provider_id) {
 
 constexpr const char* kPrefix = "azure:///subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/";
 
-TEST(AzureIdsTest, TargetsOfNodes) {
+TEST(AzureIds, FindsTheTargetOfANode) {
   const ComputeDefaults defaults{"sub", "group"};
   const auto key = [&](std::string provider_id) {
     return compute_target(node_with(std::move(provider_id)), defaults)->key();
@@ -77,7 +77,7 @@ TEST(AzureIdsTest, TargetsOfNodes) {
   EXPECT_EQ(key(""), "/subscriptions/sub/resourcegroups/group/providers/microsoft.compute/virtualmachines/node-a");
 }
 
-TEST(AzureIdsTest, TargetsOfTwoGroupsDiffer) {
+TEST(AzureIds, TargetsOfTwoGroupsDiffer) {
   const auto one = compute_target_from_key(
       "/subscriptions/s/resourcegroups/g1/providers/microsoft.compute/virtualmachinescalesets/x");
   const auto two = compute_target_from_key(
@@ -88,7 +88,7 @@ TEST(AzureIdsTest, TargetsOfTwoGroupsDiffer) {
   EXPECT_EQ(compute_target_from_key(one->key())->key(), one->key());
 }
 
-TEST(AzureIdsTest, BadProviderIdNamesTheField) {
+TEST(AzureIds, BadProviderIdNamesTheField) {
   const auto target = compute_target(node_with("kind://docker/x"), {});
   ASSERT_FALSE(target);
   EXPECT_THAT(target.error().message(), testing::StartsWith("spec.providerID: failed to parse kind://docker/x"));

@@ -157,7 +157,7 @@ TEST_F(DecideStandardTest, WhatIsAskedForMayFollowWhileAnotherIsUnderWay) {
   EXPECT_TRUE(decide_now().created_seen);
 }
 
-TEST_F(DecideStandardTest, SeveralIdentitiesByWeightThenNamespaceThenName) {
+TEST_F(DecideStandardTest, OrdersSeveralIdentitiesByWeightThenNamespaceThenName) {
   assign(make_identity("b", "aa"));
   assign(make_identity("a", "zz"));
   assign(make_identity("a", "yy"));
@@ -175,7 +175,7 @@ TEST_F(DecideStandardTest, CreatedOnesDoNotHideAnAssignedOne) {
   expect_granted("kv");
 }
 
-TEST_F(DecideStandardTest, NamespaceRule) {
+TEST_F(DecideStandardTest, FollowsTheNamespaceRule) {
   assign(make_identity("other", "kv"));
   expect_granted("kv", "not namespaced");
   input.namespaced = true;
@@ -273,7 +273,7 @@ class DecideManagedTest : public DecideTest {
   }
 };
 
-TEST_F(DecideManagedTest, BindingAndIdentityOfThePodsNamespace) {
+TEST_F(DecideManagedTest, OnlyBindingAndIdentityOfThePodsNamespaceCount) {
   expect_refused(RefusalReason::no_matching_binding, Healing::none);
   bind(make_binding("other", "b", "kv"));
   define(make_identity("other", "kv"));
@@ -286,7 +286,7 @@ TEST_F(DecideManagedTest, BindingAndIdentityOfThePodsNamespace) {
   EXPECT_EQ(decide_now().assigned, nullptr);
 }
 
-TEST_F(DecideManagedTest, EmptySelectorsAndUnlabelledPods) {
+TEST_F(DecideManagedTest, EmptySelectorsAndUnlabelledPodsMatchNothing) {
   bind(make_binding("shop", "b", "kv", ""));
   define(make_identity("shop", "kv"));
   expect_refused(RefusalReason::no_matching_binding, Healing::none);
@@ -303,12 +303,12 @@ TEST_F(DecideManagedTest, AManagedIdentityThatNothingNamesIsNotTheNodesOwn) {
   expect_refused(RefusalReason::identity_missing, Healing::none);
 }
 
-TEST_F(DecideManagedTest, UnknownPod) {
+TEST_F(DecideManagedTest, AnUnknownPodIsRefused) {
   input.pod = nullptr;
   expect_refused(RefusalReason::pod_unknown, Healing::none);
 }
 
-TEST_F(DecideManagedTest, RequestAndOrder) {
+TEST_F(DecideManagedTest, FollowsRequestAndOrder) {
   for (const char* name : {"cc", "aa", "bb"}) {
     define(make_identity("shop", name));
     bind(make_binding("shop", std::string("b-") + name, name));
@@ -349,7 +349,7 @@ std::string summary(const CheckList& checks) {
   return text;
 }
 
-TEST_F(DecideTest, ChecksOfAGrant) {
+TEST_F(DecideTest, ChecksSayWhyItIsAGrant) {
   assign(make_identity("default", "kv"));
   input.request.client_id = "client-kv";
   CheckList checks;
@@ -373,7 +373,7 @@ TEST_F(DecideTest, ChecksNameWhatIsMissing) {
   EXPECT_THAT(unlabelled.back().remedy, HasSubstr("aadpodidbinding="));
 }
 
-TEST_F(DecideTest, ChecksWithKnownBindings) {
+TEST_F(DecideTest, ChecksUseKnownBindings) {
   input.bindings_known = true;
   bind(make_binding("shop", "b", "kv"));
   bind(make_binding("shop", "c", "gone"));
@@ -411,7 +411,7 @@ TEST_F(DecideTest, RecordingDoesNotChangeTheDecision) {
   }
 }
 
-TEST(DecideNamesTest, ReasonsAreDistinct) {
+TEST(DecideNames, ReasonsAreDistinct) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kRefusalReasons; ++i) names.insert(to_string(static_cast<RefusalReason>(i)));
   EXPECT_EQ(names.size(), kRefusalReasons);

@@ -29,7 +29,7 @@ class DesiredTest : public testing::Test {
   std::vector<AssignmentWarning> warnings;
 };
 
-TEST_F(DesiredTest, OneAssignmentPerMatchingIdentity) {
+TEST_F(DesiredTest, ThereIsOneAssignmentPerMatchingIdentity) {
   rules.put(make_identity("shop", "kv"));
   rules.put(make_identity("shop", "db"));
   rules.put(make_binding("shop", "b1", "kv"));
@@ -51,7 +51,7 @@ TEST_F(DesiredTest, TheObjectIsAsCreated) {
   EXPECT_EQ(desired[0], test::make_assigned(pod, identity, make_binding("shop", "b", "kv"), kCreated));
 }
 
-TEST_F(DesiredTest, PodsThatGetNothing) {
+TEST_F(DesiredTest, SomePodsGetNothing) {
   rules.put(make_identity("shop", "kv"));
   rules.put(make_binding("shop", "b", "kv"));
   EXPECT_THAT(names(make_pod("shop", "web", "")), IsEmpty()) << "no label";
@@ -68,7 +68,7 @@ TEST_F(DesiredTest, PodsThatGetNothing) {
   }
 }
 
-TEST_F(DesiredTest, FinishedPodsOnRequest) {
+TEST_F(DesiredTest, FinishedPodsCountOnRequest) {
   AssignmentRules keeping(AssignmentOptions{.namespaced = false, .keep_finished_pods = true});
   keeping.put(make_identity("shop", "kv"));
   keeping.put(make_binding("shop", "b", "kv"));
@@ -109,7 +109,7 @@ TEST_F(DesiredTest, SameIdentityNameInTwoNamespacesFirstBindingWins) {
   EXPECT_THAT(warnings[0].text, HasSubstr("AzureIdentity kv exists in both a and b namespace."));
 }
 
-TEST_F(DesiredTest, NamespacedModeAndAnnotation) {
+TEST_F(DesiredTest, NamespacedModeAndAnnotationNarrowIt) {
   AzureIdentity annotated = make_identity("shop", "kv");
   annotated.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
   rules.put(annotated);
@@ -123,7 +123,7 @@ TEST_F(DesiredTest, NamespacedModeAndAnnotation) {
   EXPECT_THAT(namespaced.desired_for(make_pod("other", "web"), warnings), IsEmpty());
 }
 
-TEST_F(DesiredTest, ChangesOfRules) {
+TEST_F(DesiredTest, FollowsChangesOfRules) {
   rules.put(make_identity("shop", "kv"));
   rules.put(make_binding("shop", "b", "kv"));
   EXPECT_THAT(rules.selectors_using({"shop", "kv"}), ElementsAre("reader"));

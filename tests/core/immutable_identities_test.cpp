@@ -10,7 +10,7 @@ namespace {
 
 using test::make_identity;
 
-TEST(ImmutableIdentitiesTest, ClientAndResourceIdsTrimmedAndWithoutCase) {
+TEST(ImmutableIdentities, ClientAndResourceIdsAreTrimmedAndCompareWithoutCase) {
   const std::vector<std::string> configured = {" CLIENT-A ", "", "  ", test::identity_resource_id("B")};
   const ImmutableIdentities immutable(configured, "Cluster-Id");
   EXPECT_TRUE(immutable.contains(make_identity("x", "a")));

@@ -12,14 +12,14 @@ using test::make_binding;
 using test::make_identity;
 using test::make_pod;
 
-TEST(MatchingTest, SelectorEqualsTheLabel) {
+TEST(Matching, SelectorEqualsTheLabel) {
   EXPECT_TRUE(selects(make_binding("x", "b", "i", "reader"), make_pod("shop", "web", "reader")));
   EXPECT_FALSE(selects(make_binding("x", "b", "i", "Reader"), make_pod("shop", "web", "reader")));
   EXPECT_FALSE(selects(make_binding("x", "b", "i", "app=reader"), make_pod("shop", "web", "reader")));
   EXPECT_FALSE(selects(make_binding("x", "b", "i", ""), make_pod("shop", "web", "")));
 }
 
-TEST(MatchingTest, NamespaceRule) {
+TEST(Matching, FollowsTheNamespaceRule) {
   AzureIdentity identity = make_identity("shop", "kv");
   EXPECT_TRUE(namespaces_allow(identity, "shop", "other", false));
   EXPECT_FALSE(namespaces_allow(identity, "shop", "other", true));
@@ -37,7 +37,7 @@ AzurePodIdentityException make_exception(const std::string& ns, StringMap labels
   return exception;
 }
 
-TEST(MatchingTest, Exceptions) {
+TEST(Matching, ExceptionsAreOfTheirNamespace) {
   Pod pod = make_pod("shop", "web");
   pod.labels.emplace("app", "Mic");
   struct Case {
@@ -60,7 +60,7 @@ TEST(MatchingTest, Exceptions) {
   for (const Case& c : cases) EXPECT_EQ(is_excepted(pod, c.exceptions), c.excepted) << c.what;
 }
 
-TEST(MatchingTest, ControllerPods) {
+TEST(Matching, KnowsControllerPods) {
   Pod pod = make_pod("Default", "mic-5d4c-x");
   pod.replica_set = "mic-5d4c";
   EXPECT_FALSE(is_controller_pod(pod, "default")) << "the name alone is not enough";

@@ -9,11 +9,11 @@
 namespace podid::core {
 namespace {
 
-TEST(NamingTest, PlainNameJoinsTheParts) {
+TEST(Naming, PlainNameJoinsTheParts) {
   EXPECT_EQ(assigned_identity_name({"shop", "web-0", "kv-reader"}), "web-0-shop-kv-reader");
 }
 
-TEST(NamingTest, CollidingNamesDifferWhenHashed) {
+TEST(Naming, CollidingNamesDifferWhenHashed) {
   const AssignmentKey one{"b-c", "a", "d"};
   const AssignmentKey two{"b", "a", "c-d"};
   ASSERT_EQ(assigned_identity_name(one), assigned_identity_name(two));
@@ -21,7 +21,7 @@ TEST(NamingTest, CollidingNamesDifferWhenHashed) {
   EXPECT_THAT(hashed_assigned_identity_name(one), testing::MatchesRegex("a-b-c-d-[0-9a-f]{10}"));
 }
 
-TEST(NamingTest, OverlongNameIsHashedAndFits) {
+TEST(Naming, OverlongNameIsHashedAndFits) {
   const AssignmentKey key{std::string(63, 'n'), std::string(150, 'p') + ".", std::string(100, 'i')};
   const std::string name = assigned_identity_name(key);
   EXPECT_EQ(name.size(), 253u);
@@ -31,14 +31,14 @@ TEST(NamingTest, OverlongNameIsHashedAndFits) {
   EXPECT_NE(assigned_identity_name(longest), hashed_assigned_identity_name(longest));
 }
 
-TEST(NamingTest, TruncatedPrefixEndsAlphanumeric) {
+TEST(Naming, TruncatedPrefixEndsAlphanumeric) {
   // The cut falls behind a dot, which must not stand before the hyphen.
   const AssignmentKey key{"n", std::string(241, 'p') + ".ppp", std::string(100, 'i')};
   const std::string name = assigned_identity_name(key);
   EXPECT_THAT(name, testing::MatchesRegex("p+-[0-9a-f]{10}"));
 }
 
-TEST(NamingTest, RecognisesBothForms) {
+TEST(Naming, RecognisesBothForms) {
   const AssignmentKey key{"shop", "web-0", "kv"};
   EXPECT_TRUE(is_assigned_identity_name("web-0-shop-kv", key));
   EXPECT_TRUE(is_assigned_identity_name(hashed_assigned_identity_name(key), key));
@@ -48,7 +48,7 @@ TEST(NamingTest, RecognisesBothForms) {
   }
 }
 
-TEST(NamingTest, NodeLabelValue) {
+TEST(Naming, MakesANodeLabelValue) {
   const std::string fits(63, 'n');
   const std::string too_long = std::string(52, 'n') + "." + std::string(30, 'x');
   EXPECT_EQ(node_label_value(fits), fits);
@@ -60,7 +60,7 @@ TEST(NamingTest, NodeLabelValue) {
   EXPECT_FALSE(is_node_label_value(value, too_long + "y"));
 }
 
-TEST(NamingTest, AssignmentNamespace) {
+TEST(Naming, ChoosesTheNamespaceOfAnAssignment) {
   AzureIdentity identity = test::make_identity("shop", "kv");
   EXPECT_EQ(assignment_namespace(identity, false), "default");
   EXPECT_EQ(assignment_namespace(identity, true), "shop");

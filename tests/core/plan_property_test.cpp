@@ -160,7 +160,7 @@ class World {
   std::map<ObjectKey, AzureAssignedIdentity> stored_;
 };
 
-TEST(PlanPropertyTest, RandomHistories) {
+TEST(PlanProperty, OnePlanLeadsToTheDesiredState) {
   for (unsigned seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
     World world(seed);

@@ -33,7 +33,7 @@ class PlanTest : public testing::Test {
   AzureAssignedIdentity stored = make_assigned(pod, identity, binding, kAssigned);
 };
 
-TEST_F(PlanTest, StatusTable) {
+TEST_F(PlanTest, EachStatusHasItsStep) {
   const std::pair<std::string_view, std::vector<StepKind>> cases[] = {
       {kAssigned, {}},
       {"", {}},
@@ -47,7 +47,7 @@ TEST_F(PlanTest, StatusTable) {
   }
 }
 
-TEST_F(PlanTest, AbsentOnEitherSide) {
+TEST_F(PlanTest, WhatIsAbsentOnOneSideIsMadeOrRemoved) {
   const auto created = plan({}, std::span(&desired, 1));
   ASSERT_THAT(kinds(created), ElementsAre(StepKind::create));
   EXPECT_EQ(created[0].after, desired);
@@ -58,7 +58,7 @@ TEST_F(PlanTest, AbsentOnEitherSide) {
   EXPECT_THAT(plan({}, {}), IsEmpty());
 }
 
-TEST_F(PlanTest, WhatMakesAReplacement) {
+TEST_F(PlanTest, OnlyTheseChangesMakeAReplacement) {
   const std::pair<const char*, void (*)(AzureAssignedIdentity&)> cases[] = {
       {"identity changed", [](AzureAssignedIdentity& a) { a.identity.meta.resource_version = "0"; }},
       {"binding changed", [](AzureAssignedIdentity& a) { a.binding.meta.resource_version = "0"; }},

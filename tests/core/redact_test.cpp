@@ -6,7 +6,7 @@
 namespace podid::core {
 namespace {
 
-TEST(RedactTest, Table) {
+TEST(Redact, KeepsTheEndsOfAGuidOnly) {
   const std::pair<std::string, std::string> cases[] = {
       {"aabc0000-a83v-9h4m-000j-2c0a66b0c1f9", "aabc##### REDACTED #####c1f9"},
       {"12345678", "1234##### REDACTED #####5678"},

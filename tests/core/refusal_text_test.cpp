@@ -52,7 +52,7 @@ TEST_F(RefusalTextTest, DescriptionRedactsTheClientId) {
               AllOf(HasSubstr("client_id aabc##### REDACTED #####c1f9"), Not(HasSubstr("0000-a83v"))));
 }
 
-TEST_F(RefusalTextTest, LegacyStandardTexts) {
+TEST_F(RefusalTextTest, LegacyTextsOfStandardModeAreThoseOfAadPodIdentity) {
   const std::string created =
       "getting assigned identities for pod shop/web-0 in CREATED state failed after 16 attempts, retry duration [5]s, "
       "error: <nil>. Check MIC pod logs for identity assignment errors";
@@ -79,7 +79,7 @@ TEST_F(RefusalTextTest, LegacyTextsQuoteTheRetryFlags) {
               HasSubstr("failed after 3 attempts, retry duration [3]s"));
 }
 
-TEST_F(RefusalTextTest, LegacyManagedTexts) {
+TEST_F(RefusalTextTest, LegacyTextsOfManagedModeAreThoseOfAadPodIdentity) {
   input.mode = OperationMode::managed;
   EXPECT_EQ(legacy(RefusalReason::pod_unknown), "failed to get pod shop/web-0, error: pod shop/web-0 doesn't exist");
   for (const auto reason : {RefusalReason::no_binding_label, RefusalReason::no_matching_binding,

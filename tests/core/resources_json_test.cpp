@@ -6,8 +6,6 @@
 
 #include <boost/json.hpp>
 
-#include "core/node.hpp"
-#include "core/pod.hpp"
 #include "support/builders.hpp"
 
 namespace podid::core {
@@ -17,7 +15,7 @@ namespace json = boost::json;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(ResourcesJsonTest, ReadsAnIdentity) {
+TEST(ResourcesJson, ReadsAnIdentity) {
   const auto identity = read_azure_identity(json::parse(R"({
     "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
     "metadata": {"name": "kv", "namespace": "shop", "uid": "u", "resourceVersion": "7", "labels": {"a": "b"},
@@ -40,7 +38,7 @@ TEST(ResourcesJsonTest, ReadsAnIdentity) {
   EXPECT_EQ(identity->available_replicas, 2);
 }
 
-TEST(ResourcesJsonTest, AbsentAndNullAreZero) {
+TEST(ResourcesJson, AbsentAndNullAreZero) {
   for (const char* text :
        {"{}", R"({"metadata": null, "spec": null, "status": null})",
         R"({"spec": {"type": null, "clientPassword": null, "auxiliaryTenantIDs": null, "replicas": null}})"}) {
@@ -51,7 +49,7 @@ TEST(ResourcesJsonTest, AbsentAndNullAreZero) {
   EXPECT_EQ(*read_azure_assigned_identity(json::parse("{}")), AzureAssignedIdentity{});
 }
 
-TEST(ResourcesJsonTest, WrongTypesNameThePath) {
+TEST(ResourcesJson, WrongTypesNameThePath) {
   const std::pair<const char*, const char*> cases[] = {
       {"[]", "expected an object, found a list"},
       {"null", "expected an object, found null"},
@@ -82,7 +80,7 @@ TEST(ResourcesJsonTest, WrongTypesNameThePath) {
   EXPECT_EQ(assigned.error().message(), "spec.azureIdentityRef.spec.clientID: expected a string, found a number");
 }
 
-TEST(ResourcesJsonTest, EmbeddedKindsOfOldReleasesAreTolerated) {
+TEST(ResourcesJson, EmbeddedKindsOfOldReleasesAreTolerated) {
   for (const char* kind : {"v1.AzureIdentity", "AzureIdentityList", "AzureIdentity", ""}) {
     json::object text{{"spec", {{"azureIdentityRef", {{"kind", kind}, {"metadata", {{"name", "kv"}}}}}}}};
     const auto assigned = read_azure_assigned_identity(text);
@@ -91,13 +89,13 @@ TEST(ResourcesJsonTest, EmbeddedKindsOfOldReleasesAreTolerated) {
   }
 }
 
-TEST(ResourcesJsonTest, FieldNamesAreCaseSensitive) {
+TEST(ResourcesJson, FieldNamesAreCaseSensitive) {
   const auto identity = read_azure_identity(json::parse(R"({"spec": {"ClientID": "c", "resourceid": "r"}})"));
   EXPECT_THAT(identity->client_id, IsEmpty());
   EXPECT_THAT(identity->resource_id, IsEmpty());
 }
 
-TEST(ResourcesJsonTest, WritingLeavesOutZeroValues) {
+TEST(ResourcesJson, WritingLeavesOutZeroValues) {
   AzureIdentity identity;
   identity.meta.name = "kv";
   EXPECT_EQ(
@@ -111,7 +109,7 @@ TEST(ResourcesJsonTest, WritingLeavesOutZeroValues) {
           R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityBinding", "metadata": {}, "spec": {}})"));
 }
 
-TEST(ResourcesJsonTest, AssignmentAsCreated) {
+TEST(ResourcesJson, WritesAnAssignmentAsCreated) {
   AzureIdentity identity = test::make_identity("shop", "kv-reader");
   identity.meta.labels = {{"not", "copied"}};
   identity.meta.annotations = {{"kubectl.kubernetes.io/last-applied-configuration", "{}"},
@@ -136,7 +134,7 @@ TEST(ResourcesJsonTest, AssignmentAsCreated) {
     "status": {"status": "Created", "availableReplicas": 1}})"));
 }
 
-TEST(ResourcesJsonTest, WhatIsWrittenReadsBack) {
+TEST(ResourcesJson, WhatIsWrittenReadsBack) {
   AzureIdentity identity = test::make_identity("shop", "kv");
   identity.type = IdentityType::service_principal_secret;
   identity.client_password = {"secret", "shop"};
@@ -155,7 +153,7 @@ TEST(ResourcesJsonTest, WhatIsWrittenReadsBack) {
   EXPECT_EQ(read_azure_pod_identity_exception(write_azure_pod_identity_exception(exception)), exception);
 }
 
-TEST(ResourcesJsonTest, UnknownMembersOfSpecAndStatusSurvive) {
+TEST(ResourcesJson, UnknownMembersOfSpecAndStatusSurvive) {
   const json::value identity = json::parse(R"({"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
     "metadata": {"name": "kv"}, "spec": {"clientPassword": {}, "later": {"a": [1]}}, "status": {"later": 2}})");
   EXPECT_EQ(json::value(write_azure_identity(*read_azure_identity(identity))), identity);
@@ -171,37 +169,6 @@ TEST(ResourcesJsonTest, UnknownMembersOfSpecAndStatusSurvive) {
   assigned.at("spec").at("azureBindingRef").at("spec").as_object()["access"] = json::object{{"notAfter", "x"}};
   assigned.at("status").as_object()["later"] = 2;
   EXPECT_EQ(json::value(write_azure_assigned_identity(*read_azure_assigned_identity(assigned))), assigned);
-}
-
-TEST(ResourcesJsonTest, ReadsAPod) {
-  const auto pod = read_pod(json::parse(R"({
-    "metadata": {"name": "web", "namespace": "shop", "uid": "u", "labels": {"aadpodidbinding": "reader"},
-      "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",
-      "ownerReferences": [{"kind": "Job", "name": "j"}, {"kind": "replicaset", "name": "web-1"}, {"kind": "ReplicaSet", "name": "x"}]},
-    "spec": {"nodeName": "node-a", "serviceAccountName": "sa", "hostNetwork": true, "containers": [{}]},
-    "status": {"phase": "Running", "startTime": "2026-01-01T00:00:01Z", "podIP": "10.0.0.1",
-               "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}, {}],
-               "initContainerStatuses": [{"state": {"terminated": {"startedAt": "2026-01-01T00:00:02Z"}}}],
-               "containerStatuses": [{"state": {"waiting": {}}}, {"state": {"running": {"startedAt": "2026-01-01T00:00:04Z"}}},
-                                     {"state": {"running": {"startedAt": "2026-01-01T00:00:03Z"}}}]}})"));
-  ASSERT_TRUE(pod) << pod.error().message();
-  EXPECT_EQ(pod->binding_label(), "reader");
-  EXPECT_EQ(pod->replica_set, "web-1");
-  EXPECT_TRUE(pod->deleting());
-  EXPECT_TRUE(pod->host_network);
-  EXPECT_FALSE(pod->finished());
-  EXPECT_THAT(pod->pod_ips, ElementsAre("10.0.0.1", "fd00::1"));
-  EXPECT_EQ(pod->last_start, "2026-01-01T00:00:04Z");
-  EXPECT_EQ(read_pod(json::parse(R"({"status": {"podIPs": [{"ip": 1}]}})")).error().message(),
-            "status.podIPs[0].ip: expected a string, found a number");
-}
-
-TEST(ResourcesJsonTest, ReadsANode) {
-  const auto node = read_node(json::parse(R"({"metadata": {"name": "n"}, "spec": {"providerID": "azure:///x",
-    "taints": [{"key": "k", "effect": "NoSchedule", "timeAdded": null}]}})"));
-  ASSERT_TRUE(node);
-  EXPECT_EQ(node->provider_id, "azure:///x");
-  EXPECT_THAT(node->taints, ElementsAre(Taint{"k", "", "NoSchedule"}));
 }
 
 }  // namespace

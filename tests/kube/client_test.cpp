@@ -41,7 +41,7 @@ class ClientTest : public test::KubeFixture<test::FakeClock> {
   const net::Request& last_request() const { return server.requests.back(); }
 };
 
-TEST_F(ClientTest, CreateGetReplaceRemove) {
+TEST_F(ClientTest, CreatesGetsReplacesAndRemoves) {
   auto created = await(client->create(kPods, pod("x"), soon()));
   ASSERT_TRUE(created) << created.error().message;
   EXPECT_EQ(string_at(*created, {"apiVersion"}), "v1");
@@ -175,7 +175,7 @@ TEST_F(ClientTest, ServerErrorsAreRepeatedOnlyWhereThatIsSafe) {
   EXPECT_EQ(created.error().retry_after, std::chrono::seconds(1));
 }
 
-TEST_F(ClientTest, NoRepeatThatCannotEndBeforeTheDeadline) {
+TEST_F(ClientTest, RepeatsNothingThatCannotEndBeforeTheDeadline) {
   server.intercept = [](const net::Request&) { return refusal(429, "TooManyRequests", "60"); };
   const auto refused = await(client->get(kPods, {"a", "x"}, net::deadline_in(std::chrono::seconds(20))));
   ASSERT_FALSE(refused);
@@ -184,7 +184,7 @@ TEST_F(ClientTest, NoRepeatThatCannotEndBeforeTheDeadline) {
   EXPECT_EQ(server.requests.size(), 1u);
 }
 
-TEST_F(ClientTest, RepeatsEnd) {
+TEST_F(ClientTest, RepeatsAreLimited) {
   server.intercept = [](const net::Request&) { return refusal(429, "TooManyRequests"); };
   const auto refused = await_sleeping(client->get(kPods, {"a", "x"}, net::no_deadline));
   ASSERT_FALSE(refused);
@@ -213,7 +213,7 @@ TEST_F(ClientTest, RefusedTokenIsReadAgain) {
   EXPECT_TRUE(watch.has_value());
 }
 
-TEST_F(ClientTest, BasePathAndUserAgent) {
+TEST_F(ClientTest, SendsBasePathAndUserAgent) {
   ClusterConfig prefixed = config();
   prefixed.server.target = "/clusters/one";
   server.intercept = [](const net::Request&) { return refusal(404, "NotFound"); };

@@ -9,9 +9,9 @@
 namespace podid::kube {
 namespace {
 
-class InClusterConfig : public ::testing::Test {
+class InClusterConfigTest : public ::testing::Test {
  protected:
-  InClusterConfig() {
+  InClusterConfigTest() {
     environment_ = {.service_host = "10.0.0.1", .service_port = "443", .service_account_folder = folder_.path()};
   }
   void write(const std::string& name, std::string_view text) {
@@ -22,7 +22,7 @@ class InClusterConfig : public ::testing::Test {
   InClusterEnvironment environment_;
 };
 
-TEST_F(InClusterConfig, IsTheServiceAccountOfThePod) {
+TEST_F(InClusterConfigTest, IsTheServiceAccountOfThePod) {
   write("ca.crt", "CA");
   write("token", "abc\n");
   write("namespace", "shop");
@@ -34,7 +34,7 @@ TEST_F(InClusterConfig, IsTheServiceAccountOfThePod) {
   EXPECT_EQ(config->default_namespace, "shop");
 }
 
-TEST_F(InClusterConfig, AcceptsAnIpv6ServiceAddress) {
+TEST_F(InClusterConfigTest, AcceptsAnIpv6ServiceAddress) {
   write("ca.crt", "CA");
   write("token", "abc");
   environment_.service_host = "fd00::1";
@@ -44,7 +44,7 @@ TEST_F(InClusterConfig, AcceptsAnIpv6ServiceAddress) {
   EXPECT_EQ(config->default_namespace, "default");
 }
 
-TEST_F(InClusterConfig, SaysWhatIsMissing) {
+TEST_F(InClusterConfigTest, SaysWhatIsMissing) {
   auto config = load_in_cluster_config({});
   ASSERT_FALSE(config);
   EXPECT_TRUE(config.error().message.contains("--kubeconfig")) << config.error().message;
@@ -61,7 +61,7 @@ TEST_F(InClusterConfig, SaysWhatIsMissing) {
   EXPECT_TRUE(config.error().message.contains("the token is empty")) << config.error().message;
 }
 
-TEST_F(InClusterConfig, MissingKubeconfigIsNamed) {
+TEST_F(InClusterConfigTest, MissingKubeconfigIsNamed) {
   const auto config = load_cluster_config(folder_.file("none"));
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().kind, base::ErrorKind::not_found);

@@ -56,7 +56,7 @@ class Story {
   int synced_ = 0;
 };
 
-class InformerProperty : public test::KubeFixture<base::RealClock>, public ::testing::WithParamInterface<int> {
+class InformerPropertyTest : public test::KubeFixture<base::RealClock>, public ::testing::WithParamInterface<int> {
  protected:
   // One random thing that happens to the server or the connection.
   void happen() {
@@ -112,7 +112,7 @@ class InformerProperty : public test::KubeFixture<base::RealClock>, public ::tes
   test::SeededRandom dice_{static_cast<std::uint64_t>(GetParam())};
 };
 
-TEST_P(InformerProperty, StoreEqualsTheServerInTheEnd) {
+TEST_P(InformerPropertyTest, StoreEqualsTheServerInTheEnd) {
   server.watch_budget = [this]() -> std::size_t { return dice_.below(2) == 0 ? dice_.below(900) : std::string::npos; };
   server.piece_bytes = 1 + dice_.below(300);
   ReflectorOptions options;
@@ -135,7 +135,7 @@ TEST_P(InformerProperty, StoreEqualsTheServerInTheEnd) {
   await(informer.stop());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, InformerProperty, ::testing::Range(1, 21));
+INSTANTIATE_TEST_SUITE_P(Seeds, InformerPropertyTest, ::testing::Range(1, 21));
 
 }  // namespace
 }  // namespace podid::kube

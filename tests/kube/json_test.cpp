@@ -6,7 +6,7 @@
 namespace podid::kube {
 namespace {
 
-TEST(Json, FieldsThatAreAbsentOrWrong) {
+TEST(Json, FieldsMayBeAbsentOrWrong) {
   const json::value value =
       parse_json(R"({"a":{"b":"text","n":5,"f":1.5,"big":18446744073709551615},"l":[1]})", "x").value();
   EXPECT_EQ(string_at(value, {"a", "b"}), "text");

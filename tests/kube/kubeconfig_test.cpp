@@ -119,7 +119,7 @@ TEST(Kubeconfig, WhatCannotBeHonouredIsRefusedByName) {
   expect_error({.user = "{as: somebody}"}, ErrorKind::unsupported, "impersonation");
 }
 
-TEST(Kubeconfig, BrokenFiles) {
+TEST(Kubeconfig, RefusesBrokenFiles) {
   const ReadFile none = [](const std::string& path) { return base::fail(ErrorKind::not_found, path); };
   for (const std::string_view text : {"", "[1, 2]", "a: [", "current-context: x\ncontexts: 5\n", "\x01"}) {
     const auto config = parse_kubeconfig(text, "f", {}, none);

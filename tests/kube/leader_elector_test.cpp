@@ -288,7 +288,7 @@ TEST_F(LeaderElectorTest, RecordsEventsOnTheLock) {
   EXPECT_THAT(messages, ElementsAre("a became leader", "a stopped leading"));
 }
 
-TEST_F(LeaderElectorTest, NeverTwoLeadersWhateverFails) {
+TEST_F(LeaderElectorTest, ThereAreNeverTwoLeadersWhateverFails) {
   test::SeededRandom dice(7);
   Replica* replicas[] = {&replica("a"), &replica("b"), &replica("c", LockKind::endpoints_leases)};
   // Each replica in turn is cut off from the server, before or after its request has done its work.
@@ -310,7 +310,7 @@ TEST_F(LeaderElectorTest, NeverTwoLeadersWhateverFails) {
   EXPECT_GT(led, 300u);
 }
 
-TEST(LockKind, Names) {
+TEST(LockKind, IsReadFromItsName) {
   EXPECT_EQ(parse_lock_kind("leases"), LockKind::leases);
   EXPECT_EQ(parse_lock_kind("endpointsleases"), LockKind::endpoints_leases);
   EXPECT_EQ(parse_lock_kind("endpoints"), LockKind::endpoints);

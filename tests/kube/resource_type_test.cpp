@@ -6,7 +6,7 @@
 namespace podid::kube {
 namespace {
 
-TEST(ResourceType, PathsOfTheCoreGroup) {
+TEST(ResourceType, HasPathsOfTheCoreGroup) {
   EXPECT_EQ(kPods.api_version(), "v1");
   EXPECT_EQ(kPods.collection_path(""), "/api/v1/pods");
   EXPECT_EQ(kPods.collection_path("shop"), "/api/v1/namespaces/shop/pods");
@@ -14,7 +14,7 @@ TEST(ResourceType, PathsOfTheCoreGroup) {
   EXPECT_EQ(kPods.object_path({"shop", "web-0"}, "status"), "/api/v1/namespaces/shop/pods/web-0/status");
 }
 
-TEST(ResourceType, PathsOfOtherGroups) {
+TEST(ResourceType, HasPathsOfOtherGroups) {
   EXPECT_EQ(kLeases.api_version(), "coordination.k8s.io/v1");
   EXPECT_EQ(kLeases.object_path({"a", "b"}), "/apis/coordination.k8s.io/v1/namespaces/a/leases/b");
   EXPECT_EQ(kAzureIdentities.collection_path(""), "/apis/aadpodidentity.k8s.io/v1/azureidentities");
@@ -29,18 +29,12 @@ TEST(ResourceType, NamesCannotLeaveTheirPlaceInThePath) {
   EXPECT_EQ(kSecrets.object_path({"a", "../../x?y"}), "/api/v1/namespaces/a/secrets/..%2F..%2Fx%3Fy");
 }
 
-TEST(ResourceType, ReferenceForEvents) {
+TEST(ResourceType, MakesAReferenceForEvents) {
   const ObjectRef ref = kAzureIdentityBindings.reference({"shop", "b"}, "uid-1");
   EXPECT_EQ(ref.api_version, "aadpodidentity.k8s.io/v1");
   EXPECT_EQ(ref.kind, "AzureIdentityBinding");
   EXPECT_EQ(ref.key.to_string(), "shop/b");
   EXPECT_EQ(ref.uid, "uid-1");
-}
-
-TEST(ObjectKey, OfAnObjectAndItsText) {
-  EXPECT_EQ(key_of(json::parse(R"({"metadata":{"name":"n","namespace":"s"}})")), (ObjectKey{"s", "n"}));
-  EXPECT_EQ(key_of(json::parse(R"({"metadata":[]})")), ObjectKey());
-  EXPECT_EQ((ObjectKey{"", "node"}).to_string(), "node");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(Status, CarriesTheServersWords) {
   EXPECT_EQ(error.retry_after, std::chrono::seconds(7));
 }
 
-TEST(Status, CausesThatMatter) {
+TEST(Status, TellsTheCausesThatMatter) {
   EXPECT_TRUE(is_version_too_large(of(
       R"({"kind":"Status","code":504,"reason":"Timeout","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}})")));
   const base::Error terminating = of(

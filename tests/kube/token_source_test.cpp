@@ -10,7 +10,7 @@
 namespace podid::kube {
 namespace {
 
-class TokenFile : public ::testing::Test {
+class TokenFileTest : public ::testing::Test {
  protected:
   std::string path() const { return folder_.file("token"); }
   void write(std::string_view text) { ASSERT_TRUE(base::write_file(path(), text).has_value()); }
@@ -19,7 +19,7 @@ class TokenFile : public ::testing::Test {
   test::FakeClock clock_;
 };
 
-TEST_F(TokenFile, IsReadAgainAfterAMinute) {
+TEST_F(TokenFileTest, IsReadAgainAfterAMinute) {
   TokenSource tokens(base::Secret(), path(), clock_);
   write("one\n");
   EXPECT_EQ(tokens.current().value().reveal(), "one");
@@ -30,7 +30,7 @@ TEST_F(TokenFile, IsReadAgainAfterAMinute) {
   EXPECT_EQ(tokens.current().value().reveal(), "two");
 }
 
-TEST_F(TokenFile, IsReadAgainAfterARefusal) {
+TEST_F(TokenFileTest, IsReadAgainAfterARefusal) {
   TokenSource tokens(base::Secret(), path(), clock_);
   write("one");
   EXPECT_EQ(tokens.current().value().reveal(), "one");
@@ -40,7 +40,7 @@ TEST_F(TokenFile, IsReadAgainAfterARefusal) {
   EXPECT_EQ(tokens.current().value().reveal(), "two");
 }
 
-TEST_F(TokenFile, LastTokenIsKeptWhileTheFileIsUnreadable) {
+TEST_F(TokenFileTest, LastTokenIsKeptWhileTheFileIsUnreadable) {
   TokenSource tokens(base::Secret(), path(), clock_);
   const auto missing = tokens.current();
   ASSERT_FALSE(missing.has_value());

@@ -23,7 +23,7 @@ base::Error error_of(std::string_view text, std::vector<WatchEvent>& events, std
   return result ? base::Error{} : result.error();
 }
 
-TEST(WatchDecoder, SameEventsHoweverTheStreamIsCut) {
+TEST(WatchDecoder, GivesTheSameEventsHoweverTheStreamIsCut) {
   for (std::size_t piece = 1; piece <= kStream.size(); ++piece) {
     WatchDecoder decoder;
     std::vector<WatchEvent> events;

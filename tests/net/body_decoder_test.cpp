@@ -34,7 +34,7 @@ Decoded decode(Framing framing, std::uint64_t length, const std::string& input, 
   return result;
 }
 
-TEST(BodyDecoder, takes_what_belongs_to_the_body_however_it_is_cut) {
+TEST(BodyDecoder, TakesWhatBelongsToTheBodyHoweverItIsCut) {
   const std::string chunked = "5\r\nhello\r\n1;ext=\"a;b\"\r\n \r\nA\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\nGET /";
   for (std::size_t step = 1; step <= chunked.size(); ++step) {
     const Decoded result = decode(Framing::chunked, 0, chunked, step);
@@ -50,7 +50,7 @@ TEST(BodyDecoder, takes_what_belongs_to_the_body_however_it_is_cut) {
   EXPECT_TRUE(decode(Framing::none, 0, "GET", 1).complete);
 }
 
-TEST(BodyDecoder, refuses_bad_chunks) {
+TEST(BodyDecoder, RefusesBadChunks) {
   for (const char* bytes :
        {"x", "\r\n", "5\nhello", "5 \r\nhello", "0x5\r\n", "-1\r\n", "5\r\nhelloX", "5\r\nhello\rX", "5\r\nhello\n",
         "1\rX", "8000000000000000\r\n", "FFFFFFFFFFFFFFFFF\r\n", "1;a\nb", "0\r\nTrailer: \x01", "0\r\n\rX"}) {
@@ -58,7 +58,7 @@ TEST(BodyDecoder, refuses_bad_chunks) {
   }
 }
 
-TEST(BodyDecoder, bounds_what_it_ignores) {
+TEST(BodyDecoder, BoundsWhatItIgnores) {
   EXPECT_NE(decode(Framing::chunked, 0, "0\r\n" + std::string(20'000, 't'), 1000).error, "");
   EXPECT_NE(decode(Framing::chunked, 0, "1;" + std::string(20'000, 'e'), 1000).error, "");
   std::string many;
@@ -66,7 +66,7 @@ TEST(BodyDecoder, bounds_what_it_ignores) {
   EXPECT_NE(decode(Framing::chunked, 0, many, 1000).error, "") << "in all chunks together";
 }
 
-TEST(BodyDecoder, knows_a_regular_end_from_a_broken_connection) {
+TEST(BodyDecoder, KnowsARegularEndFromABrokenConnection) {
   BodyDecoder decoder;
   std::string body;
   decoder.start(Framing::until_close, 0);

@@ -63,7 +63,7 @@ class HttpClientTest : public testing::Test {
   std::unique_ptr<HttpClient> client;
 };
 
-TEST_F(HttpClientTest, sends_what_the_request_says) {
+TEST_F(HttpClientTest, SendsWhatTheRequestSays) {
   test::ScriptedPeer server({{peer::read_head(), peer::read_bytes(4), peer::write(kHello)}});
   auto response =
       send(url_of(server), {.method = "POST", .target = "/a?b", .headers = {{"X-One", "1"}}, .body = "body"});
@@ -76,7 +76,7 @@ TEST_F(HttpClientTest, sends_what_the_request_says) {
                                          "\r\nX-One: 1\r\nUser-Agent: podid-test\r\nContent-Length: 4\r\n\r\nbody");
 }
 
-TEST_F(HttpClientTest, lets_the_request_choose_host_and_agent_but_not_the_framing) {
+TEST_F(HttpClientTest, LetsTheRequestChooseHostAndAgentButNotTheFraming) {
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello)}});
   ASSERT_TRUE(send(
       url_of(server),
@@ -85,7 +85,7 @@ TEST_F(HttpClientTest, lets_the_request_choose_host_and_agent_but_not_the_framin
   EXPECT_EQ(server.received().at(0), "GET / HTTP/1.1\r\nHost: other\r\nUser-Agent: mine\r\n\r\n");
 }
 
-TEST_F(HttpClientTest, announces_an_empty_body_where_one_is_expected) {
+TEST_F(HttpClientTest, AnnouncesAnEmptyBodyWhereOneIsExpected) {
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello)}});
   ASSERT_TRUE(send(url_of(server), {.method = "POST"}));
   EXPECT_THAT(server.received().at(0), HasSubstr("Content-Length: 0\r\n"));
@@ -107,7 +107,7 @@ class Pieces final : public BodySource {
   std::size_t next_ = 0;
 };
 
-TEST_F(HttpClientTest, sends_a_body_piece_by_piece) {
+TEST_F(HttpClientTest, SendsABodyPieceByPiece) {
   const auto sent = [this](std::optional<std::uint64_t> length, std::size_t bytes) {
     test::ScriptedPeer server({{peer::read_head(), peer::read_bytes(bytes), peer::write(kHello)}});
     Pieces pieces({"one ", "and two"}, length);
@@ -121,7 +121,7 @@ TEST_F(HttpClientTest, sends_a_body_piece_by_piece) {
   EXPECT_EQ(sent(std::nullopt, 26), "Transfer-Encoding: chunked\r\n\r\n4\r\none \r\n7\r\nand two\r\n0\r\n\r\n");
 }
 
-TEST_F(HttpClientTest, never_makes_a_broken_body_look_whole) {
+TEST_F(HttpClientTest, NeverMakesABrokenBodyLookWhole) {
   const auto error_of_body = [this](std::vector<base::Result<std::string>> pieces,
                                     std::optional<std::uint64_t> length) {
     test::ScriptedPeer server({{peer::read_head(), peer::stall()}});
@@ -143,7 +143,7 @@ TEST_F(HttpClientTest, never_makes_a_broken_body_look_whole) {
   EXPECT_EQ(error_of_body({"one", "two"}, 4).kind, ErrorKind::invalid) << "too long";
 }
 
-TEST_F(HttpClientTest, takes_the_answer_of_a_peer_that_wants_no_more_of_the_body) {
+TEST_F(HttpClientTest, TakesTheAnswerOfAPeerThatWantsNoMoreOfTheBody) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::write("HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n"),
         peer::close()}});
@@ -166,7 +166,7 @@ int option_of_socket_to(std::uint16_t port, int level, int option) {
   return -1;
 }
 
-TEST_F(HttpClientTest, notices_a_peer_that_vanished) {
+TEST_F(HttpClientTest, NoticesAPeerThatVanished) {
   test::ScriptedPeer server({{peer::read_head(), peer::write("HTTP/1.1 200 OK\r\n\r\n"), peer::stall()}});
   auto stream = open(url_of(server));
   ASSERT_TRUE(stream);
@@ -177,7 +177,7 @@ TEST_F(HttpClientTest, notices_a_peer_that_vanished) {
   EXPECT_EQ(option_of_socket_to(server.port(), IPPROTO_TCP, TCP_USER_TIMEOUT), 20'000);
 }
 
-TEST_F(HttpClientTest, sends_no_request_that_is_another_one_underway) {
+TEST_F(HttpClientTest, SendsNoRequestThatIsAnotherOneUnderway) {
   test::ScriptedPeer server({});
   for (const Request& request :
        {Request{.target = "/\r\nX: y"}, Request{.target = "/a b"}, Request{.target = ""}, Request{.method = "GET /x"},
@@ -189,7 +189,7 @@ TEST_F(HttpClientTest, sends_no_request_that_is_another_one_underway) {
   EXPECT_EQ(server.connections(), 0u);
 }
 
-TEST_F(HttpClientTest, reads_bodies_of_every_framing) {
+TEST_F(HttpClientTest, ReadsBodiesOfEveryFraming) {
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), "abc");
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"), "abc");
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\n\r\nuntil the end"), "until the end");
@@ -198,7 +198,7 @@ TEST_F(HttpClientTest, reads_bodies_of_every_framing) {
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", {.method = "HEAD"}), "");
 }
 
-TEST_F(HttpClientTest, skips_interim_answers) {
+TEST_F(HttpClientTest, SkipsInterimAnswers) {
   EXPECT_EQ(body_of("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + kHello), "hello");
   std::string endless;
   for (int i = 0; i < 100; ++i) endless += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -206,7 +206,7 @@ TEST_F(HttpClientTest, skips_interim_answers) {
   EXPECT_EQ(error_of("HTTP/1.1 101 Switching Protocols\r\n\r\n").kind, ErrorKind::invalid);
 }
 
-TEST_F(HttpClientTest, an_error_status_is_an_answer_and_a_redirect_is_not_followed) {
+TEST_F(HttpClientTest, AnErrorStatusIsAnAnswerAndARedirectIsNotFollowed) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::write("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"),
         peer::read_head(), peer::write("HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n")}});
@@ -214,7 +214,7 @@ TEST_F(HttpClientTest, an_error_status_is_an_answer_and_a_redirect_is_not_follow
   EXPECT_EQ(send(url_of(server))->status, 503);
 }
 
-TEST_F(HttpClientTest, says_what_is_wrong_with_an_answer) {
+TEST_F(HttpClientTest, SaysWhatIsWrongWithAnAnswer) {
   const auto rubbish = error_of("SSH-2.0-OpenSSH_9\r\n\r\n");
   EXPECT_EQ(rubbish.kind, ErrorKind::invalid);
   EXPECT_THAT(rubbish.message, StartsWith("127.0.0.1:"));
@@ -229,7 +229,7 @@ TEST_F(HttpClientTest, says_what_is_wrong_with_an_answer) {
   EXPECT_THAT(cut.message, HasSubstr("the peer closed the connection while reading the answer"));
 }
 
-TEST_F(HttpClientTest, does_not_wait_for_the_end_of_what_is_no_answer) {
+TEST_F(HttpClientTest, DoesNotWaitForTheEndOfWhatIsNoAnswer) {
   for (const char* bytes : {"S", "\x01\x02\x03", "HTTP/2"}) {
     test::ScriptedPeer server({{peer::read_head(), peer::write(bytes), peer::stall()}});
     auto response = send(url_of(server));
@@ -238,7 +238,7 @@ TEST_F(HttpClientTest, does_not_wait_for_the_end_of_what_is_no_answer) {
   }
 }
 
-TEST_F(HttpClientTest, limits_what_it_reads) {
+TEST_F(HttpClientTest, LimitsWhatItReads) {
   use({.max_header_bytes = 1000, .max_body_bytes = 10});
   EXPECT_EQ(body_of("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), "0123456789");
   EXPECT_THAT(error_of("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n01234567890").message,
@@ -248,7 +248,7 @@ TEST_F(HttpClientTest, limits_what_it_reads) {
   EXPECT_EQ(error_of(std::string(2000, 'x')).kind, ErrorKind::invalid);
 }
 
-TEST_F(HttpClientTest, keeps_connections_per_origin) {
+TEST_F(HttpClientTest, KeepsConnectionsPerOrigin) {
   test::ScriptedPeer one({{peer::read_head(), peer::write(kHello), peer::read_head(), peer::write(kHello)}});
   test::ScriptedPeer two({{peer::read_head(), peer::write(kHello)}});
   EXPECT_TRUE(send(url_of(one)));
@@ -258,7 +258,7 @@ TEST_F(HttpClientTest, keeps_connections_per_origin) {
   EXPECT_EQ(two.connections(), 1u);
 }
 
-TEST_F(HttpClientTest, keeps_no_connection_that_either_side_wants_closed_or_that_is_dirty) {
+TEST_F(HttpClientTest, KeepsNoConnectionThatEitherSideWantsClosedOrThatIsDirty) {
   const std::string close = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   test::ScriptedPeer server({{peer::read_head(), peer::write(close), peer::stall()},
                              {peer::read_head(), peer::write(kHello + "unasked"), peer::stall()},
@@ -273,7 +273,7 @@ TEST_F(HttpClientTest, keeps_no_connection_that_either_side_wants_closed_or_that
   EXPECT_EQ(server.connections(), 4u);
 }
 
-TEST_F(HttpClientTest, drops_pooled_connections_by_age_and_number) {
+TEST_F(HttpClientTest, DropsPooledConnectionsByAgeAndNumber) {
   const test::ScriptedPeer::Script once = {peer::read_head(), peer::write(kHello)};
   for (const HttpClientOptions& options :
        {HttpClientOptions{.idle_timeout = std::chrono::milliseconds(0)}, HttpClientOptions{.max_idle_per_origin = 0}}) {
@@ -285,7 +285,7 @@ TEST_F(HttpClientTest, drops_pooled_connections_by_age_and_number) {
   }
 }
 
-TEST_F(HttpClientTest, sends_an_idempotent_request_again_when_the_pooled_connection_had_died) {
+TEST_F(HttpClientTest, SendsAnIdempotentRequestAgainWhenThePooledConnectionHadDied) {
   // The first connection is reset only after the second request was sent on it.
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello), peer::read_head(), peer::reset()},
                              {peer::read_head(), peer::write(kHello)}});
@@ -296,7 +296,7 @@ TEST_F(HttpClientTest, sends_an_idempotent_request_again_when_the_pooled_connect
   EXPECT_EQ(server.connections(), 2u);
 }
 
-TEST_F(HttpClientTest, sends_nothing_twice_that_may_have_had_an_effect) {
+TEST_F(HttpClientTest, SendsNothingTwiceThatMayHaveHadAnEffect) {
   test::ScriptedPeer post({{peer::read_head(), peer::write(kHello), peer::read_head(), peer::close()},
                            {peer::read_head(), peer::write(kHello)}});
   EXPECT_TRUE(send(url_of(post)));
@@ -313,7 +313,7 @@ TEST_F(HttpClientTest, sends_nothing_twice_that_may_have_had_an_effect) {
   EXPECT_FALSE(send(url_of(begun)));
 }
 
-TEST_F(HttpClientTest, reads_the_answer_of_a_peer_that_refuses_the_rest_of_the_request) {
+TEST_F(HttpClientTest, ReadsTheAnswerOfAPeerThatRefusesTheRestOfTheRequest) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::write("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"), peer::close()}});
   auto response = send(url_of(server), {.method = "POST", .body = std::string(20'000'000, 'x')});
@@ -321,7 +321,7 @@ TEST_F(HttpClientTest, reads_the_answer_of_a_peer_that_refuses_the_rest_of_the_r
   EXPECT_EQ(response->status, 413);
 }
 
-TEST_F(HttpClientTest, streams_pieces_as_they_come_and_stays_broken_after_a_timeout) {
+TEST_F(HttpClientTest, StreamsPiecesAsTheyComeAndStaysBrokenAfterATimeout) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"),
         peer::stall()}});
@@ -336,7 +336,7 @@ TEST_F(HttpClientTest, streams_pieces_as_they_come_and_stays_broken_after_a_time
   EXPECT_EQ(read_some(*stream).error().kind, ErrorKind::timeout);
 }
 
-TEST_F(HttpClientTest, gives_a_read_stream_back_to_the_pool_and_closes_one_dropped_early) {
+TEST_F(HttpClientTest, GivesAReadStreamBackToThePoolAndClosesOneDroppedEarly) {
   const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
   test::ScriptedPeer server(
       {{peer::read_head(), peer::write(chunked + "0\r\n\r\n"), peer::read_head(), peer::write(chunked), peer::stall()},
@@ -353,7 +353,7 @@ TEST_F(HttpClientTest, gives_a_read_stream_back_to_the_pool_and_closes_one_dropp
   EXPECT_EQ(server.connections(), 2u);
 }
 
-TEST_F(HttpClientTest, times_out_in_every_phase_and_says_in_which) {
+TEST_F(HttpClientTest, TimesOutInEveryPhaseAndSaysInWhich) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::stall()},
        {peer::read_head(), peer::write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"), peer::stall()}});
@@ -374,7 +374,7 @@ TEST_F(HttpClientTest, times_out_in_every_phase_and_says_in_which) {
   EXPECT_EQ(past.error().kind, ErrorKind::timeout);
 }
 
-TEST_F(HttpClientTest, says_whom_it_cannot_reach) {
+TEST_F(HttpClientTest, SaysWhomItCannotReach) {
   std::uint16_t closed_port = 0;
   {
     test::ScriptedPeer server({});
@@ -389,7 +389,7 @@ TEST_F(HttpClientTest, says_whom_it_cannot_reach) {
   EXPECT_THAT(unknown.error().message, HasSubstr("cannot resolve no-such-host.invalid"));
 }
 
-TEST_F(HttpClientTest, waits_for_a_connection_no_longer_than_the_connect_timeout) {
+TEST_F(HttpClientTest, WaitsForAConnectionNoLongerThanTheConnectTimeout) {
   // A full queue of a server that never accepts: Linux drops further connection requests.
   boost::asio::ip::tcp::acceptor deaf(io);
   deaf.open(boost::asio::ip::tcp::v4());
@@ -409,7 +409,7 @@ TEST_F(HttpClientTest, waits_for_a_connection_no_longer_than_the_connect_timeout
   EXPECT_THAT(response.error().message, HasSubstr("cannot connect to 127.0.0.1:"));
 }
 
-TEST_F(HttpClientTest, tries_every_address_of_a_name) {
+TEST_F(HttpClientTest, TriesEveryAddressOfAName) {
   // "localhost" is ::1 and 127.0.0.1 on most machines; the server has only the latter.
   test::ScriptedPeer server({{peer::read_head(), peer::write(kHello)}});
   auto response = send({.host = "localhost", .port = server.port()});
@@ -417,7 +417,7 @@ TEST_F(HttpClientTest, tries_every_address_of_a_name) {
   EXPECT_THAT(server.received().at(0), HasSubstr("Host: localhost:"));
 }
 
-TEST_F(HttpClientTest, a_cancelled_request_ends_at_once) {
+TEST_F(HttpClientTest, ACancelledRequestEndsAtOnce) {
   test::ScriptedPeer server({{peer::read_head(), peer::stall()}});
   boost::asio::cancellation_signal cancel;
   bool ended = false;
@@ -429,7 +429,7 @@ TEST_F(HttpClientTest, a_cancelled_request_ends_at_once) {
   ASSERT_TRUE(test::run_until(io, [&ended] { return ended; }));
 }
 
-TEST_F(HttpClientTest, runs_many_requests_at_once) {
+TEST_F(HttpClientTest, RunsManyRequestsAtOnce) {
   test::RoutesHandler handler(io.get_executor());
   HttpServer server(io.get_executor(), handler, {});
   const auto endpoint = server.listen({});

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::seconds;
 
-TEST(Headers, compare_names_without_case_and_keep_order) {
+TEST(Headers, CompareNamesWithoutCaseAndKeepOrder) {
   Headers headers{{"Accept", "a"}, {"X-One", "1"}};
   headers.add("accept", "b");
   EXPECT_EQ(headers.find("ACCEPT"), "a");
@@ -23,7 +23,7 @@ TEST(Headers, compare_names_without_case_and_keep_order) {
   EXPECT_FALSE(headers.find("X-One"));
 }
 
-TEST(RetryAfter, reads_seconds_and_dates) {
+TEST(RetryAfter, ReadsSecondsAndDates) {
   const auto now = base::from_unix_seconds(784'111'777);  // Sun, 06 Nov 1994 08:49:37 GMT
   EXPECT_EQ(retry_after({{"Retry-After", "20"}}, now), seconds(20));
   EXPECT_EQ(retry_after({{"retry-after", " 0 "}}, now), seconds(0));
@@ -31,7 +31,7 @@ TEST(RetryAfter, reads_seconds_and_dates) {
   EXPECT_EQ(retry_after({{"Retry-After", "4000000000"}}, now), seconds(366 * 24 * 3600)) << "bounded";
 }
 
-TEST(RetryAfter, ignores_rubbish_and_the_past) {
+TEST(RetryAfter, IgnoresRubbishAndThePast) {
   const auto now = base::from_unix_seconds(784'111'777);
   for (const char* text : {"", "soon", "-1", "1.5", "99999999999999999999", "Sun, 06 Nov 1994 08:49:36 GMT"}) {
     EXPECT_FALSE(retry_after({{"Retry-After", text}}, now)) << text;
@@ -39,7 +39,7 @@ TEST(RetryAfter, ignores_rubbish_and_the_past) {
   EXPECT_FALSE(retry_after({}, now));
 }
 
-TEST(ReasonPhrase, is_empty_for_unknown_codes) {
+TEST(ReasonPhrase, IsEmptyForUnknownCodes) {
   EXPECT_EQ(reason_phrase(404), "Not Found");
   EXPECT_EQ(reason_phrase(599), "");
 }
@@ -53,7 +53,7 @@ struct UrlCase {
   const char* authority;
 };
 
-TEST(ParseUrl, reads_what_it_may) {
+TEST(ParseUrl, ReadsWhatItMay) {
   const UrlCase cases[] = {
       {"http://example.org", false, "example.org", 80, "/", "example.org"},
       {"HTTPS://Example.ORG:443/a?b=c", true, "example.org", 443, "/a?b=c", "example.org"},
@@ -75,7 +75,7 @@ TEST(ParseUrl, reads_what_it_may) {
   EXPECT_EQ(parse_url("https://[fd00::1]:6443")->with_target("/v?w").to_string(), "https://[fd00::1]:6443/v?w");
 }
 
-TEST(ParseUrl, refuses_the_rest_and_names_it) {
+TEST(ParseUrl, RefusesTheRestAndNamesIt) {
   for (const char* text : {"",
                            "example.org",
                            "ftp://example.org",

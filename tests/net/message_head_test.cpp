@@ -29,7 +29,7 @@ bool response_is_good(const std::string& bytes) {
   return response_is_good(bytes, head);
 }
 
-TEST(FindHeadEnd, does_not_care_where_the_bytes_are_cut) {
+TEST(FindHeadEnd, DoesNotCareWhereTheBytesAreCut) {
   const std::string head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
   std::size_t scanned = 0;
   for (std::size_t n = 0; n < head.size(); ++n) {
@@ -41,7 +41,7 @@ TEST(FindHeadEnd, does_not_care_where_the_bytes_are_cut) {
       << "bare LF ends, to be refused with a reason";
 }
 
-TEST(RequestHead, gives_views_of_what_was_sent) {
+TEST(RequestHead, GivesViewsOfWhatWasSent) {
   const std::string bytes =
       "POST /a?b=%20 HTTP/1.1\r\nHost: h:1\r\nContent-Length: 12\r\nX-Empty:\r\nX-Padded: \t two words \t\r\n\r\n";
   MessageHead head;
@@ -58,7 +58,7 @@ TEST(RequestHead, gives_views_of_what_was_sent) {
   EXPECT_FALSE(head.find("X-None"));
 }
 
-TEST(RequestHead, knows_who_wants_to_keep_the_connection) {
+TEST(RequestHead, KnowsWhoWantsToKeepTheConnection) {
   MessageHead head;
   ASSERT_EQ(request_status(with_fields("Connection: x, Close\r\n"), head), 0);
   EXPECT_FALSE(head.keep_alive);
@@ -69,7 +69,7 @@ TEST(RequestHead, knows_who_wants_to_keep_the_connection) {
   EXPECT_TRUE(head.keep_alive);
 }
 
-TEST(RequestHead, refuses_what_could_be_read_in_two_ways) {
+TEST(RequestHead, RefusesWhatCouldBeReadInTwoWays) {
   const std::string bad[] = {
       with_fields("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
       with_fields("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"),
@@ -108,7 +108,7 @@ TEST(RequestHead, refuses_what_could_be_read_in_two_ways) {
   for (const std::string& bytes : bad) EXPECT_EQ(request_status(bytes), 400) << bytes;
 }
 
-TEST(RequestHead, says_what_it_does_not_support) {
+TEST(RequestHead, SaysWhatItDoesNotSupport) {
   EXPECT_EQ(request_status("GET / HTTP/2.0\r\nHost: h\r\n\r\n"), 505);
   EXPECT_EQ(request_status(with_fields("Transfer-Encoding: gzip, chunked\r\n")), 501);
   EXPECT_EQ(request_status(with_fields("Transfer-Encoding: identity\r\n")), 501);
@@ -119,13 +119,13 @@ TEST(RequestHead, says_what_it_does_not_support) {
   EXPECT_EQ(request_status(with_fields("Expect: the unexpected\r\n")), 417);
 }
 
-TEST(RequestHead, accepts_the_same_length_twice) {
+TEST(RequestHead, AcceptsTheSameLengthTwice) {
   MessageHead head;
   ASSERT_EQ(request_status(with_fields("Content-Length: 7\r\nContent-Length: 7\r\n"), head), 0);
   EXPECT_EQ(head.content_length, 7u);
 }
 
-TEST(RequestHead, expects_continue_only_before_a_body) {
+TEST(RequestHead, ExpectsContinueOnlyBeforeABody) {
   MessageHead head;
   ASSERT_EQ(request_status(with_fields("Expect: 100-Continue\r\nContent-Length: 1\r\n"), head), 0);
   EXPECT_TRUE(head.expects_continue);
@@ -133,7 +133,7 @@ TEST(RequestHead, expects_continue_only_before_a_body) {
   EXPECT_FALSE(head.expects_continue);
 }
 
-TEST(ResponseHead, decides_where_the_body_ends) {
+TEST(ResponseHead, DecidesWhereTheBodyEnds) {
   MessageHead head;
   ASSERT_TRUE(response_is_good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", head));
   EXPECT_EQ(head.status, 200);
@@ -152,7 +152,7 @@ TEST(ResponseHead, decides_where_the_body_ends) {
   EXPECT_FALSE(head.keep_alive);
 }
 
-TEST(ResponseHead, refuses_what_is_not_one) {
+TEST(ResponseHead, RefusesWhatIsNotOne) {
   for (const char* bytes :
        {"\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 0xx\r\n\r\n",
         "HTTP/1.1 099 OK\r\n\r\n", "HTTP/2 200\r\n\r\n", "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 O\x01K\r\n\r\n",

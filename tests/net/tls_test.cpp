@@ -49,7 +49,7 @@ class TlsTest : public test::ServerFixture {
   std::unique_ptr<HttpClient> client;
 };
 
-TEST_F(TlsTest, serves_every_kind_of_request_over_one_connection) {
+TEST_F(TlsTest, ServesEveryKindOfRequestOverOneConnection) {
   use({.ca_pem = ca.certificate_pem()});
   for (const std::string target : {"/fast", "/slow", "/stream", "/fast"}) {
     auto response = get(target);
@@ -64,7 +64,7 @@ TEST_F(TlsTest, serves_every_kind_of_request_over_one_connection) {
   EXPECT_EQ(server->statistics().accepted, 1u);
 }
 
-TEST_F(TlsTest, accepts_names_and_addresses_of_the_certificate) {
+TEST_F(TlsTest, AcceptsNamesAndAddressesOfTheCertificate) {
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_TRUE(get("/fast", "localhost"));
   EXPECT_TRUE(get("/fast", "127.0.0.1"));
@@ -72,7 +72,7 @@ TEST_F(TlsTest, accepts_names_and_addresses_of_the_certificate) {
   EXPECT_TRUE(get("/fast")) << "a server name of one's own";
 }
 
-TEST_F(TlsTest, says_why_a_certificate_is_refused) {
+TEST_F(TlsTest, SaysWhyACertificateIsRefused) {
   const std::string authority = "127.0.0.1:" + std::to_string(endpoint.port());
   use({.ca_pem = ca.certificate_pem(), .server_name = "elsewhere.test"});
   EXPECT_EQ(failure().message, "certificate of " + authority + " is not for elsewhere.test: hostname mismatch");
@@ -87,13 +87,13 @@ TEST_F(TlsTest, says_why_a_certificate_is_refused) {
   EXPECT_THAT(failure().message, HasSubstr("self-signed certificate"));
 }
 
-TEST_F(TlsTest, an_ip_address_must_be_in_the_certificate_too) {
+TEST_F(TlsTest, AnIpAddressMustBeInTheCertificateToo) {
   restart({}, server_context(ca.issue({"localhost"})));
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_THAT(failure().message, HasSubstr("is not for 127.0.0.1: IP address mismatch"));
 }
 
-TEST_F(TlsTest, names_the_host_it_wants_unless_it_is_an_address) {
+TEST_F(TlsTest, NamesTheHostItWantsUnlessItIsAnAddress) {
   const auto context = server_context(ca.issue({"127.0.0.1", "localhost"}));
   std::string named;
   SSL_CTX_set_tlsext_servername_arg(context->native_handle(), &named);
@@ -111,19 +111,19 @@ TEST_F(TlsTest, names_the_host_it_wants_unless_it_is_an_address) {
   EXPECT_EQ(named, "none");
 }
 
-TEST_F(TlsTest, verifies_nothing_when_told_so) {
+TEST_F(TlsTest, VerifiesNothingWhenToldSo) {
   use({.server_name = "elsewhere.test", .insecure_skip_verify = true});
   EXPECT_TRUE(get("/fast"));
 }
 
-TEST_F(TlsTest, trusts_a_leaf_that_is_given_as_the_ca) {
+TEST_F(TlsTest, TrustsALeafThatIsGivenAsTheCa) {
   const auto certificate = test::TestCa::self_signed({"127.0.0.1"});
   restart({}, server_context(certificate));
   use({.ca_pem = certificate.certificate_pem});
   EXPECT_TRUE(get("/fast"));
 }
 
-TEST_F(TlsTest, shows_its_client_certificate) {
+TEST_F(TlsTest, ShowsItsClientCertificate) {
   const auto context = server_context(ca.issue({"127.0.0.1"}));
   SSL_CTX_set_verify(context->native_handle(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   context->add_certificate_authority(boost::asio::buffer(ca.certificate_pem()));
@@ -139,7 +139,7 @@ TEST_F(TlsTest, shows_its_client_certificate) {
   EXPECT_TRUE(response) << response.error().message;
 }
 
-TEST_F(TlsTest, replaced_settings_hold_for_the_next_request) {
+TEST_F(TlsTest, ReplacedSettingsHoldForTheNextRequest) {
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_TRUE(get("/fast"));
   const test::TestCa stranger("another CA");
@@ -149,7 +149,7 @@ TEST_F(TlsTest, replaced_settings_hold_for_the_next_request) {
   EXPECT_THAT(failure().message, HasSubstr("is not trusted"));
 }
 
-TEST_F(TlsTest, a_plain_peer_is_no_tls_peer_and_the_other_way_round) {
+TEST_F(TlsTest, APlainPeerIsNoTlsPeerAndTheOtherWayRound) {
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_EQ(talk("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n").find("hello"), std::string::npos);
   restart({});
@@ -158,7 +158,7 @@ TEST_F(TlsTest, a_plain_peer_is_no_tls_peer_and_the_other_way_round) {
   EXPECT_THAT(error.message, StartsWith("TLS handshake with 127.0.0.1:"));
 }
 
-TEST_F(TlsTest, cancels_the_handler_of_a_peer_that_leaves) {
+TEST_F(TlsTest, CancelsTheHandlerOfAPeerThatLeaves) {
   use({.ca_pem = ca.certificate_pem()});
   auto gone = test::run_task(io, client->send({.tls = true, .host = "127.0.0.1", .port = endpoint.port()},
                                               {.target = "/wait"}, deadline_in(std::chrono::milliseconds(200))));
@@ -167,19 +167,19 @@ TEST_F(TlsTest, cancels_the_handler_of_a_peer_that_leaves) {
   EXPECT_EQ(handler.abandoned, 1);
 }
 
-TEST_F(TlsTest, a_handshake_that_does_not_end_is_ended) {
+TEST_F(TlsTest, AHandshakeThatDoesNotEndIsEnded) {
   restart({.header_timeout = std::chrono::seconds(1)}, server_context(ca.issue({"127.0.0.1"})));
   EXPECT_EQ(talk("\x16\x03\x01"), "");
 }
 
-TEST_F(TlsTest, a_server_with_an_idle_connection_stops) {
+TEST_F(TlsTest, AServerWithAnIdleConnectionStops) {
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_TRUE(get("/fast"));
   test::run_task(io, server->stop(deadline_in(std::chrono::seconds(20))));
   EXPECT_EQ(server->statistics().open_connections, 0u);
 }
 
-TEST(TlsContexts, name_what_is_wrong_with_which_input) {
+TEST(TlsContexts, NameWhatIsWrongWithWhichInput) {
   const test::TestCa ca;
   const auto leaf = ca.issue({"x"});
   const auto other = ca.issue({"y"});

@@ -9,7 +9,7 @@
 namespace podid::nmi {
 namespace {
 
-class NetworkPlugin : public ::testing::Test {
+class NetworkPluginTest : public ::testing::Test {
  protected:
   void write(const std::string& name, std::string_view content) {
     ASSERT_TRUE(base::write_file(folder.file(name), content));
@@ -18,25 +18,25 @@ class NetworkPlugin : public ::testing::Test {
   test::TemporaryFolder folder;
 };
 
-TEST_F(NetworkPlugin, ABridgeIsARisk) {
+TEST_F(NetworkPluginTest, ABridgeIsARisk) {
   write("10-net.conflist", R"({"plugins":[{"type":"bridge","bridge":"cbr0"},{"type":"portmap"}]})");
   EXPECT_TRUE(risk().contains("10-net.conflist uses the network plugin bridge")) << risk();
   EXPECT_TRUE(risk().contains("NET_RAW")) << risk();
 }
 
-TEST_F(NetworkPlugin, OnePluginAloneIsSeenToo) {
+TEST_F(NetworkPluginTest, OnePluginAloneIsSeenToo) {
   write("10-net.conf", R"({"type":"kubenet"})");
   EXPECT_TRUE(risk().contains("network plugin kubenet")) << risk();
 }
 
-TEST_F(NetworkPlugin, TheFirstFileCounts) {
+TEST_F(NetworkPluginTest, TheFirstFileCounts) {
   write("10-cilium.conflist", R"({"plugins":[{"type":"cilium-cni"}]})");
   write("87-podman.conflist", R"({"plugins":[{"type":"bridge"}]})");
   write("00-notes.txt", "not a configuration");
   EXPECT_EQ(risk(), "none");
 }
 
-TEST_F(NetworkPlugin, WhatCannotBeReadIsNoReasonToWarn) {
+TEST_F(NetworkPluginTest, WhatCannotBeReadIsNoReasonToWarn) {
   EXPECT_EQ(risk(), "none");
   EXPECT_EQ(spoofing_risk("/no/such/folder"), std::nullopt);
   for (const char* bad : {"", "{", "[]", R"({"plugins":[]})", R"({"plugins":[1]})", R"({"type":1})"}) {

@@ -65,7 +65,7 @@ TEST(Options, AcceptsWhatStockManifestsPass) {
   EXPECT_TRUE(parsed.options.retry_after_header);
 }
 
-TEST(Options, EnvironmentFillsIn) {
+TEST(Options, TheEnvironmentFillsIn) {
   EXPECT_TRUE(parse({"--node=n"}, "true").options.namespaced);
   EXPECT_FALSE(parse({"--node=n"}, "True").options.namespaced);
   EXPECT_EQ(parse({"--node=n"}, "", "/k").options.kubeconfig, "/k");

@@ -12,7 +12,7 @@
 namespace podid::base {
 namespace {
 
-TEST(MetricNamesTest, NamesAreUniqueAndFollowTheConventions) {
+TEST(MetricNames, NamesAreUniqueAndFollowTheConventions) {
   std::set<std::string_view> names;
   for (const MetricDefinition* metric : metric::all()) {
     EXPECT_TRUE(names.insert(metric->name).second) << metric->name;
@@ -24,7 +24,7 @@ TEST(MetricNamesTest, NamesAreUniqueAndFollowTheConventions) {
 }
 
 // What dashboards and alerts of aad-pod-identity's users rely on (nmi.md §13).
-TEST(MetricNamesTest, OldNamesStay) {
+TEST(MetricNames, OldNamesStay) {
   struct Old {
     std::string name;
     MetricType type;
@@ -86,7 +86,7 @@ std::string documentation_row(const MetricDefinition& metric) {
   return "| `" + std::string(metric.name) + "` | " + type + " | " + labels + " | " + std::string(metric.help) + " |\n";
 }
 
-TEST(MetricNamesTest, DocumentationListsExactlyTheseMetrics) {
+TEST(MetricNames, DocumentationListsExactlyTheseMetrics) {
   const auto text = read_file(PODID_DOCS "/metrics.md");
   ASSERT_TRUE(text) << text.error().message;
   std::size_t rows = 0;

@@ -18,7 +18,7 @@ constexpr MetricDefinition kCounter = {"c_total", MetricType::counter, "Counts",
 constexpr MetricDefinition kGauge = {"g", MetricType::gauge, "State"};
 constexpr MetricDefinition kHistogram = {"h_seconds", MetricType::histogram, "Times", {}, kBuckets};
 
-TEST(MetricsTest, NothingIsExposedBeforeTheFirstObservation) {
+TEST(Metrics, NothingIsExposedBeforeTheFirstObservation) {
   MetricsRegistry registry;
   registry.counter(kCounter).find_or_add({"a", "b"});
   registry.gauge(kGauge).find_or_add();
@@ -26,7 +26,7 @@ TEST(MetricsTest, NothingIsExposedBeforeTheFirstObservation) {
   EXPECT_EQ(registry.expose(), "");
 }
 
-TEST(MetricsTest, ExposesTheTextFormat) {
+TEST(Metrics, ExposesTheTextFormat) {
   MetricsRegistry registry;
   registry.counter(kCounter).increment({"a", "say \"hi\""}, 2);
   registry.gauge(kGauge).set({}, 1.5);
@@ -41,13 +41,13 @@ TEST(MetricsTest, ExposesTheTextFormat) {
             "h_seconds_bucket{le=\"0.1\"} 1\nh_seconds_bucket{le=\"1\"} 2\nh_seconds_bucket{le=\"+Inf\"} 3\n");
 }
 
-TEST(MetricsTest, SameDefinitionSameFamily) {
+TEST(Metrics, SameDefinitionSameFamily) {
   MetricsRegistry registry;
   EXPECT_EQ(&registry.counter(kCounter), &registry.counter(kCounter));
   EXPECT_EQ(registry.counter(kCounter).find_or_add({"a", "b"}), registry.counter(kCounter).find_or_add({"a", "b"}));
 }
 
-TEST(MetricsTest, FullFamilyCountsUnderOther) {
+TEST(Metrics, FullFamilyCountsUnderOther) {
   MetricsRegistry registry;
   auto& family = registry.counter(kCounter);
   for (const char* who : {"1", "2", "3", "4", "5"}) family.increment({"a", who});
@@ -61,7 +61,7 @@ TEST(MetricsTest, FullFamilyCountsUnderOther) {
   EXPECT_THAT(text, HasSubstr("aadpodidentity_metrics_overflowed_observations_total{metric=\"c_total\"} 3\n"));
 }
 
-TEST(MetricsTest, UnusableLabelValueDropsTheObservation) {
+TEST(Metrics, UnusableLabelValueDropsTheObservation) {
   MetricsRegistry registry;
   auto& family = registry.counter(kCounter);
   EXPECT_TRUE(family.increment({"", std::string(255, 'x')}));
@@ -71,7 +71,7 @@ TEST(MetricsTest, UnusableLabelValueDropsTheObservation) {
   EXPECT_EQ(family.series().size(), 1u);
 }
 
-TEST(MetricsTest, ThreadsAddUp) {
+TEST(Metrics, ThreadsAddUp) {
   MetricsRegistry registry;
   auto& counter = registry.counter(kCounter);
   auto& histogram = registry.histogram(kHistogram);
@@ -95,7 +95,7 @@ TEST(MetricsTest, ThreadsAddUp) {
   EXPECT_DOUBLE_EQ(totals.sum, 0.5 * kThreads * kTimes);
 }
 
-TEST(MetricsTest, GaugeGoesUpAndDown) {
+TEST(Metrics, GaugeGoesUpAndDown) {
   MetricsRegistry registry;
   auto& gauge = registry.gauge(kGauge);
   gauge.add({}, 3);

@@ -40,9 +40,9 @@ struct BadCreate {
   std::string_view fields;
 };
 
-class BadCreates : public ServerTest, public testing::WithParamInterface<BadCreate> {};
+class BadCreatesTest : public ServerTest, public testing::WithParamInterface<BadCreate> {};
 
-TEST_P(BadCreates, AreRefused) {
+TEST_P(BadCreatesTest, AreRefused) {
   const Response refused = post(GetParam().target, GetParam().body);
   EXPECT_EQ(refused.status, GetParam().status) << refused.text;
   EXPECT_EQ(at(refused.body, {"kind"}), "Status");
@@ -54,7 +54,7 @@ TEST_P(BadCreates, AreRefused) {
 
 constexpr std::string_view kPodsPath = "/api/v1/namespaces/default/pods";
 INSTANTIATE_TEST_SUITE_P(
-    All, BadCreates,
+    All, BadCreatesTest,
     testing::Values(
         BadCreate{kPodsPath, "{nope", 400, "BadRequest", ""}, BadCreate{kPodsPath, "[]", 400, "BadRequest", ""},
         BadCreate{kPodsPath, R"({"kind":"Secret"})", 400, "BadRequest", ""},

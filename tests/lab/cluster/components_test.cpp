@@ -12,7 +12,7 @@
 namespace podid::lab::cluster {
 namespace {
 
-class Components : public ::testing::Test {
+class ComponentsTest : public ::testing::Test {
  protected:
   Component make(std::vector<std::string> command) {
     Component component;
@@ -31,7 +31,7 @@ class Components : public ::testing::Test {
   Layout layout_ = *make_layout("lab", folder_.path(), 1);
 };
 
-TEST_F(Components, RunUntilStoppedAndNotTwice) {
+TEST_F(ComponentsTest, RunUntilStoppedAndNotTwice) {
   Component sleeper = make({"sleep", "600"});
   ASSERT_TRUE(start_component(layout_, sleeper));
   EXPECT_TRUE(is_running(sleeper));
@@ -39,7 +39,7 @@ TEST_F(Components, RunUntilStoppedAndNotTwice) {
   stop(sleeper, SIGTERM, std::chrono::seconds(60));
 }
 
-TEST_F(Components, OneThatIgnoresTheSignalIsKilled) {
+TEST_F(ComponentsTest, OneThatIgnoresTheSignalIsKilled) {
   // Says that it ignores the signal before the test sends it.
   Component stubborn = make({"sh", "-c", "trap '' TERM; echo ready; while :; do sleep 600; done"});
   ASSERT_TRUE(start_component(layout_, stubborn));
@@ -49,7 +49,7 @@ TEST_F(Components, OneThatIgnoresTheSignalIsKilled) {
   stop(stubborn, SIGTERM, std::chrono::seconds(1));
 }
 
-TEST_F(Components, RecycledPidIsNotTheProgram) {
+TEST_F(ComponentsTest, RecycledPidIsNotTheProgram) {
   Component sleeper = make({"sleep", "600"});
   ASSERT_TRUE(start_component(layout_, sleeper));
   Component recycled = sleeper;
@@ -59,7 +59,7 @@ TEST_F(Components, RecycledPidIsNotTheProgram) {
   stop(sleeper, SIGKILL, std::chrono::seconds(60));
 }
 
-TEST_F(Components, OneThatCannotRunSaysWhyInItsLog) {
+TEST_F(ComponentsTest, OneThatCannotRunSaysWhyInItsLog) {
   Component missing = make({"/nowhere/program"});
   ASSERT_TRUE(start_component(layout_, missing));
   while (is_running(missing)) {

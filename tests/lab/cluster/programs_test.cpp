@@ -16,7 +16,7 @@ std::vector<std::string> names_of(const std::vector<Component>& components) {
   return names;
 }
 
-class Programs : public ::testing::Test {
+class ProgramsTest : public ::testing::Test {
  protected:
   Layout layout_ = *make_layout("lab", "/run/x", 2);
   Binaries binaries_{.podid_lab = "/b/podid-lab",
@@ -26,21 +26,21 @@ class Programs : public ::testing::Test {
                      .etcd = "/k/etcd"};
 };
 
-TEST_F(Programs, StartInTheOrderOfWhatTheyNeed) {
+TEST_F(ProgramsTest, StartInTheOrderOfWhatTheyNeed) {
   EXPECT_THAT(names_of(make_components(layout_, {.mics = 2}, binaries_)),
               ElementsAre("azure", "apiserver", "door", "node-agent", "mic-0", "mic-1", "nmi-node-a", "nmi-node-b"));
   EXPECT_THAT(names_of(make_components(layout_, {.mics = 0, .control_plane = "real"}, binaries_)),
               ElementsAre("azure", "etcd", "apiserver", "door", "node-agent", "nmi-node-a", "nmi-node-b"));
 }
 
-TEST_F(Programs, OnlyDoorAndNodeAgentRunInTheMachinesOwnNetwork) {
+TEST_F(ProgramsTest, OnlyDoorAndNodeAgentRunInTheMachinesOwnNetwork) {
   for (const Component& component : make_components(layout_, {}, binaries_)) {
     const bool outside = component.name == "door" || component.name == "node-agent";
     EXPECT_EQ(component.network_namespace.empty(), outside) << component.name;
   }
 }
 
-TEST_F(Programs, FlagsOfTheUserComeLastAndSoWin) {
+TEST_F(ProgramsTest, FlagsOfTheUserComeLastAndSoWin) {
   const LabOptions options{.nmi_flags = {"--v=1"}, .mic_flags = {"--clientQps=9"}};
   for (const Component& component : make_components(layout_, options, binaries_)) {
     if (component.name.starts_with("nmi-")) {

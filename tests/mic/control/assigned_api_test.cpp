@@ -23,14 +23,14 @@ core::AzureAssignedIdentity stored() {
   return object;
 }
 
-TEST(AssignedApiTest, AStatusIsAMergePatchGuardedByTheUid) {  // API-9
+TEST(AssignedApi, AStatusIsAMergePatchGuardedByTheUid) {  // API-9
   core::AzureAssignedIdentity wanted = stored();
   wanted.status = "Assigned";
   EXPECT_EQ(json::value(status_patch(stored(), wanted)),
             json::parse(R"({"metadata":{"uid":"u1"},"status":{"status":"Assigned"}})"));
 }
 
-TEST(AssignedApiTest, OnlyOurAnnotationsThatDifferArePatched) {
+TEST(AssignedApi, OnlyOurAnnotationsThatDifferArePatched) {
   core::AzureAssignedIdentity before = stored();
   before.meta.annotations = {{"other", "a"}, {"aadpodidentity.k8s.io/pending-detach", "[]"}};
   core::AzureAssignedIdentity wanted = stored();
@@ -40,13 +40,13 @@ TEST(AssignedApiTest, OnlyOurAnnotationsThatDifferArePatched) {
                         R"("aadpodidentity.k8s.io/pending-detach":null}}})"));
 }
 
-TEST(AssignedApiTest, OneWriteTakesTheFinalizerAndSaysUnassigned) {  // MIC-6
+TEST(AssignedApi, OneWriteTakesTheFinalizerAndSaysUnassigned) {  // MIC-6
   EXPECT_EQ(json::value(finalizer_patch(stored(), "Unassigned")),
             json::parse(R"({"metadata":{"uid":"u1","finalizers":null},"status":{"status":"Unassigned"}})"));
   EXPECT_EQ(json::value(finalizer_patch(stored(), "")), json::parse(R"({"metadata":{"uid":"u1","finalizers":null}})"));
 }
 
-TEST(AssignedApiTest, FinalizersOfOthersStayAndTheVersionGuardsTheList) {
+TEST(AssignedApi, FinalizersOfOthersStayAndTheVersionGuardsTheList) {
   core::AzureAssignedIdentity object = stored();
   object.meta.finalizers.insert(object.meta.finalizers.begin(), "example/keep");
   EXPECT_EQ(json::value(finalizer_patch(object, "Unassigned")),

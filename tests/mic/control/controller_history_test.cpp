@@ -100,9 +100,9 @@ class ControllerHistoryTest : public ControllerFixture {
   std::map<std::string, std::pair<std::string, std::string>> bindings_now;
 };
 
-class RandomHistory : public ControllerHistoryTest, public ::testing::WithParamInterface<std::uint64_t> {};
+class RandomHistoryTest : public ControllerHistoryTest, public ::testing::WithParamInterface<std::uint64_t> {};
 
-TEST_P(RandomHistory, EndsInTheWantedState) {
+TEST_P(RandomHistoryTest, EndsInTheWantedState) {
   random = SeededRandom(GetParam());
   nodes();
   start();
@@ -126,7 +126,7 @@ TEST_P(RandomHistory, EndsInTheWantedState) {
   expect_the_wanted_end(GetParam());
 }
 
-TEST_P(RandomHistory, SurvivesFailuresAndRestarts) {
+TEST_P(RandomHistoryTest, SurvivesFailuresAndRestarts) {
   random = SeededRandom(GetParam() + 1000);
   nodes();
   start();
@@ -155,7 +155,7 @@ TEST_P(RandomHistory, SurvivesFailuresAndRestarts) {
   expect_the_wanted_end(GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, ::testing::Range<std::uint64_t>(1, 61));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistoryTest, ::testing::Range<std::uint64_t>(1, 61));
 
 // A leader killed at any point must not lose work: the same story, cut after each of its writes in turn.
 TEST_F(ControllerHistoryTest, ALeaderKilledAfterAnyWriteLosesNothing) {

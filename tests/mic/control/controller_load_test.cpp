@@ -71,7 +71,7 @@ TEST_F(ControllerLoadTest, ASlowVmDelaysNoOtherOne) {
   EXPECT_EQ(assigned(), 1u) << "the pod that needs no Azure is served";
 }
 
-TEST_F(ControllerLoadTest, NoMoreRequestsAtOnceThanAllowed) {  // MIC-25
+TEST_F(ControllerLoadTest, MakesNoMoreRequestsAtOnceThanAllowed) {  // MIC-25
   options.azure.max_parallel = 2;
   identity("id", "one");
   binding("b", "id");

@@ -27,7 +27,7 @@ base::Error error() {
   return error;
 }
 
-TEST(EventsTest, AreOnTheBindingOrOnTheAssignment) {
+TEST(Events, AreOnTheBindingOrOnTheAssignment) {
   const kube::EventKey on_binding = applied(assigned(), false);
   EXPECT_EQ(on_binding.regarding.api_version, "aadpodidentity.k8s.io/v1");
   EXPECT_EQ(on_binding.regarding.kind, "AzureIdentityBinding");
@@ -38,7 +38,7 @@ TEST(EventsTest, AreOnTheBindingOrOnTheAssignment) {
   EXPECT_EQ(on_assignment.regarding.uid, "uid-a");
 }
 
-TEST(EventsTest, SayWhatAadPodIdentitySays) {
+TEST(Events, SayWhatAadPodIdentitySays) {
   const auto text = [](const kube::EventKey& event) {
     return (event.type == kube::EventType::warning ? "Warning/" : "Normal/") + event.reason + ": " + event.message;
   };

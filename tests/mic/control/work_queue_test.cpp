@@ -20,7 +20,7 @@ std::vector<std::string> pop_all(WorkQueue& queue) {
   return keys;
 }
 
-TEST(WorkQueueTest, HandsOutEachKeyOnce) {
+TEST(WorkQueue, HandsOutEachKeyOnce) {
   WorkQueue queue({.per_group = 10, .total = 10});
   for (int i = 0; i < 3; ++i) queue.add("a", "n", Lane::urgent);
   queue.add("b", "n", Lane::urgent);
@@ -29,7 +29,7 @@ TEST(WorkQueueTest, HandsOutEachKeyOnce) {
   EXPECT_EQ(queue.in_work(), 2u);
 }
 
-TEST(WorkQueueTest, AKeyAddedDuringItsWorkComesAgainAfterwards) {
+TEST(WorkQueue, AKeyAddedDuringItsWorkComesAgainAfterwards) {
   WorkQueue queue({.per_group = 10, .total = 10});
   queue.add("a", "n", Lane::urgent);
   EXPECT_EQ(queue.pop(), "a");
@@ -41,7 +41,7 @@ TEST(WorkQueueTest, AKeyAddedDuringItsWorkComesAgainAfterwards) {
   EXPECT_TRUE(queue.idle());
 }
 
-TEST(WorkQueueTest, UrgentKeysOvertakeButDoNotStarveTheOthers) {
+TEST(WorkQueue, UrgentKeysOvertakeButDoNotStarveTheOthers) {
   WorkQueue queue({.per_group = 100, .total = 100});
   queue.add("slow", "n", Lane::background);
   for (int i = 0; i < 10; ++i) queue.add("quick-" + std::to_string(i), "n", Lane::urgent);
@@ -50,7 +50,7 @@ TEST(WorkQueueTest, UrgentKeysOvertakeButDoNotStarveTheOthers) {
   EXPECT_THAT(order[7], "slow") << "every eighth key comes from the background";
 }
 
-TEST(WorkQueueTest, AWaitingKeyCanMoveUp) {
+TEST(WorkQueue, AWaitingKeyCanMoveUp) {
   WorkQueue queue({.per_group = 10, .total = 10});
   queue.add("a", "n", Lane::background);
   queue.add("b", "n", Lane::background);
@@ -58,7 +58,7 @@ TEST(WorkQueueTest, AWaitingKeyCanMoveUp) {
   EXPECT_THAT(pop_all(queue), ElementsAre("b", "a"));
 }
 
-TEST(WorkQueueTest, GroupsTakeTurnsAndKeepTheirLimit) {
+TEST(WorkQueue, GroupsTakeTurnsAndKeepTheirLimit) {
   WorkQueue queue({.per_group = 2, .total = 3});
   for (int i = 0; i < 4; ++i) queue.add("big-" + std::to_string(i), "big", Lane::urgent);
   queue.add("small", "small", Lane::urgent);
@@ -71,7 +71,7 @@ TEST(WorkQueueTest, GroupsTakeTurnsAndKeepTheirLimit) {
   EXPECT_THAT(pop_all(queue), ElementsAre("big-2"));
 }
 
-TEST(WorkQueueTest, DelayedKeysComeWhenTheirTimeHasCome) {
+TEST(WorkQueue, DelayedKeysComeWhenTheirTimeHasCome) {
   WorkQueue queue({.per_group = 10, .total = 10});
   queue.add_at("a", "n", at(20));
   queue.add_at("a", "n", at(10));
@@ -86,7 +86,7 @@ TEST(WorkQueueTest, DelayedKeysComeWhenTheirTimeHasCome) {
   EXPECT_TRUE(queue.idle());
 }
 
-TEST(WorkQueueTest, AnEarlierAddMakesADelayMoot) {
+TEST(WorkQueue, AnEarlierAddMakesADelayMoot) {
   WorkQueue queue({.per_group = 10, .total = 10});
   queue.add_at("a", "n", at(10));
   queue.add("a", "n", Lane::urgent);
@@ -94,7 +94,7 @@ TEST(WorkQueueTest, AnEarlierAddMakesADelayMoot) {
   EXPECT_EQ(queue.pop(), "a");
 }
 
-TEST(WorkQueueTest, AKeyDelayedDuringItsWorkWaitsAfterwards) {
+TEST(WorkQueue, AKeyDelayedDuringItsWorkWaitsAfterwards) {
   WorkQueue queue({.per_group = 10, .total = 10});
   queue.add("a", "n", Lane::urgent);
   queue.pop();

@@ -249,7 +249,7 @@ TEST_F(AzureTargetTest, AFailedRepairIsTriedAgainBeforeTheNextInterval) {
   EXPECT_TRUE(again->repair);
 }
 
-TEST_F(AzureTargetTest, NothingDesiredNothingAsked) {  // MIC-5
+TEST_F(AzureTargetTest, AsksNothingWhereNothingIsDesired) {  // MIC-5
   EXPECT_FALSE(begin(kStart + minutes(3)));
   EXPECT_TRUE(target.unused(kStart + minutes(3)));
 }

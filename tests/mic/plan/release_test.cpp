@@ -34,7 +34,7 @@ core::AzureAssignedIdentity assigned(const std::string& status = "Assigned") {
   return assigned;
 }
 
-TEST(ReleaseTest, PendingReleasesSurviveTheirAnnotation) {
+TEST(Release, PendingReleasesSurviveTheirAnnotation) {
   const std::vector<Release> releases{{.target = kSet, .identity = kIdentity, .client_id = "client"},
                                       {.target = kVm, .identity = kIdentity, .client_id = ""}};
   core::AzureAssignedIdentity object;
@@ -43,7 +43,7 @@ TEST(ReleaseTest, PendingReleasesSurviveTheirAnnotation) {
   EXPECT_EQ(pending_releases_text({}), "");
 }
 
-TEST(ReleaseTest, AnAnnotationThatSomebodyHasSpoiledIsReadAsFarAsPossible) {
+TEST(Release, AnAnnotationThatSomebodyHasSpoiledIsReadAsFarAsPossible) {
   core::AzureAssignedIdentity object;
   std::string& text = object.meta.annotations[std::string(kPendingDetachAnnotation)];
   for (const char* bad : {"", "{", "7", "{}", "[7]", R"([{"target":7}])", R"([{"target":"x","identity":"y"}])"}) {
@@ -52,14 +52,14 @@ TEST(ReleaseTest, AnAnnotationThatSomebodyHasSpoiledIsReadAsFarAsPossible) {
   }
 }
 
-TEST(ReleaseTest, TheAnnotationHasALimit) {
+TEST(Release, TheAnnotationHasALimit) {
   const std::vector<Release> many(kMaxPendingDetach + 5, {.target = kVm, .identity = kIdentity, .client_id = ""});
   core::AzureAssignedIdentity object;
   object.meta.annotations[std::string(kPendingDetachAnnotation)] = pending_releases_text(many);
   EXPECT_THAT(pending_releases(object), SizeIs(kMaxPendingDetach));
 }
 
-TEST(ReleaseTest, AnAssignmentReleasesItsIdentityWhereItsNodeIs) {
+TEST(Release, AnAssignmentReleasesItsIdentityWhereItsNodeIs) {
   NodeDirectory nodes;
   nodes.put(node("azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"));
   const auto release = own_release(assigned(), nodes);
@@ -76,7 +76,7 @@ TEST(ReleaseTest, AnAssignmentReleasesItsIdentityWhereItsNodeIs) {
   EXPECT_FALSE(own_release(other, nodes));
 }
 
-TEST(ReleaseTest, OfAVanishedNodeOnlyAScaleSetIsReleased) {
+TEST(Release, OfAVanishedNodeOnlyAScaleSetIsReleased) {
   NodeDirectory nodes;
   EXPECT_FALSE(own_release(assigned(), nodes)) << "nobody knows where it was";
   core::AzureAssignedIdentity on_set = assigned();
@@ -88,7 +88,7 @@ TEST(ReleaseTest, OfAVanishedNodeOnlyAScaleSetIsReleased) {
   EXPECT_FALSE(own_release(on_vm, nodes)) << "the VM went with its node";
 }
 
-TEST(ReleaseTest, AnAssignmentOfAnotherControllerIsFoundByTheMemoryOfItsNode) {
+TEST(Release, AnAssignmentOfAnotherControllerIsFoundByTheMemoryOfItsNode) {
   NodeDirectory nodes;
   nodes.put(
       node("azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/"

@@ -22,7 +22,7 @@ void expect_modernised(std::string_view old_text, std::string_view new_text,
   EXPECT_EQ(object, once);
 }
 
-TEST(LegacyFieldsTest, OldSpellingsBecomeTodays) {
+TEST(LegacyFields, OldSpellingsBecomeTodays) {
   expect_modernised(
       R"({"metadata":{"clientid":"mine"},"spec":{"type":1,"clientid":"c","ClientPassword":{"Name":"n","Namespace":"s"},)"
       R"("TenantID":"t","adresourceid":"r","adendpoint":"e","auxiliarytenantids":["a"]}})",
@@ -34,7 +34,7 @@ TEST(LegacyFieldsTest, OldSpellingsBecomeTodays) {
                     R"({"spec":{"podLabels":{"App":"MIC"}},"status":{"status":"x"}})");
 }
 
-TEST(LegacyFieldsTest, CopiesInsideAnAssignmentToo) {
+TEST(LegacyFields, CopiesInsideAnAssignmentToo) {
   expect_modernised(
       R"({"spec":{"azureidentityref":{"spec":{"resourceid":"r"}},"azurebindingref":{"spec":{"azureidentity":"i"}},)"
       R"("podnamespace":"ns","nodename":"node"},"Status":{"status":"Assigned","availableReplicas":1}})",
@@ -42,7 +42,7 @@ TEST(LegacyFieldsTest, CopiesInsideAnAssignmentToo) {
       R"("podNamespace":"ns","nodename":"node"},"status":{"status":"Assigned","availableReplicas":1}})");
 }
 
-TEST(LegacyFieldsTest, TodaysSpellingWinsAndOddShapesAreLeftAlone) {
+TEST(LegacyFields, TodaysSpellingWinsAndOddShapesAreLeftAlone) {
   expect_modernised(R"({"spec":{"clientID":"new","clientid":"old"}})", R"({"spec":{"clientID":"new"}})");
   for (const char* odd :
        {"7", "[]", "{}", R"({"spec":7})", R"({"spec":{"clientPassword":"x","azureIdentityRef":[]}})"}) {

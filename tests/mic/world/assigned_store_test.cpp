@@ -26,7 +26,7 @@ AssignedStore::Object assigned(const std::string& version, const std::string& st
 
 constexpr base::SteadyTime kNow{std::chrono::hours(1)};
 
-TEST(AssignedStoreTest, FindsObjectsByNamePodAndNode) {
+TEST(AssignedStore, FindsObjectsByNamePodAndNode) {
   AssignedStore store;
   EXPECT_TRUE(store.observe(assigned("5")));
   EXPECT_EQ(store.find("default", "x")->meta.resource_version, "5");
@@ -39,7 +39,7 @@ TEST(AssignedStoreTest, FindsObjectsByNamePodAndNode) {
   EXPECT_FALSE(store.node_used("node-a"));
 }
 
-TEST(AssignedStoreTest, TheEchoOfAnOwnWriteIsNoNews) {
+TEST(AssignedStore, TheEchoOfAnOwnWriteIsNoNews) {
   AssignedStore store;
   store.wrote(*assigned("9", "Assigned"));
   EXPECT_FALSE(store.observe(assigned("8", "Created"))) << "an event from before our write";
@@ -48,14 +48,14 @@ TEST(AssignedStoreTest, TheEchoOfAnOwnWriteIsNoNews) {
   EXPECT_TRUE(store.observe(assigned("10", "Created")));
 }
 
-TEST(AssignedStoreTest, VersionsCompareAsNumbers) {
+TEST(AssignedStore, VersionsCompareAsNumbers) {
   AssignedStore store;
   store.wrote(*assigned("9"));
   EXPECT_TRUE(store.observe(assigned("10")));
   EXPECT_TRUE(store.observe(assigned("not-a-number"))) << "the server's word is taken";
 }
 
-TEST(AssignedStoreTest, AnObjectThatWeSawEndDoesNotComeBack) {
+TEST(AssignedStore, AnObjectThatWeSawEndDoesNotComeBack) {
   AssignedStore store;
   store.wrote(*assigned("9"));
   store.ended(*assigned("9"), kNow);
@@ -65,7 +65,7 @@ TEST(AssignedStoreTest, AnObjectThatWeSawEndDoesNotComeBack) {
   EXPECT_TRUE(store.observe(assigned("12", "Created", "u2"))) << "another object of the same name";
 }
 
-TEST(AssignedStoreTest, TheEndOfAFormerObjectLeavesItsSuccessorAlone) {
+TEST(AssignedStore, TheEndOfAFormerObjectLeavesItsSuccessorAlone) {
   AssignedStore store;
   store.wrote(*assigned("12", "Created", "u2"));
   EXPECT_FALSE(store.observe_deleted(*assigned("11", "Created", "u1")));
@@ -73,7 +73,7 @@ TEST(AssignedStoreTest, TheEndOfAFormerObjectLeavesItsSuccessorAlone) {
   EXPECT_NE(store.find("default", "x"), nullptr);
 }
 
-TEST(AssignedStoreTest, EndsAreForgottenInTheEnd) {
+TEST(AssignedStore, EndsAreForgottenInTheEnd) {
   AssignedStore store;
   store.ended(*assigned("9"), kNow);
   store.forget_ends_before(kNow);
@@ -82,7 +82,7 @@ TEST(AssignedStoreTest, EndsAreForgottenInTheEnd) {
   EXPECT_TRUE(store.observe(assigned("9")));
 }
 
-TEST(AssignedStoreTest, AnObjectThatMovesIsFoundAtItsNewPlaceOnly) {
+TEST(AssignedStore, AnObjectThatMovesIsFoundAtItsNewPlaceOnly) {
   AssignedStore store;
   store.observe(assigned("1"));
   core::AzureAssignedIdentity moved = *assigned("2");

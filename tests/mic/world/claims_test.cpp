@@ -17,7 +17,7 @@ Claim claim(std::string target, std::string identity, std::string client = "c", 
           .source = std::move(source)};
 }
 
-TEST(ClaimsTest, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
+TEST(Claims, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
   Claims claims;
   claims.set("a/web", {claim("vm-1", "one")});
   claims.set("b/web", {claim("vm-1", "one"), claim("vm-1", "two")});
@@ -33,7 +33,7 @@ TEST(ClaimsTest, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
   EXPECT_EQ(claims.pods(), 0u);
 }
 
-TEST(ClaimsTest, AChangeNamesItsTargets) {
+TEST(Claims, AChangeNamesItsTargets) {
   Claims claims;
   EXPECT_THAT(claims.set("a/web", {}), IsEmpty());
   EXPECT_THAT(claims.set("a/web", {claim("vm-1", "one"), claim("vm-1", "two")}), ElementsAre("vm-1"));
@@ -42,7 +42,7 @@ TEST(ClaimsTest, AChangeNamesItsTargets) {
   EXPECT_THAT(claims.set("a/web", {}), ElementsAre("vm-2"));
 }
 
-TEST(ClaimsTest, TheSameIdentityFromAnotherSourceStaysInUse) {
+TEST(Claims, TheSameIdentityFromAnotherSourceStaysInUse) {
   Claims claims;
   claims.set("a/web", {claim("vm-1", "one", "c", "default/x")});
   claims.set("a/web", {claim("vm-1", "one", "c", "default/y")});
@@ -50,7 +50,7 @@ TEST(ClaimsTest, TheSameIdentityFromAnotherSourceStaysInUse) {
   EXPECT_TRUE(claims.client_in_use("vm-1", "c", "default/x"));
 }
 
-TEST(ClaimsTest, AClientIdCountsOnlyWhenAnotherSourceUsesIt) {
+TEST(Claims, AClientIdCountsOnlyWhenAnotherSourceUsesIt) {
   Claims claims;
   claims.set("a/web", {claim("vm-1", "one", "client", "default/x")});
   EXPECT_FALSE(claims.client_in_use("vm-1", "client", "default/x"));

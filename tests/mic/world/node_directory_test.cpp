@@ -20,7 +20,7 @@ core::Node node(const std::string& name, const std::string& provider_id) {
 
 const std::string kPrefix = "azure:///subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/";
 
-TEST(NodeDirectoryTest, NodesOfOneScaleSetShareATarget) {
+TEST(NodeDirectory, NodesOfOneScaleSetShareATarget) {
   NodeDirectory nodes;
   EXPECT_TRUE(nodes.put(node("a", kPrefix + "virtualMachineScaleSets/Set/virtualMachines/0")));
   EXPECT_TRUE(nodes.put(node("b", kPrefix + "virtualmachinescalesets/set/virtualmachines/1")));
@@ -30,7 +30,7 @@ TEST(NodeDirectoryTest, NodesOfOneScaleSetShareATarget) {
   EXPECT_THAT(nodes.on_target(a.target->key()), UnorderedElementsAre("a", "b"));
 }
 
-TEST(NodeDirectoryTest, OnlyAChangedProviderIdIsNews) {
+TEST(NodeDirectory, OnlyAChangedProviderIdIsNews) {
   NodeDirectory nodes;
   EXPECT_TRUE(nodes.put(node("a", kPrefix + "virtualMachines/vm")));
   EXPECT_FALSE(nodes.put(node("a", kPrefix + "virtualMachines/vm")));
@@ -38,7 +38,7 @@ TEST(NodeDirectoryTest, OnlyAChangedProviderIdIsNews) {
   EXPECT_FALSE(nodes.erase("unknown"));
 }
 
-TEST(NodeDirectoryTest, AnEmptyProviderIdFallsBackToTheConfiguration) {
+TEST(NodeDirectory, AnEmptyProviderIdFallsBackToTheConfiguration) {
   NodeDirectory nodes;
   nodes.put(node("a", ""));
   EXPECT_TRUE(nodes.set_defaults({.subscription = "sub", .resource_group = "rg"}));
@@ -50,7 +50,7 @@ TEST(NodeDirectoryTest, AnEmptyProviderIdFallsBackToTheConfiguration) {
   EXPECT_EQ(answer.target->name, "a");
 }
 
-TEST(NodeDirectoryTest, AnUnreadableProviderIdIsAProblemNotAGuess) {
+TEST(NodeDirectory, AnUnreadableProviderIdIsAProblemNotAGuess) {
   NodeDirectory nodes;
   nodes.put(node("a", "aws:///i-123"));
   const NodeAnswer answer = nodes.find("a");
@@ -59,7 +59,7 @@ TEST(NodeDirectoryTest, AnUnreadableProviderIdIsAProblemNotAGuess) {
   EXPECT_THAT(answer.problem, HasSubstr("invalid resource ID format"));
 }
 
-TEST(NodeDirectoryTest, AGoneNodeIsRememberedUntilForgotten) {
+TEST(NodeDirectory, AGoneNodeIsRememberedUntilForgotten) {
   NodeDirectory nodes;
   nodes.put(node("a", kPrefix + "virtualMachines/vm"));
   EXPECT_TRUE(nodes.erase("a"));

@@ -21,14 +21,14 @@ std::string request_of_size(std::size_t size) {
   return request;
 }
 
-TEST_F(HttpServerLimitsTest, head_bytes) {
+TEST_F(HttpServerLimitsTest, LimitsTheBytesOfAHead) {
   restart({.max_header_bytes = 1024});
   EXPECT_THAT(talk(request_of_size(1024)), EndsWith("hello"));
   EXPECT_THAT(talk(request_of_size(1025)), StartsWith("HTTP/1.1 431 "));
   EXPECT_THAT(talk(std::string(100'000, 'x')), StartsWith("HTTP/1.1 431 ")) << "no line end at all";
 }
 
-TEST_F(HttpServerLimitsTest, body_bytes) {
+TEST_F(HttpServerLimitsTest, LimitsTheBytesOfABody) {
   restart({.max_body_bytes = 10});
   const std::string head = "POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
   EXPECT_THAT(talk(head + "Content-Length: 10\r\n\r\n0123456789"), EndsWith("0123456789"));
@@ -40,7 +40,7 @@ TEST_F(HttpServerLimitsTest, body_bytes) {
       << "without asking for it first";
 }
 
-TEST_F(HttpServerLimitsTest, an_unread_body_beyond_reason_ends_the_connection_after_the_answer) {
+TEST_F(HttpServerLimitsTest, AnUnreadBodyBeyondReasonEndsTheConnectionAfterTheAnswer) {
   const std::string huge =
       "POST /fast HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n" + std::string(500'000, 'x');
   const std::string answer = talk(huge);
@@ -48,7 +48,7 @@ TEST_F(HttpServerLimitsTest, an_unread_body_beyond_reason_ends_the_connection_af
   EXPECT_THAT(answer, EndsWith("hello"));
 }
 
-TEST_F(HttpServerLimitsTest, connections) {
+TEST_F(HttpServerLimitsTest, LimitsConnections) {
   restart({.max_connections = 2, .busy = {.content_type = "application/json", .body = "{\"error\":\"busy\"}"}});
   test::RawClient first = connect();
   test::RawClient second = connect();
@@ -67,7 +67,7 @@ TEST_F(HttpServerLimitsTest, connections) {
   EXPECT_THAT(talk(request_of_size(100)), EndsWith("hello"));
 }
 
-TEST_F(HttpServerLimitsTest, connections_per_peer) {
+TEST_F(HttpServerLimitsTest, LimitsConnectionsPerPeer) {
   restart({.max_connections_per_peer = 1});
   test::RawClient first = connect();
   test::run_task(io, first.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -87,7 +87,7 @@ TEST_F(HttpServerLimitsTest, connections_per_peer) {
 constexpr std::size_t kLongHead = 20'000;
 const std::string kUnfinished = "GET /fast HTTP/1.1\r\nHost: h\r\nX: " + std::string(kLongHead, 'x');
 
-TEST_F(HttpServerLimitsTest, bytes_held_for_all_peers) {
+TEST_F(HttpServerLimitsTest, LimitsTheBytesHeldForAllPeers) {
   restart({.max_buffered_bytes = 64 * 1024});
   std::vector<test::RawClient> holders;
   while (server->statistics().refused_buffers == 0 && holders.size() < 10) {
@@ -110,7 +110,7 @@ TEST_F(HttpServerLimitsTest, bytes_held_for_all_peers) {
   EXPECT_THAT(talk(request_of_size(kLongHead)), EndsWith("hello"));
 }
 
-TEST_F(HttpServerLimitsTest, bytes_held_for_one_peer) {
+TEST_F(HttpServerLimitsTest, LimitsTheBytesHeldForOnePeer) {
   restart({.max_buffered_bytes_per_peer = 32 * 1024});
   test::RawClient holder = connect();
   test::run_task(io, holder.write(kUnfinished));
@@ -121,7 +121,7 @@ TEST_F(HttpServerLimitsTest, bytes_held_for_one_peer) {
   EXPECT_THAT(test::run_task(io, other.read_to_end()), EndsWith("hello"));
 }
 
-TEST_F(HttpServerLimitsTest, bytes_of_bodies_count_while_their_handler_works) {
+TEST_F(HttpServerLimitsTest, BytesOfBodiesCountWhileTheirHandlerWorks) {
   restart({.max_buffered_bytes = 128 * 1024});
   const auto post = [](std::size_t size) {
     return "POST /keep HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " + std::to_string(size) +
@@ -138,7 +138,7 @@ TEST_F(HttpServerLimitsTest, bytes_of_bodies_count_while_their_handler_works) {
   EXPECT_EQ(server->statistics().buffered_bytes, 0u);
 }
 
-TEST_F(HttpServerLimitsTest, answers_that_are_not_read_count) {
+TEST_F(HttpServerLimitsTest, AnswersThatAreNotReadCount) {
   restart({.max_buffered_bytes_per_peer = 32 * 1024});
   test::RawClient deaf = connect();
   test::run_task(io, deaf.write("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -146,7 +146,7 @@ TEST_F(HttpServerLimitsTest, answers_that_are_not_read_count) {
   EXPECT_EQ(server->statistics().refused_buffers, 1u);
 }
 
-TEST_F(HttpServerLimitsTest, idle_time) {
+TEST_F(HttpServerLimitsTest, LimitsIdleTime) {
   restart({.idle_timeout = seconds(1)});
   test::RawClient client = connect();
   test::run_task(io, client.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -154,17 +154,17 @@ TEST_F(HttpServerLimitsTest, idle_time) {
   EXPECT_EQ(test::run_task(io, client.read_to_end()), "");
 }
 
-TEST_F(HttpServerLimitsTest, time_for_a_head) {
+TEST_F(HttpServerLimitsTest, LimitsTheTimeForAHead) {
   restart({.header_timeout = seconds(1)});
   EXPECT_THAT(talk("GET /fast HTTP/1.1\r\nHost:"), StartsWith("HTTP/1.1 408 "));
 }
 
-TEST_F(HttpServerLimitsTest, time_for_a_body) {
+TEST_F(HttpServerLimitsTest, LimitsTheTimeForABody) {
   EXPECT_THAT(talk("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabc"), StartsWith("HTTP/1.1 408 "));
   EXPECT_EQ(handler.seen, "abc<timeout>");
 }
 
-TEST_F(HttpServerLimitsTest, time_for_a_peer_that_does_not_read) {
+TEST_F(HttpServerLimitsTest, LimitsTheTimeForAPeerThatDoesNotRead) {
   restart({.write_timeout = seconds(1)});
   test::RawClient big = connect();
   test::run_task(io, big.write("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -175,7 +175,7 @@ TEST_F(HttpServerLimitsTest, time_for_a_peer_that_does_not_read) {
   EXPECT_EQ(handler.write_result.error().kind, base::ErrorKind::timeout);
 }
 
-TEST_F(HttpServerLimitsTest, a_stream_learns_that_its_peer_has_left) {
+TEST_F(HttpServerLimitsTest, AStreamLearnsThatItsPeerHasLeft) {
   test::RawClient stream = connect();
   test::run_task(io, stream.write("GET /flood HTTP/1.1\r\nHost: h\r\n\r\n"));
   test::run_task(io, stream.read_until("xxx"));

@@ -21,7 +21,7 @@ const std::string kLast = "Host: h\r\nConnection: close\r\n";
 
 class HttpServerTest : public test::ServerFixture {};
 
-TEST_F(HttpServerTest, answers_with_the_fields_of_a_complete_message) {
+TEST_F(HttpServerTest, AnswersWithTheFieldsOfACompleteMessage) {
   const std::string answer = talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, HasSubstr("\r\nX-Test: yes\r\n"));
@@ -32,7 +32,7 @@ TEST_F(HttpServerTest, answers_with_the_fields_of_a_complete_message) {
   EXPECT_THAT(answer, EndsWith("\r\n\r\nhello"));
 }
 
-TEST_F(HttpServerTest, keeps_the_connection) {
+TEST_F(HttpServerTest, KeepsTheConnection) {
   test::RawClient client = connect();
   for (const std::string target : {"/fast", "/slow", "/fast", "/slow"}) {
     test::run_task(io, client.write("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -44,7 +44,7 @@ TEST_F(HttpServerTest, keeps_the_connection) {
   EXPECT_EQ(server->statistics().requests, 4u);
 }
 
-TEST_F(HttpServerTest, answers_pipelined_requests_in_order_whatever_their_kind) {
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrderWhateverTheirKind) {
   const std::string answers = talk(
       "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"
       "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
@@ -65,7 +65,7 @@ TEST_F(HttpServerTest, answers_pipelined_requests_in_order_whatever_their_kind) 
   }
 }
 
-TEST_F(HttpServerTest, answers_many_pipelined_requests) {
+TEST_F(HttpServerTest, AnswersManyPipelinedRequests) {
   std::string requests;
   for (int i = 0; i < 2000; ++i) requests += "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n";
   const std::string answers = talk(requests + "GET /slow HTTP/1.1\r\n" + kLast + "\r\n");
@@ -73,7 +73,7 @@ TEST_F(HttpServerTest, answers_many_pipelined_requests) {
   EXPECT_EQ(server->statistics().requests, 2001u);
 }
 
-TEST_F(HttpServerTest, speaks_http_1_0) {
+TEST_F(HttpServerTest, SpeaksHttp10) {
   const std::string one = talk("GET /fast HTTP/1.0\r\n\r\n");
   EXPECT_THAT(one, HasSubstr("Connection: close"));
   EXPECT_THAT(one, EndsWith("hello"));
@@ -86,7 +86,7 @@ TEST_F(HttpServerTest, speaks_http_1_0) {
   EXPECT_THAT(stream, EndsWith("\r\n\r\none and two"));
 }
 
-TEST_F(HttpServerTest, answers_head_without_a_body) {
+TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
   const std::string fast = talk("HEAD /fast HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(fast, HasSubstr("Content-Length: 5\r\n"));
   EXPECT_THAT(fast, EndsWith("\r\n\r\n"));
@@ -95,37 +95,37 @@ TEST_F(HttpServerTest, answers_head_without_a_body) {
   EXPECT_THAT(stream, EndsWith("\r\n\r\n"));
 }
 
-TEST_F(HttpServerTest, sends_no_length_with_204) {
+TEST_F(HttpServerTest, SendsNoLengthWith204) {
   const std::string answer = talk("GET /nocontent HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 No Content\r\n"));
   EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
 }
 
-TEST_F(HttpServerTest, lets_no_handler_inject_fields) {
+TEST_F(HttpServerTest, LetsNoHandlerInjectFields) {
   const std::string answer = talk("GET /inject HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, HasSubstr("X-Bad: a  X-Injected: b\r\n"));
   EXPECT_THAT(answer, HasSubstr("Content-Length: 1\r\n"));
   EXPECT_THAT(answer, Not(HasSubstr("999")));
 }
 
-TEST_F(HttpServerTest, tells_who_asks) {
+TEST_F(HttpServerTest, TellsWhoAsks) {
   const std::string answer = talk("GET /peer HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, EndsWith("127.0.0.1 " + std::to_string(endpoint.port())));
 }
 
-TEST_F(HttpServerTest, shows_an_ipv4_peer_of_a_dual_stack_socket_as_ipv4) {
+TEST_F(HttpServerTest, ShowsAnIpv4PeerOfADualStackSocketAsIpv4) {
   const auto both = server->listen({.address = "::"});
   if (!both) GTEST_SKIP() << both.error().message;
   endpoint.port(both->port());
   EXPECT_THAT(talk("GET /peer HTTP/1.1\r\n" + kLast + "\r\n"), HasSubstr("\r\n\r\n127.0.0.1 "));
 }
 
-TEST_F(HttpServerTest, gives_all_fields_in_order) {
+TEST_F(HttpServerTest, GivesAllFieldsInOrder) {
   EXPECT_THAT(talk("GET /fields HTTP/1.1\r\nB: 1\r\na: 2\r\nB:3\r\n" + kLast + "\r\n"),
               EndsWith("B=1;a=2;B=3;Host=h;Connection=close;"));
 }
 
-TEST_F(HttpServerTest, turns_a_failing_or_silent_handler_into_500) {
+TEST_F(HttpServerTest, TurnsAFailingOrSilentHandlerInto500) {
   for (const std::string target : {"/throw", "/fast/throw", "/nothing"}) {
     EXPECT_THAT(talk("GET " + target + " HTTP/1.1\r\n" + kLast + "\r\n"),
                 StartsWith("HTTP/1.1 500 Internal Server Error\r\n"))
@@ -133,19 +133,19 @@ TEST_F(HttpServerTest, turns_a_failing_or_silent_handler_into_500) {
   }
 }
 
-TEST_F(HttpServerTest, cuts_an_unfinished_stream_off_so_that_it_does_not_look_complete) {
+TEST_F(HttpServerTest, CutsAnUnfinishedStreamOffSoThatItDoesNotLookComplete) {
   const std::string answer = talk("GET /half HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, EndsWith("4\r\npart\r\n"));
 }
 
-TEST_F(HttpServerTest, drops_a_connection_for_its_handler) {
+TEST_F(HttpServerTest, DropsAConnectionForItsHandler) {
   EXPECT_EQ(talk("GET /drop HTTP/1.1\r\nHost: h\r\n\r\n"), "");
   const std::string only_first =
       talk("GET /fast HTTP/1.1\r\nHost: h\r\n\r\nGET /fast/drop HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(only_first, EndsWith("hello"));
 }
 
-TEST_F(HttpServerTest, takes_a_request_byte_by_byte) {
+TEST_F(HttpServerTest, TakesARequestByteByByte) {
   test::RawClient client = connect();
   for (const char c : "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + kLast + "\r\n3\r\nabc\r\n0\r\n\r\n") {
     test::run_task(io, client.write(std::string(1, c)));
@@ -155,7 +155,7 @@ TEST_F(HttpServerTest, takes_a_request_byte_by_byte) {
   EXPECT_THAT(test::run_task(io, client.read_to_end()), EndsWith("\r\n\r\nabc"));
 }
 
-TEST_F(HttpServerTest, says_continue_when_the_handler_wants_the_body) {
+TEST_F(HttpServerTest, SaysContinueWhenTheHandlerWantsTheBody) {
   test::RawClient client = connect();
   test::run_task(io,
                  client.write("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n" + kLast + "\r\n"));
@@ -164,14 +164,14 @@ TEST_F(HttpServerTest, says_continue_when_the_handler_wants_the_body) {
   EXPECT_THAT(test::run_task(io, client.read_to_end()), EndsWith("\r\n\r\nabc"));
 }
 
-TEST_F(HttpServerTest, closes_when_nobody_wanted_the_body_that_waits_for_continue) {
+TEST_F(HttpServerTest, ClosesWhenNobodyWantedTheBodyThatWaitsForContinue) {
   const std::string answer =
       talk("POST /fast HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
 }
 
-TEST_F(HttpServerTest, refuses_malformed_requests_and_closes) {
+TEST_F(HttpServerTest, RefusesMalformedRequestsAndCloses) {
   struct Case {
     std::string bytes;
     int status;
@@ -197,7 +197,7 @@ TEST_F(HttpServerTest, refuses_malformed_requests_and_closes) {
   EXPECT_EQ(server->statistics().requests, 0u);
 }
 
-TEST_F(HttpServerTest, refuses_a_body_with_broken_chunks) {
+TEST_F(HttpServerTest, RefusesABodyWithBrokenChunks) {
   EXPECT_THAT(talk("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
               StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(talk("POST /fast HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
@@ -205,7 +205,7 @@ TEST_F(HttpServerTest, refuses_a_body_with_broken_chunks) {
       << "the answer was given already; the connection just ends";
 }
 
-TEST_F(HttpServerTest, cancels_the_handler_of_a_peer_that_leaves) {
+TEST_F(HttpServerTest, CancelsTheHandlerOfAPeerThatLeaves) {
   for (const bool by_reset : {false, true}) {
     test::RawClient client = connect();
     test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -220,7 +220,7 @@ TEST_F(HttpServerTest, cancels_the_handler_of_a_peer_that_leaves) {
   EXPECT_EQ(handler.abandoned, 2);
 }
 
-TEST_F(HttpServerTest, takes_the_end_of_what_a_peer_sends_for_its_departure) {
+TEST_F(HttpServerTest, TakesTheEndOfWhatAPeerSendsForItsDeparture) {
   test::RawClient waiting = connect();
   test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
   until([this] { return handler.waiting == 1; });
@@ -234,7 +234,7 @@ TEST_F(HttpServerTest, takes_the_end_of_what_a_peer_sends_for_its_departure) {
   EXPECT_THAT(test::run_task(io, quick.read_to_end()), EndsWith("hello"));
 }
 
-TEST_F(HttpServerTest, notices_the_departure_behind_pipelined_bytes_and_after_a_body) {
+TEST_F(HttpServerTest, NoticesTheDepartureBehindPipelinedBytesAndAfterABody) {
   test::RawClient client = connect();
   test::run_task(io, client.write("POST /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\nGET /fast HTTP/1.1\r\n"));
   until([this] { return handler.waiting == 1; });
@@ -242,7 +242,7 @@ TEST_F(HttpServerTest, notices_the_departure_behind_pipelined_bytes_and_after_a_
   until([this] { return handler.abandoned == 1 && server->statistics().open_connections == 0; });
 }
 
-TEST_F(HttpServerTest, keeps_bytes_that_arrive_while_a_handler_waits) {
+TEST_F(HttpServerTest, KeepsBytesThatArriveWhileAHandlerWaits) {
   test::RawClient client = connect();
   test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
   until([this] { return handler.waiting == 1; });
@@ -257,7 +257,7 @@ TEST_F(HttpServerTest, keeps_bytes_that_arrive_while_a_handler_waits) {
   EXPECT_EQ(handler.abandoned, 0);
 }
 
-TEST_F(HttpServerTest, serves_the_next_request_after_a_waiting_one) {
+TEST_F(HttpServerTest, ServesTheNextRequestAfterAWaitingOne) {
   test::RawClient client = connect();
   for (int i = 0; i < 3; ++i) {
     test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -273,7 +273,7 @@ TEST_F(HttpServerTest, serves_the_next_request_after_a_waiting_one) {
   EXPECT_EQ(server->statistics().accepted, 1u);
 }
 
-TEST_F(HttpServerTest, reads_a_body_in_pieces_right_after_a_waiting_request) {
+TEST_F(HttpServerTest, ReadsABodyInPiecesRightAfterAWaitingRequest) {
   test::RawClient client = connect();
   const std::pair<std::string, std::string> next[] = {{"/echo", "\r\n\r\nbody"}, {"/fast", "hello"}, {"/slow", "slow"}};
   for (const auto& [target, end] : next) {
@@ -292,7 +292,7 @@ TEST_F(HttpServerTest, reads_a_body_in_pieces_right_after_a_waiting_request) {
   EXPECT_EQ(server->statistics().requests, 6u);
 }
 
-TEST_F(HttpServerTest, dates_an_answer_when_it_is_given) {
+TEST_F(HttpServerTest, DatesAnAnswerWhenItIsGiven) {
   const auto date_of = [](const std::string& answer) { return answer.substr(answer.find("Date: "), 35); };
   test::RawClient client = connect();
   test::run_task(io, client.write("GET /wait HTTP/1.1\r\n" + kLast + "\r\n"));
@@ -306,7 +306,7 @@ TEST_F(HttpServerTest, dates_an_answer_when_it_is_given) {
   EXPECT_NE(last, first);
 }
 
-TEST_F(HttpServerTest, discards_a_body_that_nobody_read) {
+TEST_F(HttpServerTest, DiscardsABodyThatNobodyRead) {
   const std::string body(100'000, 'x');
   const std::string request =
       "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
@@ -315,7 +315,7 @@ TEST_F(HttpServerTest, discards_a_body_that_nobody_read) {
   EXPECT_THAT(answers, EndsWith("hello"));
 }
 
-TEST_F(HttpServerTest, stops_when_requests_in_flight_are_answered) {
+TEST_F(HttpServerTest, StopsWhenRequestsInFlightAreAnswered) {
   test::RawClient idle = connect();
   test::RawClient waiting = connect();
   test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -332,7 +332,7 @@ TEST_F(HttpServerTest, stops_when_requests_in_flight_are_answered) {
   EXPECT_EQ(handler.abandoned, 0);
 }
 
-TEST_F(HttpServerTest, cancels_what_is_left_when_the_time_to_stop_is_over) {
+TEST_F(HttpServerTest, CancelsWhatIsLeftWhenTheTimeToStopIsOver) {
   test::RawClient waiting = connect();
   test::run_task(io, waiting.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
   until([this] { return handler.waiting == 1; });
@@ -341,7 +341,7 @@ TEST_F(HttpServerTest, cancels_what_is_left_when_the_time_to_stop_is_over) {
   EXPECT_EQ(test::run_task(io, waiting.read_to_end()), "");
 }
 
-TEST_F(HttpServerTest, names_the_address_it_cannot_have) {
+TEST_F(HttpServerTest, NamesTheAddressItCannotHave) {
   HttpServer other(io.get_executor(), handler, {});
   const auto taken = other.listen({.port = endpoint.port()});
   ASSERT_FALSE(taken);
@@ -352,7 +352,7 @@ TEST_F(HttpServerTest, names_the_address_it_cannot_have) {
   EXPECT_THAT(other.listen({.address = "localhost"}).error().message, HasSubstr("not an IP address"));
 }
 
-TEST_F(HttpServerTest, shares_a_port_on_request) {
+TEST_F(HttpServerTest, SharesAPortOnRequest) {
   HttpServer one(io.get_executor(), handler, {});
   HttpServer two(io.get_executor(), handler, {});
   const auto first = one.listen({.reuse_port = true});
@@ -360,7 +360,7 @@ TEST_F(HttpServerTest, shares_a_port_on_request) {
   EXPECT_TRUE(two.listen({.port = first->port(), .reuse_port = true}));
 }
 
-TEST_F(HttpServerTest, a_peer_that_rests_is_answered_no_more_and_its_connections_close_when_the_server_stops) {
+TEST_F(HttpServerTest, APeerThatRestsIsAnsweredNoMoreAndItsConnectionsCloseWhenTheServerStops) {
   const std::string fast = "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n";
   const std::string made_to_rest[] = {
       "GET /rest HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -385,7 +385,7 @@ TEST_F(HttpServerTest, a_peer_that_rests_is_answered_no_more_and_its_connections
   }
 }
 
-TEST_F(HttpServerTest, a_peer_that_comes_back_on_a_new_connection_still_rests) {
+TEST_F(HttpServerTest, APeerThatComesBackOnANewConnectionStillRests) {
   for (const std::string target : {"/rest", "/wait/rest"}) {
     restart({});
     EXPECT_THAT(talk("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
@@ -398,14 +398,14 @@ TEST_F(HttpServerTest, a_peer_that_comes_back_on_a_new_connection_still_rests) {
   }
 }
 
-TEST_F(HttpServerTest, a_peer_that_has_rested_is_answered) {
+TEST_F(HttpServerTest, APeerThatHasRestedIsAnswered) {
   EXPECT_THAT(talk("GET /rest/briefly HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\n" + kLast + "\r\n"),
               EndsWith("hello"));
   EXPECT_THAT(talk("GET /rest/briefly HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("rest"));
   EXPECT_THAT(talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n"), EndsWith("hello"));
 }
 
-TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_servers) {
+TEST_F(HttpServerTest, AllConnectionsOfAnAddressMeetTheSameOfSeveralServers) {
   HttpServer one(io.get_executor(), handler, {});
   HttpServer two(io.get_executor(), handler, {});
   const auto shared = one.listen({.reuse_port = true, .keep_peers_together = 2});
@@ -424,7 +424,7 @@ TEST_F(HttpServerTest, all_connections_of_an_address_meet_the_same_of_several_se
   EXPECT_EQ(two.statistics().accepted, 8u);
 }
 
-TEST_F(HttpServerTest, serves_a_listening_socket_made_elsewhere) {
+TEST_F(HttpServerTest, ServesAListeningSocketMadeElsewhere) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const boost::asio::ip::tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
   ASSERT_EQ(::bind(fd, any.data(), static_cast<socklen_t>(any.size())), 0);

@@ -177,7 +177,7 @@ class Node {
   AddressDoubt doubt_{io_.get_executor(), [this] { return ask(); }, source, clock_, random_, [] {}};
 };
 
-TEST(AddressOwnerProperty, NeverATokenOfAPodThatHasNotTheAddress) {
+TEST(AddressOwnerProperty, NobodyGetsATokenOfAPodThatHasNotTheAddress) {
   int granted = 0;
   for (std::uint64_t seed = 1; seed <= kHistories; ++seed) {
     SCOPED_TRACE(seed);

@@ -14,28 +14,6 @@ PodEntryPtr entry() {
   return made;
 }
 
-TEST(IssuanceLog, CountsEqualRecordsTogether) {
-  const core::AzureIdentity identity = test::make_identity("shop", "reader");
-  const core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
-  core::Decision granted;
-  granted.identity = &identity;
-  granted.binding = &binding;
-  IssuanceLog log;
-  const PodEntryPtr pod = entry();
-  for (int i = 0; i < 3; ++i) log.issued(pod, granted, "r");
-  log.issued(pod, granted, "other");
-  core::Decision refused;
-  refused.reason = core::RefusalReason::no_binding_label;
-  log.refused(pod, refused);
-  std::vector<Issuance> taken = log.take();
-  ASSERT_EQ(taken.size(), 3u);
-  std::ranges::sort(taken, {}, &Issuance::count);
-  EXPECT_EQ(taken.back().count, 3u);
-  EXPECT_EQ(taken.back().resource, "r");
-  EXPECT_EQ(taken.back().binding, &binding);
-  EXPECT_TRUE(log.empty());
-}
-
 TEST(IssuanceEvents, AnIssuanceIsAnEventOfTheBindingAboutThePod) {
   const core::AzureIdentity identity = test::make_identity("shop", "reader");
   core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");

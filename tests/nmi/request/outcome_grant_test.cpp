@@ -57,7 +57,7 @@ core::AzureAssignedIdentity weighted(const core::Pod& pod, const std::string& ns
 }
 
 // NMI-6: of several identities the one with the greater weight, then by namespace and name.
-TEST_F(OutcomeGrantTest, StandardMode) {
+TEST_F(OutcomeGrantTest, GrantsAreAsListedInStandardMode) {
   core::AzureAssignedIdentity before_1_5 = weighted(usual_pod(), "shop", "old", 0);
   before_1_5.status.clear();
   const auto with = [](std::vector<core::AzureAssignedIdentity> assigned) {
@@ -83,7 +83,7 @@ TEST_F(OutcomeGrantTest, StandardMode) {
   });
 }
 
-TEST_F(OutcomeGrantTest, ManagedMode) {
+TEST_F(OutcomeGrantTest, GrantsAreAsListedInManagedMode) {
   options.authorizer.namespaced = true;
   const auto with = [](std::int64_t weight_of_a, std::int64_t weight_of_b) {
     std::vector<core::AzureIdentityBinding> bindings = {make_binding("shop", "1", "b"), make_binding("shop", "2", "a")};

@@ -145,7 +145,7 @@ const std::string kPodText = "pod web-0 in namespace shop";
 const std::string kRedacted = "0123##### REDACTED #####cdef";
 const std::string kAnother = "&client_id=0123456789abcdef";
 
-TEST_F(OutcomeTableTest, StandardMode) {
+TEST_F(OutcomeTableTest, RefusalsAreAsListedInStandardMode) {
   expect_refusals({
       {"no assignment",
        {.pods = {usual_pod()}},
@@ -215,7 +215,7 @@ TEST_F(OutcomeTableTest, StandardMode) {
 }
 
 // NMI-4: aad-pod-identity crashed where nothing is left after the namespace rule.
-TEST_F(OutcomeTableTest, NamespaceRule) {
+TEST_F(OutcomeTableTest, RefusalsOfTheNamespaceRuleAreAsListed) {
   const std::string nothing_left =
       "no azure identity found for pod shop/web-0: its identities lie in other namespaces, and namespaced mode or "
       "their annotation aadpodidentity.k8s.io/Behavior restricts them to pods of their own";
@@ -235,7 +235,7 @@ TEST_F(OutcomeTableTest, NamespaceRule) {
   expect_refusals(rows(false));
 }
 
-TEST_F(OutcomeTableTest, ManagedMode) {
+TEST_F(OutcomeTableTest, RefusalsAreAsListedInManagedMode) {
   options.authorizer.namespaced = true;
   const core::AzureIdentity reader = make_identity("shop", "reader");
   const core::AzureIdentityBinding binding = make_binding("shop", "reader-binding", "reader");
@@ -270,7 +270,7 @@ TEST_F(OutcomeTableTest, ManagedMode) {
 }
 
 // NMI-27: whoever can write an AzureAssignedIdentity gets nothing by one that the controller would not have written.
-TEST_F(OutcomeTableTest, ForgedAssignments) {
+TEST_F(OutcomeTableTest, ForgedAssignmentsAreRefused) {
   struct Forgery {
     const char* what;
     void (*forge)(core::AzureAssignedIdentity&);

@@ -110,7 +110,7 @@ struct FailureRow {
 };
 
 // "Token endpoint answered" is 403, all else 503, for both handlers and in both styles.
-TEST_F(OutcomeTokenTest, FailuresOfTheDirectoryAndOfTheConfiguration) {
+TEST_F(OutcomeTokenTest, FailuresOfTheDirectoryAndOfTheConfigurationAreToldApart) {
   const auto as_it_is = [](core::AzureIdentity&) {};
   const auto two_more = [](core::AzureIdentity& identity) { identity.auxiliary_tenant_ids = {"tenant-2", "tenant-3"}; };
   const DirectoryAnswer no{401, R"({"error":"invalid_client"})"};
@@ -265,7 +265,7 @@ TEST_F(OutcomeTokenTest, AnApiServerThatThrottlesIsOutOfReachForAMoment) {
 }
 
 // Their texts are the tools' own.
-TEST_F(OutcomeTokenTest, BadCertificatesAndDirectoriesOutOfReach) {
+TEST_F(OutcomeTokenTest, BadCertificatesAndDirectoriesOutOfReachAreToldApart) {
   struct Row {
     const char* what;
     void (*change)(core::AzureIdentity&);
@@ -300,7 +300,7 @@ TEST_F(OutcomeTokenTest, BadCertificatesAndDirectoriesOutOfReach) {
   }
 }
 
-TEST_F(OutcomeTokenTest, OneTokenForEachTenantInOrder) {
+TEST_F(OutcomeTokenTest, GivesOneTokenForEachTenantInOrder) {
   core::AzureIdentity identity = principal();
   identity.auxiliary_tenant_ids = {"tenant-3", "tenant-2"};
   for (const bool legacy : kBoth) {
@@ -369,7 +369,7 @@ TEST_F(OutcomeTokenTest, AnEndpointThatIsSilentCostsTheDeadlineAtMost) {
 }
 
 // An excepted pod and the controller have no identity whose configuration could be wrong: 403 whatever failed.
-TEST_F(OutcomeTokenTest, FailuresOfTheNodesIdentities) {
+TEST_F(OutcomeTokenTest, FailuresOfTheNodesIdentitiesAreForbidden) {
   core::Pod agent = usual_pod();
   agent.labels = {{"app", "agent"}};
   core::AzurePodIdentityException exception;

@@ -17,7 +17,7 @@ void expect_routes(const std::vector<Case>& cases, const RouteOptions& options) 
   }
 }
 
-TEST(Path, RoutesOfTheSpecification) {
+TEST(Path, RoutesAreThoseOfTheSpecification) {
   expect_routes(
       {
           {"/metadata/identity/oauth2/token", Route::token},

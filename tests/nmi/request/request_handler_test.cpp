@@ -17,7 +17,7 @@ using test::kTokenPath;
 const std::string kMissingHeader =
     "{\"error\":\"invalid_request\",\"error_description\":\"Required metadata header not specified\"}\n";
 
-TEST_F(RequestHandlerTest, TokenOfTheAssignedIdentity) {
+TEST_F(RequestHandlerTest, APodGetsTheTokenOfItsAssignedIdentity) {
   publish_usual();
   const Got got = ask(kTokenPath);
   EXPECT_EQ(got.status, 200);
@@ -40,7 +40,7 @@ TEST_F(RequestHandlerTest, HeadGetsTheHeadAlone) {
   EXPECT_EQ(got.body, "");
 }
 
-TEST_F(RequestHandlerTest, HeaderRouteAndParameterRows) {
+TEST_F(RequestHandlerTest, HeaderRouteAndParametersAreChecked) {
   publish_usual();
   for (const bool legacy_style : {false, true}) {
     if (legacy_style) legacy();
@@ -82,7 +82,7 @@ TEST_F(RequestHandlerTest, HeaderNeedNotBeThereWhenNotRequired) {
   EXPECT_EQ(ask("/metadata/instance", "").status, 200);
 }
 
-TEST_F(RequestHandlerTest, MethodsAndForwardedRequests) {
+TEST_F(RequestHandlerTest, MethodsAndForwardedRequestsAreChecked) {
   publish_usual();
   const Got post = ask(kTokenPath, "Metadata: true\r\nContent-Length: 0\r\n", "127.0.0.5", "POST");
   EXPECT_EQ(post.status, 405);
@@ -343,7 +343,7 @@ TEST_F(RequestHandlerTest, ExceptedPodsGetTokensOfTheNode) {
   expect_text(ask(kTokenPath + "&client_id=z"), 403, "failed to get service principal token, error: boom");
 }
 
-TEST_F(RequestHandlerTest, HostTokens) {
+TEST_F(RequestHandlerTest, ProcessesOfTheNodeGetTokensOfAPod) {
   publish_usual();
   const std::string path = "/host/token?resource=r";
   const std::string headers = "podns: shop\r\npodname: web-0\r\n";

@@ -16,9 +16,9 @@ struct Case {
   std::string_view result;  // empty: 422
 };
 
-class JsonPatch : public testing::TestWithParam<Case> {};
+class JsonPatchTest : public testing::TestWithParam<Case> {};
 
-TEST_P(JsonPatch, AppliesOrRefuses) {
+TEST_P(JsonPatchTest, AppliesOrRefuses) {
   const auto result = apply_json_patch(json::parse(kDocument), json::parse(GetParam().patch), kMany);
   if (GetParam().result.empty()) {
     ASSERT_FALSE(result) << json::serialize(*result);
@@ -30,7 +30,7 @@ TEST_P(JsonPatch, AppliesOrRefuses) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, JsonPatch,
+    All, JsonPatchTest,
     testing::Values(
         Case{R"([])", kDocument},
         Case{R"([{"op":"add","path":"/a/b/1","value":9}])", R"({"a":{"b":[1,9,2,3],"c~/d":"x"},"e":"f"})"},

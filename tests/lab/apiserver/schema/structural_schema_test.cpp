@@ -105,14 +105,14 @@ struct Case {
   std::string problem;
 };
 
-class SchemaRefusal : public testing::TestWithParam<Case> {};
+class SchemaRefusalTest : public testing::TestWithParam<Case> {};
 
-TEST_P(SchemaRefusal, NamesFieldAndRule) {
+TEST_P(SchemaRefusalTest, NamesFieldAndRule) {
   EXPECT_EQ(problems(GetParam().spec), std::vector<std::string>{GetParam().problem});
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, SchemaRefusal,
+    All, SchemaRefusalTest,
     testing::Values(
         Case{"{}", "spec.a: Required value"},
         Case{R"({"a":"z"})", R"(spec.a: Unsupported value: "z": supported values: "x", "y")"},

@@ -17,16 +17,16 @@ struct Case {
   bool matches;  // {"app": "web", "tier": "front", "count": "5"}
 };
 
-class LabelSelectorMatch : public testing::TestWithParam<Case> {};
+class LabelSelectorMatchTest : public testing::TestWithParam<Case> {};
 
-TEST_P(LabelSelectorMatch, FollowsTheGrammar) {
+TEST_P(LabelSelectorMatchTest, FollowsTheGrammar) {
   const auto selector = LabelSelector::parse(GetParam().selector);
   ASSERT_TRUE(selector) << selector.error();
   EXPECT_EQ(selector->matches(labelled({{"app", "web"}, {"tier", "front"}, {"count", "5"}})), GetParam().matches)
       << GetParam().selector;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LabelSelectorMatch,
+INSTANTIATE_TEST_SUITE_P(All, LabelSelectorMatchTest,
                          testing::Values(Case{"", true}, Case{"app=web", true}, Case{"app==web", true},
                                          Case{"app = web , tier = front", true}, Case{"app!=web", false},
                                          Case{"other!=web", true}, Case{"app in (web, api)", true},
@@ -36,15 +36,15 @@ INSTANTIATE_TEST_SUITE_P(All, LabelSelectorMatch,
                                          Case{"count<5", false}, Case{"app>1", false}, Case{"app=", false},
                                          Case{"other in (,x)", false}));
 
-class LabelSelectorRefusal : public testing::TestWithParam<std::string_view> {};
+class LabelSelectorRefusalTest : public testing::TestWithParam<std::string_view> {};
 
-TEST_P(LabelSelectorRefusal, SaysWhy) {
+TEST_P(LabelSelectorRefusalTest, SaysWhy) {
   const auto selector = LabelSelector::parse(GetParam());
   ASSERT_FALSE(selector) << GetParam();
   EXPECT_FALSE(selector.error().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LabelSelectorRefusal,
+INSTANTIATE_TEST_SUITE_P(All, LabelSelectorRefusalTest,
                          testing::Values("a b", "==", "a in x", "a in (x", "a=b/c", "a/b/c=d", "a>x", "a,,b", "=b",
                                          "!"));
 

@@ -207,7 +207,7 @@ TEST_F(ImdsTest, InstanceMetadataIsWalkedByPath) {
   EXPECT_EQ(imds("/metadata/instance").status, 400);
 }
 
-TEST_F(ImdsTest, TheOtherCategories) {
+TEST_F(ImdsTest, OtherCategoriesAreServedToo) {
   EXPECT_EQ(parse_body(imds("/metadata/versions")).at("apiVersions").as_array().size(), 35U);
   EXPECT_EQ(imds("/metadata/identity/info?api-version=2018-02-01").body,
             fmt::format(R"({{"tenantId":"{}"}})", kLabTenantId));
