@@ -127,10 +127,10 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       broker_(executor, cache_),
       recorder_(*clients_.kube, recorder_options(options)),
       events_(recorder_),
-      watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics, context.on_snapshot),
+      watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics),
       doubt_(
-          executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random,
-          context.on_snapshot),
+          executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random),
+      interfaces_(executor, context.clock, context.random, [this] { doubt_.interface_appeared(); }),
       redirect_(executor,
                 {.redirect = {.backend = options.redirect,
                               .target = clients_.target,
@@ -177,7 +177,7 @@ base::Task<base::Result<>> Control::start_all() {
     base::log::warning("a pod can take another pod's address and with it its identity", {{"why", *risk}});
   }
   recorder_.start();
-  doubt_.start();  // before the first lists: what appears later than they were asked for is noticed
+  interfaces_.start();  // before the first lists: what appears later than they were asked for is noticed
   watch_.start();
   tasks_.spawn("startup taints", lift_startup_taints());
   tasks_.spawn("event statistics", report_dropped_events());
@@ -226,6 +226,7 @@ base::Task<> Control::report_dropped_events() {
 base::Task<> Control::stop(net::Deadline deadline) {
   tasks_.stop();
   co_await tasks_.join();
+  co_await interfaces_.stop();
   co_await doubt_.stop();
   co_await watch_.stop();
   const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit && !failed_);

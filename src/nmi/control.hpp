@@ -14,6 +14,7 @@
 #include "kube/client.hpp"
 #include "kube/event_recorder.hpp"
 #include "net/server/http_server.hpp"
+#include "nmi/netlink/interface_watch.hpp"
 #include "nmi/options.hpp"
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/pods/cluster_watch.hpp"
@@ -36,7 +37,6 @@ class Control {
     base::Random& random;
     base::MetricsRegistry& metrics;
     SnapshotSource& snapshots;
-    std::function<void()> on_snapshot;                 // after each publication
     std::function<void(const base::Error&)> on_fatal;  // cannot go on
   };
   // Everything made, nothing started.
@@ -85,6 +85,7 @@ class Control {
   IssuanceEvents events_;
   ClusterWatch watch_;
   AddressDoubt doubt_;
+  InterfaceWatch interfaces_;
   RedirectKeeper redirect_;
   ProbeHandler probe_handler_;
   MetricsHandler metrics_handler_;

@@ -95,7 +95,6 @@ class Nmi::Impl {
                          .random = dependencies_.random,
                          .metrics = dependencies_.metrics,
                          .snapshots = snapshots_,
-                         .on_snapshot = [this] { tell_workers(); },
                          .on_fatal = dependencies_.on_fatal ? dependencies_.on_fatal : [](const base::Error&) {}});
     if (!control) return std::unexpected(std::move(control.error()));
     control_ = std::move(*control);
@@ -146,10 +145,6 @@ class Nmi::Impl {
       if (!listening6) return base::fail(listening6.error(), "error creating http server");
     }
     return {};
-  }
-
-  void tell_workers() {
-    for (const auto& worker : workers_) worker->snapshot_changed();
   }
 
   base::Task<bool> stop_control(net::Deadline deadline) {

@@ -36,7 +36,8 @@ Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std:
       proxy_(options.proxy, *client_, context.metrics),
       handler_(io_->get_executor(), options.handler, context, proxy_, [this] { record_later(); }),
       server_(io_->get_executor(), handler_, options.limits),
-      tasks_(io_->get_executor()) {}
+      tasks_(io_->get_executor()),
+      wake_up_(context.snapshots, [this] { base::asio::post(*io_, [this] { handler_.snapshot_changed(); }); }) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -51,10 +52,6 @@ base::Result<boost::asio::ip::tcp::endpoint> Worker::listen(const std::string& a
 void Worker::start() {
   tasks_.spawn("report", report());
   thread_ = std::thread([this] { io_->run(); });
-}
-
-void Worker::snapshot_changed() {
-  base::asio::post(*io_, [this] { handler_.snapshot_changed(); });
 }
 
 void Worker::record_later() {

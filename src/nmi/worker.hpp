@@ -38,8 +38,6 @@ class Worker {
   base::Result<boost::asio::ip::tcp::endpoint> listen(const std::string& address, std::uint16_t port);
   void start();
 
-  // Thread-safe: those who wait look at the new snapshot.
-  void snapshot_changed();
   // No new connections; requests in flight finish until `deadline`; what is unrecorded is delivered; the thread ends.
   // Called by another thread, once; join() waits for the end.
   void begin_stop(net::Deadline deadline);
@@ -75,6 +73,7 @@ class Worker {
   std::uint64_t reported_unbuffered_ = 0;
   base::TaskGroup tasks_;
   std::thread thread_;
+  SnapshotSource::WakeUp wake_up_;  // those who wait look again
 };
 
 }  // namespace podid::nmi

@@ -35,7 +35,6 @@ class ControlRootTest : public NodeNamespaceTest {
                          .random = random,
                          .metrics = metrics,
                          .snapshots = snapshots,
-                         .on_snapshot = [] {},
                          .on_fatal = [this](const base::Error& error) { given_up = error.message; }});
     ASSERT_TRUE(made) << made.error().message;
     control = std::move(*made);

@@ -25,30 +25,23 @@ class AddressDoubt {
   // Success: the API server says that we know the pods as they are (ClusterWatch::confirm_pods).
   using Ask = std::function<base::Task<base::Result<>>()>;
 
-  // `on_settled`: a doubt, of either kind, was cleared up. The workers read it from `source`.
-  AddressDoubt(base::Executor executor, Ask ask, SnapshotSource& source, base::Clock& clock, base::Random& random,
-               std::function<void()> on_settled);
+  // The workers read the doubts from `source`, which wakes them when one is cleared up.
+  AddressDoubt(base::Executor executor, Ask ask, SnapshotSource& source, base::Clock& clock, base::Random& random);
 
-  // Watches the interfaces of the network namespace.
-  void start();
   base::Task<> stop();
 
   // In doubt from now on, until the API server has been asked.
   void interface_appeared();
 
  private:
-  base::Task<> watch_interfaces();
-  base::Task<base::Result<>> follow();
   base::Task<> settle();
   base::Task<> await_kubelet();
   base::Task<> until_confirmed();
 
-  base::Executor executor_;
   Ask ask_;
   SnapshotSource& source_;
   base::Clock& clock_;
   base::Random& random_;
-  std::function<void()> on_settled_;
   std::uint64_t appeared_ = 0;  // interfaces
   bool settling_ = false;
   base::SteadyTime settled_at_{};

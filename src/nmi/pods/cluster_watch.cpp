@@ -54,13 +54,12 @@ std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOp
 }
 
 ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
-                           base::MetricsRegistry& metrics, std::function<void()> on_published)
+                           base::MetricsRegistry& metrics)
     : client_(client),
       pods_of_this_node_("spec.nodeName=" + options.node),
       source_(source),
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
-      on_published_(std::move(on_published)),
       builder_(options.snapshot),
       tasks_(client.executor()) {
   kube::ReflectorOptions pods{.type = kube::kPods};
@@ -152,7 +151,6 @@ base::Task<> ClusterWatch::publish_later() {
   SnapshotPtr snapshot = builder_.build();
   pods_gauge_->set(static_cast<double>(snapshot->pods()));
   source_.publish(std::move(snapshot));
-  on_published_();
 }
 
 base::Task<> ClusterWatch::forget_boot(base::Duration later) {

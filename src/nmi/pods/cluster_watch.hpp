@@ -25,9 +25,8 @@ struct ClusterWatchOptions {
 // The client's executor, the control thread. References outlive it; await stop() before the destructor.
 class ClusterWatch {
  public:
-  // `on_published` follows each publication.
   ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
-               base::MetricsRegistry& metrics, std::function<void()> on_published);
+               base::MetricsRegistry& metrics);
 
   void start();
   base::Task<> stop();
@@ -55,7 +54,6 @@ class ClusterWatch {
   SnapshotSource& source_;
   base::Family<base::Counter>& bad_objects_;
   base::Gauge* const pods_gauge_;
-  std::function<void()> on_published_;
 
   SnapshotBuilder builder_;
   bool synced_ = false;

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "nmi/redirect/redirect.hpp"
+#include "nmi/redirect/rules.hpp"
 
 namespace podid::nmi {
 

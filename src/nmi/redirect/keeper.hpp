@@ -10,8 +10,8 @@
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
+#include "nmi/redirect/factory.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
-#include "nmi/redirect/redirect.hpp"
 
 namespace podid::nmi {
 

@@ -8,6 +8,7 @@
 #include "nmi/netlink/netlink.hpp"
 #include "nmi/redirect/nft_watch.hpp"
 #include "nmi/redirect/redirect.hpp"
+#include "nmi/redirect/rules.hpp"
 
 namespace podid::nmi {
 

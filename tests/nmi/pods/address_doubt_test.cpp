@@ -41,7 +41,8 @@ class AddressDoubtTest : public ::testing::Test {
   int asked = 0;
   int settled = 0;
   bool reachable = true;
-  AddressDoubt doubt{io.get_executor(), [this] { return ask(); }, source, clock, random, [this] { ++settled; }};
+  AddressDoubt doubt{io.get_executor(), [this] { return ask(); }, source, clock, random};
+  SnapshotSource::WakeUp count{source, [this] { ++settled; }};
 };
 
 TEST_F(AddressDoubtTest, AnInterfaceIsInDoubtUntilTheApiServerHasAnswered) {

@@ -174,7 +174,7 @@ class Node {
   int uids_ = 0;
   bool reachable_ = true;  // the API server
   base::asio::io_context io_{1};
-  AddressDoubt doubt_{io_.get_executor(), [this] { return ask(); }, source, clock_, random_, [] {}};
+  AddressDoubt doubt_{io_.get_executor(), [this] { return ask(); }, source, clock_, random_};
 };
 
 TEST(AddressOwnerProperty, NobodyGetsATokenOfAPodThatHasNotTheAddress) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nmi/redirect/redirect.hpp"
+#include "nmi/redirect/factory.hpp"
 
 #include "base/log.hpp"
 #include "nmi/redirect/iptables.hpp"
