@@ -37,6 +37,16 @@ class ServerRequest {
   virtual base::Task<base::Result<std::string>> read_body(Deadline deadline) = 0;
   // The next piece of the body; empty at its end.
   virtual base::Task<base::Result<std::string>> read_body_some(Deadline deadline) = 0;
+
+  // What a handler has found out in try_handle() and needs in handle(), which takes it. It ends with the request.
+  struct Kept {
+    virtual ~Kept() = default;
+  };
+  void keep(std::unique_ptr<Kept> kept) { kept_ = std::move(kept); }
+  std::unique_ptr<Kept> take_kept() { return std::move(kept_); }
+
+ private:
+  std::unique_ptr<Kept> kept_;
 };
 
 // The answer. Either send() once, or start() and then write()s and finish(). Content-Length or chunked framing,
@@ -71,8 +81,9 @@ class ServerResponse {
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  // Answers at once and returns true, or touches nothing and returns false: handle() follows. The fast path of a request
-  // that needs no waiting: no coroutine is made for it.
+  // Answers at once and returns true, or touches nothing of the response and returns false: handle() follows, perhaps a
+  // while later, when earlier answers have been written. The fast path of a request that needs no waiting: no coroutine is
+  // made for it.
   virtual bool try_handle(ServerRequest& request, ServerResponse& response) {
     static_cast<void>(request);
     static_cast<void>(response);

@@ -280,6 +280,7 @@ std::unique_ptr<Exchange> ServerCore::take_exchange() {
 
 void ServerCore::give_back(std::unique_ptr<Exchange> exchange) {
   exchange->request.received().release_above(kKeptBytes);
+  exchange->request.keep(nullptr);
   if (spare_exchanges_.size() < kMaxSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
   if (output_.empty() && output_.capacity() > kKeptOutputBytes) output_ = std::string();
 }

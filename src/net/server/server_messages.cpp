@@ -42,6 +42,7 @@ bool is_bodiless(int status) { return status < 200 || status == 204 || status ==
 
 void IncomingRequest::begin(ServerConnectionIo& connection, std::size_t max_body_bytes) {
   connection_ = &connection;
+  keep(nullptr);
   max_body_bytes_ = max_body_bytes;
   body_bytes_ = 0;
   continue_pending_ = head_.expects_continue;

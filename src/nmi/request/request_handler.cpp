@@ -2,6 +2,8 @@
 #include "nmi/request/request_handler.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/log.hpp"
 #include "nmi/request/send_answer.hpp"
@@ -59,54 +61,83 @@ RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions op
       rate_(options_.max_requests_per_pod),
       forwards_rate_(options_.max_forwards_per_pod) {}
 
+// What try_handle() has read; the request's own text outlives it.
+struct RequestHandler::Admitted final : net::ServerRequest::Kept {
+  std::optional<TokenCall> call;  // nothing: to be forwarded
+  std::unique_ptr<std::string> scratch;
+};
+
 // A pod at its rate is told so whatever it asks: to find out more would cost what the limit is there to save.
-bool RequestHandler::is_at_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
-                                net::ServerResponse& response) {
-  if (rate.allow(AddressKey::of(request.peer().address()), clock_.steady_now())) return false;
+RequestHandler::Progress RequestHandler::hold_to_rate(RateLimit& rate, std::string_view limit,
+                                                      const net::ServerRequest& request,
+                                                      net::ServerResponse& response) {
+  if (rate.allow(AddressKey::of(request.peer().address()), clock_.steady_now())) return Progress::open;
   limit_hits_.increment({limit});
   refusals_.increment({"rate"});
   send_answer(response, at_limit(options_.authorizer.style, "this pod asks too often"));
-  return true;
+  return Progress::answered;
 }
 
 bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse& response) {
-  if (is_at_rate(rate_, "requests_per_pod", request, response)) return true;
+  return answer_at_once(request, response) == Progress::answered;
+}
+
+RequestHandler::Progress RequestHandler::answer_at_once(net::ServerRequest& request, net::ServerResponse& response) {
+  if (hold_to_rate(rate_, "requests_per_pod", request, response) == Progress::answered) return Progress::answered;
   const Routed routed = route_request(request.target(), options_.routes);
   switch (routed.route) {
     case Route::invalid_token_path:
       send_answer(response, invalid_token_path());
-      return true;
+      return Progress::answered;
     case Route::blocked_instance:
       send_answer(response, instance_blocked());
-      return true;
+      return Progress::answered;
     case Route::node_credential:
       send_answer(response, node_credential_refused());
-      return true;
+      return Progress::answered;
     case Route::redirect:
       send_answer(response, canonical_redirect(routed.location));
-      return true;
+      return Progress::answered;
     case Route::malformed:
       send_answer(response, malformed_target());
-      return true;
+      return Progress::answered;
     case Route::proxy:
-      return !begin_proxy(request, response) || is_at_rate(forwards_rate_, "forwards_per_pod", request, response);
+      return admit_forward(request, response);
     case Route::token:
     case Route::host_token:
       break;
   }
+  return answer_token(request, response, routed);
+}
+
+RequestHandler::Progress RequestHandler::answer_token(net::ServerRequest& request, net::ServerResponse& response,
+                                                      const Routed& routed) {
   TokenCall call;
-  if (!begin_token(request, response, routed, call, scratch_)) return true;
+  if (read_call(request, response, routed, call) == Progress::answered) return Progress::answered;
   const Verdict verdict = authorizer_.judge(call);
-  if (verdict.kind == Verdict::Kind::granted) return serve_local(response, call, *verdict.credential);
-  return false;  // handle() judges again
+  if (verdict.kind == Verdict::Kind::granted &&
+      answer_from_table(response, call, *verdict.credential) == Progress::answered) {
+    return Progress::answered;
+  }
+  auto admitted = std::make_unique<Admitted>();
+  admitted->call = std::move(call);
+  admitted->scratch = std::exchange(scratch_, std::make_unique<std::string>());
+  request.keep(std::move(admitted));
+  return Progress::open;
 }
 
 base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResponse& response) {
-  const Routed routed = route_request(request.target(), options_.routes);
-  if (routed.route == Route::token || routed.route == Route::host_token) {
-    co_await serve_token(request, response, routed);
-    co_return;
+  const std::unique_ptr<net::ServerRequest::Kept> kept = request.take_kept();
+  auto* const admitted = static_cast<Admitted*>(kept.get());
+  if (admitted == nullptr) co_return;  // try_handle() has not admitted it: no answer, which is a 500
+  if (admitted->call) {
+    co_await serve_token(response, *admitted->call);
+  } else {
+    co_await forward(request, response);
   }
+}
+
+base::Task<> RequestHandler::forward(net::ServerRequest& request, net::ServerResponse& response) {
   const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
@@ -116,14 +147,20 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
   co_await proxy_.forward(request, response);
 }
 
-bool RequestHandler::begin_proxy(net::ServerRequest& request, net::ServerResponse& response) {
-  if (!options_.metadata_header_required || header_is_true(request)) return true;
-  send_answer(response, metadata_header_missing());
-  return false;
+RequestHandler::Progress RequestHandler::admit_forward(net::ServerRequest& request, net::ServerResponse& response) {
+  if (options_.metadata_header_required && !header_is_true(request)) {
+    send_answer(response, metadata_header_missing());
+    return Progress::answered;
+  }
+  if (hold_to_rate(forwards_rate_, "forwards_per_pod", request, response) == Progress::answered) {
+    return Progress::answered;
+  }
+  request.keep(std::make_unique<Admitted>());
+  return Progress::open;
 }
 
-bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed,
-                                 TokenCall& call, std::string& scratch) {
+RequestHandler::Progress RequestHandler::read_call(net::ServerRequest& request, net::ServerResponse& response,
+                                                   const Routed& routed, TokenCall& call) {
   const AnswerStyle& style = options_.authorizer.style;
   call.host = routed.route == Route::host_token;
   call.operation = operation_of(path_of(request, routed), call.host);
@@ -131,10 +168,10 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
   call.peer = request.peer().address();
   call.start = clock_.steady_now();
   const bool query_too_long = routed.query.size() > kMaxTokenQueryBytes;
-  if (!query_too_long) call.query = parse_token_query(routed.query, scratch);
+  if (!query_too_long) call.query = parse_token_query(routed.query, *scratch_);
   const auto refuse = [this, &response, &call](const Answer& answer, std::string_view reason) {
     send_refusal(response, call, answer, reason);
-    return false;
+    return Progress::answered;
   };
   if (!style.legacy && call.method != "GET" && call.method != "HEAD") {
     response.header("Allow", "GET, HEAD");
@@ -165,29 +202,26 @@ bool RequestHandler::begin_token(net::ServerRequest& request, net::ServerRespons
   if (call.query.resource.empty()) {
     return refuse(error_answer(style, 400, "parameter resource cannot be empty"), "resource");
   }
-  return true;
+  return Progress::open;
 }
 
-bool RequestHandler::serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential) {
-  if (!call.query.extra.empty()) return false;
+RequestHandler::Progress RequestHandler::answer_from_table(net::ServerResponse& response, const TokenCall& call,
+                                                           const Credential& credential) {
+  if (!call.query.extra.empty()) return Progress::open;
   LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
-  if (held == nullptr || held->token->superseded()) return false;
+  if (held == nullptr || held->token->superseded()) return Progress::open;
   const base::WallTime now = clock_.wall_now();
-  if (!held->token->fresh(now)) return false;
+  if (!held->token->fresh(now)) return Progress::open;
   if (held->token->wants_refresh(now) && call.start >= held->ask_again) {
     held->ask_again = call.start + kAskPause;
-    return false;  // the control thread serves it as well, and refreshes it
+    return Progress::open;  // the control thread serves it as well, and refreshes it
   }
   held->token->mark_used();
   send_token(response, call, *held->token, "worker");
-  return true;
+  return Progress::answered;
 }
 
-base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::ServerResponse& response,
-                                         const Routed& routed) {
-  std::string scratch;
-  TokenCall call;
-  if (!begin_token(request, response, routed, call, scratch)) co_return;
+base::Task<> RequestHandler::serve_token(net::ServerResponse& response, TokenCall& call) {
   const WaitingRoom::Place place = room_.enter(AddressKey::of(call.peer));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
@@ -197,6 +231,7 @@ base::Task<> RequestHandler::serve_token(net::ServerRequest& request, net::Serve
     co_return;
   }
   for (;;) {
+    // The first time, too: earlier answers have been written since, and who was judged then may not be who may now.
     Verdict verdict = authorizer_.judge(call);
     switch (verdict.kind) {
       case Verdict::Kind::granted:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pod's request meets: routes, checks, token, record (nmi.md §3 to §7). One per worker.
 #pragma once
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/clock.hpp"
@@ -66,15 +68,22 @@ class RequestHandler final : public net::HttpHandler {
   std::size_t waiting() const { return room_.waiting(); }
 
  private:
-  // Checks that need no pod, and what they found; false: answered.
-  bool begin_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed, TokenCall& call,
-                   std::string& scratch);
-  bool is_at_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
-                  net::ServerResponse& response);
-  bool begin_proxy(net::ServerRequest& request, net::ServerResponse& response);
-  // Answers from this worker's own table; false: there is no token there that does.
-  bool serve_local(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
-  base::Task<> serve_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
+  // Whether a step has answered the request, or left it to the next one.
+  enum class Progress : std::uint8_t { open, answered };
+  // A request on its way from try_handle() to handle().
+  struct Admitted;
+
+  Progress answer_at_once(net::ServerRequest& request, net::ServerResponse& response);
+  Progress hold_to_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+                        net::ServerResponse& response);
+  Progress admit_forward(net::ServerRequest& request, net::ServerResponse& response);
+  Progress answer_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
+  // Reads into `call` what is asked, and answers what can be refused without knowing the pod.
+  Progress read_call(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed, TokenCall& call);
+  // Answers from this worker's own table, where there is a token that does.
+  Progress answer_from_table(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
+  base::Task<> forward(net::ServerRequest& request, net::ServerResponse& response);
+  base::Task<> serve_token(net::ServerResponse& response, TokenCall& call);
   base::Task<> serve_from_cache(net::ServerResponse& response, const TokenCall& call, CredentialPtr credential);
   void send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
                   std::string_view origin);
@@ -106,8 +115,9 @@ class RequestHandler final : public net::HttpHandler {
   ResourceLabels resource_labels_;
   base::LogBudget log_budget_;
   bool draining_ = false;
-  std::string scratch_;  // of try_handle: decoded query
-  std::string body_;     // of try_handle and send_token: the answer
+  // Of try_handle: the decoded query. It goes with the call where handle() follows: views of it stay valid.
+  std::unique_ptr<std::string> scratch_ = std::make_unique<std::string>();
+  std::string body_;  // of try_handle and send_token: the answer
 };
 
 }  // namespace podid::nmi

@@ -33,6 +33,41 @@ TEST_F(RequestHandlerTest, APodGetsTheTokenOfItsAssignedIdentity) {
   EXPECT_EQ(tokens.requests.size(), 1u);
 }
 
+// What was read of a request outlives the reading of the next ones, also where it is short and had to be decoded.
+TEST_F(RequestHandlerTest, RequestsThatWaitTogetherKeepWhatTheyAskedFor) {
+  publish_usual();
+  tokens.closed = true;
+  const std::string path = "/metadata/identity/oauth2/token?resource=";
+  const std::string resources[] = {"a%2Fb", "c%2Fd", "https%3A%2F%2Fvault.azure.net"};
+  std::vector<Pending> pending;
+  for (const std::string& resource : resources) pending.push_back(begin(path + resource));
+  tokens.open();
+  std::vector<std::string> asked;
+  for (const Pending& each : pending) EXPECT_EQ(finish(each).status, 200);
+  for (const TokenRequest& request : tokens.requests) asked.push_back(request.resource);
+  EXPECT_EQ(asked, (std::vector<std::string>{"a/b", "c/d", "https://vault.azure.net"}));
+}
+
+TEST_F(RequestHandlerTest, PipelinedRequestsAreAnsweredInOrderWhetherTheyWaitOrNot) {
+  publish_usual();
+  ASSERT_EQ(ask(kTokenPath).status, 200);
+  const auto request = [](const std::string& target, const char* connection) {
+    return "GET " + target + " HTTP/1.1\r\nHost: h\r\nMetadata: true\r\nConnection: " + connection + "\r\n\r\n";
+  };
+  test::RawClient raw = connect_from("127.0.0.5");
+  test::run_task(io, raw.write(request(kTokenPath, "keep-alive") +
+                               request("/metadata/identity/oauth2/token?resource=a%2Fb", "keep-alive") +
+                               request("/metadata/instance", "keep-alive") + request(kTokenPath, "close")));
+  const std::string text = test::run_task(io, raw.read_to_end());
+  std::size_t at = 0;
+  for (const char* body : {"token-1", "token-2", "{}", "token-1"}) {
+    at = text.find(body, at);
+    ASSERT_NE(at, std::string::npos) << body << " in " << text;
+    at += std::string(body).size();
+  }
+  EXPECT_EQ(tokens.requests.size(), 2u);
+}
+
 TEST_F(RequestHandlerTest, HeadGetsTheHeadAlone) {
   publish_usual();
   const Got got = ask(kTokenPath, "Metadata: true\r\n", "127.0.0.5", "HEAD");
