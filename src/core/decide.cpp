@@ -22,12 +22,12 @@ bool fits(const IdentityRequest& request, const AzureIdentity& identity) {
          equals(request.resource_id, identity.resource_id) || equals(request.object_id, identity.object_id());
 }
 
-// The order of identities that all would do: higher weight first, then the identity's namespace and name (NMI-6).
+// The order of identities that all would do, but that the pod's own namespace comes first (NMI-6). Weights of different
+// namespaces are not compared: whoever may write bindings in one could outbid all others.
 bool comes_before(const AzureIdentityBinding& binding_a, const AzureIdentity& a, const AzureIdentityBinding& binding_b,
                   const AzureIdentity& b) {
-  if (binding_a.weight != binding_b.weight) return binding_a.weight > binding_b.weight;
-  return std::tie(a.meta.ns, a.meta.name, binding_a.meta.ns, binding_a.meta.name) <
-         std::tie(b.meta.ns, b.meta.name, binding_b.meta.ns, binding_b.meta.name);
+  return std::tie(a.meta.ns, binding_b.weight, binding_a.meta.name, a.meta.name) <
+         std::tie(b.meta.ns, binding_a.weight, binding_b.meta.name, b.meta.name);
 }
 
 Decision refuse(RefusalReason reason, Healing healing) {
@@ -82,8 +82,13 @@ AssignmentVerdict judge(const DecisionInput& input, const AzureAssignedIdentity&
   return assigned.status == kCreated ? AssignmentVerdict::created : AssignmentVerdict::leaving;
 }
 
-// Assignments without a status come first, as in aad-pod-identity.
-bool comes_before(const AzureAssignedIdentity& a, const AzureAssignedIdentity& b) {
+bool is_own(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+  return assigned.identity.meta.ns == input.pod_namespace;
+}
+
+// After the pod's own namespace, assignments without a status come first, as in aad-pod-identity.
+bool comes_before(const DecisionInput& input, const AzureAssignedIdentity& a, const AzureAssignedIdentity& b) {
+  if (is_own(input, a) != is_own(input, b)) return is_own(input, a);
   if (a.status.empty() != b.status.empty()) return a.status.empty();
   return comes_before(a.binding, a.identity, b.binding, b.identity);
 }
@@ -133,6 +138,7 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   const AzureAssignedIdentity* best = nullptr;
   std::array<std::uint32_t, kAssignmentVerdicts> seen{};
   bool created_seen = false;
+  bool own_under_way = false;
   bool all_assigned = true;
   for (const AzureAssignedIdentity* assigned : input.assigned) {
     const AssignmentVerdict verdict = judge(input, *assigned);
@@ -142,8 +148,12 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
       all_assigned = false;
       created_seen = created_seen || verdict != AssignmentVerdict::not_requested;
     }
-    if (verdict == AssignmentVerdict::usable && (best == nullptr || comes_before(*assigned, *best))) best = assigned;
+    if (verdict == AssignmentVerdict::created && is_own(input, *assigned)) own_under_way = true;
+    if (verdict != AssignmentVerdict::usable) continue;
+    if (best == nullptr || comes_before(input, *assigned, *best)) best = assigned;
   }
+  // An identity of another namespace must not step in for the pod's own one because its assignment was faster.
+  if (best != nullptr && own_under_way && !is_own(input, *best)) best = nullptr;
   if (best == nullptr) {
     Decision decision = refuse_assignments(seen, all_assigned);
     decision.created_seen = created_seen;

@@ -179,7 +179,8 @@ void record_choice(const DecisionInput& input, const Decision& decision, CheckLi
   pass(checks, CheckId::choice, object_of(*decision.identity),
        decision.candidates <= 1
            ? fmt::format("is used for {}", pod_of(input))
-           : fmt::format("is used for {}: the first of {} by weight and name", pod_of(input), decision.candidates));
+           : fmt::format("is used for {}: the first of {} (own namespace, then namespace, weight and name)",
+                         pod_of(input), decision.candidates));
 }
 
 }  // namespace podid::core

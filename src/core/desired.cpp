@@ -2,6 +2,8 @@
 #include "core/desired.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "core/azure_ids.hpp"
 #include "core/matching.hpp"
@@ -13,7 +15,6 @@ namespace {
 AzureAssignedIdentity make_assignment(const Pod& pod, const AzureIdentity& identity,
                                       const AzureIdentityBinding& binding, const AssignmentOptions& options) {
   AzureAssignedIdentity made;
-  made.meta.name = assigned_identity_name({pod.ns, pod.name, identity.meta.name});
   made.meta.ns = assignment_namespace(identity, options.namespaced);
   made.meta.labels.emplace(kNodeNameLabel, node_label_value(pod.node_name));
   if (!pod.uid.empty()) made.meta.annotations.emplace(kPodUidAnnotation, pod.uid);
@@ -25,7 +26,15 @@ AzureAssignedIdentity make_assignment(const Pod& pod, const AzureIdentity& ident
   made.node_name = pod.node_name;
   made.status = kCreated;
   made.available_replicas = 1;
+  made.meta.name = assigned_identity_name(key_of(made));
   return made;
+}
+
+AssignmentWarning shadowed(const AzureIdentityBinding& binding, const Pod& pod) {
+  return {AssignmentWarning::Kind::binding_shadowed, binding.meta.key(), binding.meta.uid,
+          "AzureIdentityBinding " + binding.meta.key().text() + " selects pods of namespace " + pod.ns +
+              " that bindings of their own namespace select too: those come first, and a request that names no "
+              "identity gets theirs"};
 }
 
 }  // namespace
@@ -72,29 +81,27 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
   const auto matching = by_selector_.find(label);
   if (matching == by_selector_.end()) return desired;
 
-  for (const ObjectKey& binding_key : matching->second) {
+  const auto is_own = [&pod](const ObjectKey& key) { return key.ns == pod.ns; };
+  std::vector<ObjectKey> binding_keys;
+  std::ranges::copy_if(matching->second, std::back_inserter(binding_keys), is_own);
+  std::ranges::copy_if(matching->second, std::back_inserter(binding_keys), std::not_fn(is_own));
+  for (const ObjectKey& binding_key : binding_keys) {
     const AzureIdentityBinding& binding = bindings_.at(binding_key);
     const AzureIdentity* identity = find_identity({binding.meta.ns, binding.azure_identity});
     if (identity == nullptr) continue;
     if (!namespaces_allow(*identity, binding.meta.ns, pod.ns, options_.namespaced)) continue;
     if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) {
-      warnings.push_back({AssignmentWarning::Kind::invalid_resource_id, identity->meta.key(),
+      warnings.push_back({AssignmentWarning::Kind::invalid_resource_id, identity->meta.key(), identity->meta.uid,
                           "ignoring azure identity " + identity->meta.key().text() +
                               ", error: " + invalid_resource_id_text(identity->resource_id)});
       continue;
     }
-    const auto earlier = std::ranges::find(desired, identity->meta.name,
-                                           [](const AzureAssignedIdentity& made) { return made.identity.meta.name; });
-    if (earlier == desired.end()) {
-      desired.push_back(make_assignment(pod, *identity, binding, options_));
-    } else if (earlier->identity.meta.ns != identity->meta.ns) {
-      const std::string& name = identity->meta.name;
-      const std::string& kept = earlier->identity.meta.ns;
-      warnings.push_back({AssignmentWarning::Kind::identity_in_two_namespaces, identity->meta.key(),
-                          "AzureIdentity " + name + " exists in both " + kept + " and " + identity->meta.ns +
-                              " namespace. Pod " + pod.key().text() + " gets the one of " + kept +
-                              "; give one of them another name"});
-    }
+    const bool first_is_own = !desired.empty() && desired.front().identity.meta.ns == pod.ns;
+    if (first_is_own && identity->meta.ns != pod.ns) warnings.push_back(shadowed(binding, pod));
+    const bool known = std::ranges::any_of(desired, [identity](const AzureAssignedIdentity& made) {
+      return made.identity.meta.name == identity->meta.name && made.identity.meta.ns == identity->meta.ns;
+    });
+    if (!known) desired.push_back(make_assignment(pod, *identity, binding, options_));
   }
   return desired;
 }

@@ -20,10 +20,14 @@ struct AssignmentOptions {
 
 // Something a person should know, about one object.
 struct AssignmentWarning {
-  enum class Kind { invalid_resource_id, identity_in_two_namespaces };
+  enum class Kind {
+    invalid_resource_id,  // an AzureIdentity is left out
+    binding_shadowed,     // an AzureIdentityBinding of another namespace than the pod's, whose own ones come first
+  };
   Kind kind;
-  ObjectKey object;  // the identity that is left out
-  std::string text;  // aad-pod-identity's wording
+  ObjectKey object;
+  std::string uid;
+  std::string text;
   bool operator==(const AssignmentWarning&) const = default;
 };
 
@@ -40,9 +44,9 @@ class AssignmentRules {
   const AzureIdentityBinding* find_binding(const ObjectKey& key) const;
   const AzureIdentity* find_identity(const ObjectKey& key) const;
 
-  // The assignments that the pod should have: at most one per identity name, in the order of their bindings.
-  // Objects as they are created (status Created), named by the plain rule; plan() renames where a name is
-  // taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
+  // The assignments that the pod should have: one per identity, those of the pod's own namespace first, then in the order
+  // of their bindings. Objects as they are created (status Created), named by the plain rule; plan_key() renames where
+  // a name is taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
   std::vector<AzureAssignedIdentity> desired_for(const Pod& pod, std::vector<AssignmentWarning>& warnings) const;
 
   // The label values of the pods whose assignments an identity takes part in.

@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <tuple>
 
 namespace podid::core {
 namespace {
@@ -44,10 +45,24 @@ bool is_plain_name(std::string_view name, std::string_view pod, std::string_view
          name[pod.size() + 1 + ns.size()] == '-' && name.ends_with(identity);
 }
 
+std::string fully_hashed_name(const AssignmentKey& key) {
+  const std::string parts = key.pod + "/" + key.pod_namespace + "/" + key.identity_namespace + "/" + key.identity;
+  return with_hash(plain_name(key), hash_digits(parts), kLongestName);
+}
+
 }  // namespace
 
 AssignmentKey key_of(const AzureAssignedIdentity& assigned) {
-  return {assigned.pod_namespace, assigned.pod, assigned.identity.meta.name};
+  return {.pod_namespace = assigned.pod_namespace,
+          .pod = assigned.pod,
+          .identity = assigned.identity.meta.name,
+          .identity_namespace = assigned.identity.meta.ns};
+}
+
+bool OwnNamespaceFirst::operator()(const AssignmentKey& a, const AssignmentKey& b) const {
+  const bool a_is_foreign = a.identity_namespace != a.pod_namespace;
+  const bool b_is_foreign = b.identity_namespace != b.pod_namespace;
+  return std::tie(a_is_foreign, a) < std::tie(b_is_foreign, b);
 }
 
 std::string assigned_identity_name(const AssignmentKey& key) {
@@ -60,14 +75,19 @@ std::string hashed_assigned_identity_name(const AssignmentKey& key) {
   return with_hash(plain_name(key), hash_digits(key.pod + "/" + key.pod_namespace + "/" + key.identity), kLongestName);
 }
 
+std::vector<std::string> assigned_identity_names(const AssignmentKey& key) {
+  return {assigned_identity_name(key), hashed_assigned_identity_name(key), fully_hashed_name(key)};
+}
+
 bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key) {
-  return is_plain_name(name, key.pod, key.pod_namespace, key.identity) || name == hashed_assigned_identity_name(key);
+  return is_plain_name(name, key.pod, key.pod_namespace, key.identity) || name == hashed_assigned_identity_name(key) ||
+         name == fully_hashed_name(key);
 }
 
 bool is_validly_named(const AzureAssignedIdentity& assigned) {
   const std::string& name = assigned.meta.name;
   return is_plain_name(name, assigned.pod, assigned.pod_namespace, assigned.identity.meta.name) ||
-         name == hashed_assigned_identity_name(key_of(assigned));
+         is_assigned_identity_name(name, key_of(assigned));
 }
 
 std::string node_label_value(std::string_view node_name) {

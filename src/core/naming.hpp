@@ -4,6 +4,7 @@
 #include <compare>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/resources.hpp"
 
@@ -23,22 +24,32 @@ inline constexpr std::string_view kComputeAnnotation =
 // Where assignments live that no rule puts into the identity's namespace.
 inline constexpr std::string_view kDefaultAssignmentNamespace = "default";
 
-// What one assignment is about. Assignments are indexed by this, never by their name alone (API-3).
+// What one assignment is about. Assignments are indexed by this, never by their name alone (API-3): AzureIdentities of
+// several namespaces may have one name.
 struct AssignmentKey {
   std::string pod_namespace;
   std::string pod;
   std::string identity;  // name of the AzureIdentity
+  std::string identity_namespace = {};
   auto operator<=>(const AssignmentKey&) const = default;
 };
 AssignmentKey key_of(const AzureAssignedIdentity& assigned);
 
+// The order in which a pod's assignments are named and written: those of identities of its own namespace come first, so
+// that no other takes a name from them.
+struct OwnNamespaceFirst {
+  bool operator()(const AssignmentKey& a, const AssignmentKey& b) const;
+};
+
 // "<pod>-<namespace>-<identity>", the name that aad-pod-identity gives; a name longer than 253 characters
 // becomes the hashed one.
 std::string assigned_identity_name(const AssignmentKey& key);
-// A truncated prefix of that name, "-" and 10 hex digits of SHA-256 over the three parts: for a name that
+// A truncated prefix of that name, "-" and 10 hex digits of SHA-256 over its three parts: for a name that
 // another assignment already has (API-3).
 std::string hashed_assigned_identity_name(const AssignmentKey& key);
-// Either of the two.
+// All names that an assignment may have, in the order in which they are tried when it is made: the two above, and where
+// they are another's a hash over the identity's namespace too.
+std::vector<std::string> assigned_identity_names(const AssignmentKey& key);
 bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key);
 // The same of an object's own name and parts, without allocating where the name is plain: it runs for every request.
 bool is_validly_named(const AzureAssignedIdentity& assigned);

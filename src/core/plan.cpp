@@ -27,7 +27,10 @@ const AzureAssignedIdentity* choose_partner(const AssignmentKey& key,
 AzureAssignedIdentity named_for_creation(const AssignmentKey& key, const AzureAssignedIdentity& desired,
                                          const std::function<bool(const ObjectKey&)>& name_taken) {
   AzureAssignedIdentity made = desired;
-  if (name_taken(made.meta.key())) made.meta.name = hashed_assigned_identity_name(key);
+  for (std::string& name : assigned_identity_names(key)) {
+    made.meta.name = std::move(name);
+    if (!name_taken(made.meta.key())) break;
+  }
   return made;
 }
 

@@ -157,16 +157,44 @@ TEST_F(DecideStandardTest, WhatIsAskedForMayFollowWhileAnotherIsUnderWay) {
   EXPECT_TRUE(decide_now().created_seen);
 }
 
-TEST_F(DecideStandardTest, OrdersSeveralIdentitiesByWeightThenNamespaceThenName) {
+TEST_F(DecideStandardTest, OrdersSeveralIdentitiesByNamespaceThenWeightThenName) {
   assign(make_identity("b", "aa"));
   assign(make_identity("a", "zz"));
   assign(make_identity("a", "yy"));
   expect_granted("yy", "namespace before name");
   EXPECT_EQ(decide_now().candidates, 3u);
-  assign(make_identity("c", "heavy"), kAssigned, 5);
-  expect_granted("heavy", "weight before both");
+  assign(make_identity("c", "heavy"), kAssigned, 1000000);
+  expect_granted("yy", "weights of two namespaces are not compared");
+  assign(make_identity("a", "heavier"), kAssigned, 5);
+  expect_granted("heavier", "weight before name");
   assign(make_identity("d", "old"), "");
-  expect_granted("old", "no status before all");
+  expect_granted("old", "no status before namespaces");
+  assign(make_identity("shop", "own"));
+  expect_granted("own", "the pod's namespace before all");
+}
+
+// SEC-3: whoever may write rules in some namespace must not change what a pod of another one gets.
+TEST_F(DecideStandardTest, ForeignIdentitiesComeAfterThePodsOwn) {
+  assign(make_identity("aaa-evil", "kv"), kAssigned, 1000000);
+  assign(make_identity("shop", "kv"));
+  const Decision unspecific = decide_now();
+  ASSERT_TRUE(unspecific.granted());
+  EXPECT_EQ(unspecific.identity->meta.ns, "shop");
+  input.request.client_id = "client-kv";
+  EXPECT_EQ(decide_now().identity->meta.ns, "shop") << "both have the client ID that was asked for";
+}
+
+TEST_F(DecideStandardTest, ForeignIdentitiesDoNotStepInWhileThePodsOwnIsUnderWay) {
+  AzureIdentity foreign = make_identity("aaa-evil", "fast");
+  foreign.type = IdentityType::service_principal_secret;
+  assign(foreign);
+  AzureAssignedIdentity& own = assign(make_identity("shop", "kv"), kCreated);
+  expect_refused(RefusalReason::awaiting_assignment, Healing::waits);
+  input.request.client_id = foreign.client_id;
+  expect_granted("fast", "asked for by its client ID");
+  input.request = {};
+  own.status = kAssigned;
+  expect_granted("kv");
 }
 
 TEST_F(DecideStandardTest, CreatedOnesDoNotHideAnAssignedOne) {

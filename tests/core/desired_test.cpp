@@ -97,16 +97,30 @@ TEST_F(DesiredTest, InvalidResourceIdIsLeftOutWithAWarning) {
   EXPECT_EQ(names(make_pod("shop", "web")).size(), 1u);
 }
 
-TEST_F(DesiredTest, SameIdentityNameInTwoNamespacesFirstBindingWins) {
-  rules.put(make_identity("b", "kv"));
-  rules.put(make_identity("a", "kv"));
-  rules.put(make_binding("b", "b", "kv"));
-  rules.put(make_binding("a", "z", "kv"));
+// SEC-3, FLD-6: an AzureIdentity and a binding of the same names in a namespace that sorts first.
+TEST_F(DesiredTest, SameNamesInTwoNamespacesAreBothThePodsAndItsOwnComeFirst) {
+  for (const char* ns : {"shop", "aaa-evil"}) {
+    rules.put(make_identity(ns, "kv"));
+    rules.put(make_binding(ns, "b", "kv"));
+  }
   const auto desired = rules.desired_for(make_pod("shop", "web"), warnings);
-  ASSERT_EQ(desired.size(), 1u);
-  EXPECT_EQ(desired[0].identity.meta.ns, "a");
+  ASSERT_EQ(desired.size(), 2u);
+  EXPECT_EQ(desired[0].identity.meta.ns, "shop");
+  EXPECT_EQ(desired[1].identity.meta.ns, "aaa-evil");
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_THAT(warnings[0].text, HasSubstr("AzureIdentity kv exists in both a and b namespace."));
+  EXPECT_EQ(warnings[0].kind, AssignmentWarning::Kind::binding_shadowed);
+  EXPECT_EQ(warnings[0].object, (ObjectKey{"aaa-evil", "b"}));
+  EXPECT_THAT(warnings[0].text, HasSubstr("AzureIdentityBinding aaa-evil/b selects pods of namespace shop"));
+}
+
+TEST_F(DesiredTest, BindingsOfOtherNamespacesAloneShadowNobody) {
+  for (const char* ns : {"b", "a"}) {
+    rules.put(make_identity(ns, "kv"));
+    rules.put(make_binding(ns, "b", "kv"));
+  }
+  rules.put(make_binding("shop", "dangling", "nothing"));
+  EXPECT_EQ(rules.desired_for(make_pod("shop", "web"), warnings).size(), 2u);
+  EXPECT_THAT(warnings, IsEmpty());
 }
 
 TEST_F(DesiredTest, NamespacedModeAndAnnotationNarrowIt) {

@@ -21,6 +21,19 @@ TEST(Naming, CollidingNamesDifferWhenHashed) {
   EXPECT_THAT(hashed_assigned_identity_name(one), testing::MatchesRegex("a-b-c-d-[0-9a-f]{10}"));
 }
 
+TEST(Naming, SameNamesInTwoNamespacesHaveANameEach) {
+  const AssignmentKey own{"shop", "web", "kv", "shop"};
+  const AssignmentKey foreign{"shop", "web", "kv", "aaa-evil"};
+  const std::vector<std::string> names = assigned_identity_names(own);
+  const std::vector<std::string> others = assigned_identity_names(foreign);
+  ASSERT_EQ(names.size(), 3u);
+  EXPECT_EQ(names[0], "web-shop-kv");
+  EXPECT_EQ(others[0], names[0]);
+  EXPECT_NE(others.back(), names.back());
+  for (const std::string& name : names) EXPECT_TRUE(is_assigned_identity_name(name, own)) << name;
+  EXPECT_FALSE(is_assigned_identity_name(names.back(), foreign));
+}
+
 TEST(Naming, OverlongNameIsHashedAndFits) {
   const AssignmentKey key{std::string(63, 'n'), std::string(150, 'p') + ".", std::string(100, 'i')};
   const std::string name = assigned_identity_name(key);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
 
+#include "core/decide.hpp"
 #include "core/whole_cluster.hpp"
 #include "support/builders.hpp"
 
@@ -57,6 +59,7 @@ class World {
       case 5: {
         AzureIdentityBinding binding =
             make_binding(any(kNamespaces), pick(2) == 0 ? "b1" : "b2", any(kIdentities), any(kLabels));
+        binding.weight = static_cast<std::int64_t>(pick(3));
         binding.meta.resource_version = std::to_string(++version_);
         bindings_.insert_or_assign(binding.meta.key(), binding);
         break;
@@ -184,9 +187,47 @@ TEST(PlanProperty, OnePlanLeadsToTheDesiredState) {
         const auto wanted = std::ranges::find(desired, key_of(object), key_of);
         ASSERT_NE(wanted, desired.end());
         ASSERT_TRUE(matches(object, *wanted));
+        ASSERT_TRUE(is_validly_named(object)) << object.meta.name << ": the NMI would not believe it";
       }
     }
   }
+}
+
+// SEC-3: whatever is written in other namespaces, a pod with rules of its own gets what it would get without them.
+TEST(PlanProperty, OtherNamespacesDoNotChangeWhatAPodGets) {
+  std::size_t contested = 0;
+  for (unsigned seed = 1; seed <= 120; ++seed) {
+    SCOPED_TRACE(seed);
+    World world(seed);
+    for (int round = 0; round < 40; ++round) {
+      for (int i = 0; i < 3; ++i) world.change();
+      const auto desired = world.desired(false);
+      for (const Step& step : plan(world.stored(false), desired)) world.apply(step, false);
+      std::map<std::pair<std::string, std::string>, std::vector<AzureAssignedIdentity>> by_pod;
+      for (const AzureAssignedIdentity& object : world.stored(false)) {
+        by_pod[{object.pod_namespace, object.pod}].push_back(object);
+      }
+      for (const auto& [pod, objects] : by_pod) {
+        const auto decide_among = [&pod](const std::vector<const AzureAssignedIdentity*>& assigned) {
+          DecisionInput input;
+          input.pod_namespace = pod.first;
+          input.pod_name = pod.second;
+          input.assigned = assigned;
+          return decide(input, nullptr).identity;
+        };
+        std::vector<const AzureAssignedIdentity*> all;
+        std::vector<const AzureAssignedIdentity*> own;
+        for (const AzureAssignedIdentity& object : objects) {
+          all.push_back(&object);
+          if (object.identity.meta.ns == pod.first) own.push_back(&object);
+        }
+        if (own.empty()) continue;
+        if (own.size() != all.size()) ++contested;
+        ASSERT_EQ(decide_among(all), decide_among(own)) << pod.first << "/" << pod.second;
+      }
+    }
+  }
+  EXPECT_GT(contested, 20u) << "the histories must contain the case";
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST_F(PlanTest, WhatIsAbsentOnOneSideIsMadeOrRemoved) {
   const auto created = plan({}, std::span(&desired, 1));
   ASSERT_THAT(kinds(created), ElementsAre(StepKind::create));
   EXPECT_EQ(created[0].after, desired);
-  EXPECT_EQ(created[0].key, (AssignmentKey{"shop", "web", "kv"}));
+  EXPECT_EQ(created[0].key, (AssignmentKey{"shop", "web", "kv", "shop"}));
   const auto removed = plan(std::span(&stored, 1), {});
   ASSERT_THAT(kinds(removed), ElementsAre(StepKind::remove));
   EXPECT_EQ(removed[0].before, stored);
@@ -125,6 +125,37 @@ TEST_F(PlanTest, CollidingNamesGetAHash) {
   EXPECT_THAT(plan(stored_both, both), IsEmpty());
   EXPECT_THAT(kinds(plan(stored_both, std::span(&one, 1))), ElementsAre(StepKind::remove));
   EXPECT_THAT(plan(std::span(&stored_both[1], 1), std::span(&one, 1)), IsEmpty());
+}
+
+// SEC-3, FLD-6.
+TEST_F(PlanTest, SameNamesInTwoNamespacesAreTwoAssignments) {
+  const auto foreign =
+      make_assigned(pod, make_identity("aaa-evil", "kv"), make_binding("aaa-evil", "b", "kv"), kCreated);
+  const std::vector both = {desired, foreign};
+  const auto created = plan({}, both);
+  ASSERT_THAT(kinds(created), ElementsAre(StepKind::create, StepKind::create));
+  EXPECT_EQ(created[0].after, desired) << "the pod's own namespace has the plain name";
+  EXPECT_EQ(created[1].after.meta.name, hashed_assigned_identity_name(key_of(foreign)));
+
+  // An assignment that exists is left alone, its name too, whichever of the two came first.
+  const auto second = plan(std::span(&stored, 1), both);
+  ASSERT_THAT(kinds(second), ElementsAre(StepKind::create));
+  EXPECT_EQ(second[0].after.identity.meta.ns, "aaa-evil");
+  auto stored_foreign = foreign;
+  stored_foreign.status = kAssigned;
+  const auto late = plan(std::span(&stored_foreign, 1), both);
+  ASSERT_THAT(kinds(late), ElementsAre(StepKind::create));
+  EXPECT_EQ(late[0].after.identity.meta.ns, "shop");
+  EXPECT_EQ(late[0].after.meta.name, hashed_assigned_identity_name(key_of(desired)));
+  EXPECT_THAT(kinds(plan(std::span(&stored_foreign, 1), std::span(&desired, 1))),
+              ElementsAre(StepKind::create, StepKind::remove));
+
+  // Where the hashed name is another's too, there is a third.
+  auto squatter = make_assigned(make_pod("y", "x"), identity, binding, kAssigned);
+  squatter.meta.name = hashed_assigned_identity_name(key_of(desired));
+  const auto third = plan(std::vector{stored_foreign, squatter}, both);
+  ASSERT_THAT(kinds(third), ElementsAre(StepKind::create, StepKind::remove));
+  EXPECT_EQ(third[0].after.meta.name, assigned_identity_names(key_of(desired)).back());
 }
 
 TEST_F(PlanTest, DuplicatesOfOneKeyAreRemoved) {

@@ -29,7 +29,7 @@ std::vector<core::Step> plan(std::span<const AzureAssignedIdentity> stored,
     std::vector<const AzureAssignedIdentity*> stored;
     const AzureAssignedIdentity* desired = nullptr;
   };
-  std::map<AssignmentKey, Pair> pairs;
+  std::map<AssignmentKey, Pair, core::OwnNamespaceFirst> pairs;
   std::map<ObjectKey, AssignmentKey> owners;
   for (const AzureAssignedIdentity& object : stored) {
     const AssignmentKey key = core::key_of(object);

@@ -137,8 +137,16 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
   std::vector<core::AssignmentWarning> warnings;
   std::vector<core::AzureAssignedIdentity> desired = cluster_.desired_for(pod, warnings);
   for (const core::AssignmentWarning& warning : warnings) {
+    if (warned_.size() >= kMaxWarned) warned_.clear();
     if (!warned_.insert(warning.text).second) continue;
-    base::log::warning("an AzureIdentity is left out", {{"identity", warning.object.text()}, {"reason", warning.text}});
+    if (warning.kind == core::AssignmentWarning::Kind::binding_shadowed) {
+      base::log::warning("an AzureIdentityBinding is shadowed",
+                         {{"binding", warning.object.text()}, {"reason", warning.text}});
+      out_.record(binding_shadowed(warning));
+    } else {
+      base::log::warning("an AzureIdentity is left out",
+                         {{"identity", warning.object.text()}, {"reason", warning.text}});
+    }
   }
   return desired;
 }

@@ -81,4 +81,14 @@ kube::EventKey remove_from_node_failed(const Assigned& a, const base::Error& err
                   a.binding.meta.ns, a.binding.meta.name, a.node_name, a.pod_namespace, a.pod, error.message));
 }
 
+kube::EventKey binding_shadowed(const core::AssignmentWarning& warning) {
+  return {.regarding = kube::kAzureIdentityBindings.reference({.ns = warning.object.ns, .name = warning.object.name},
+                                                              warning.uid),
+          .type = kube::EventType::warning,
+          .reason = "binding shadowed",
+          .message = warning.text,
+          .related = {},
+          .action = {}};
+}
+
 }  // namespace podid::mic

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "core/desired.hpp"
 #include "core/resources.hpp"
 #include "kube/event_recorder.hpp"
 
@@ -21,5 +22,7 @@ kube::EventKey unassign_failed(const core::AzureAssignedIdentity& assigned, cons
 // Of an assignment whose node has gone.
 kube::EventKey removed_from_node(const core::AzureAssignedIdentity& assigned);
 kube::EventKey remove_from_node_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
+// Of a binding in another namespace than the pods that it selects, which have bindings of their own.
+kube::EventKey binding_shadowed(const core::AssignmentWarning& warning);
 
 }  // namespace podid::mic

@@ -29,7 +29,9 @@ class Planner {
   void plan(const core::AssignmentKey& key, const Subject& subject) {
     std::vector<const core::AzureAssignedIdentity*> stored;
     for (const Stored& object : subject.stored) stored.push_back(object.get());
-    const auto name_taken = [this, &key](const core::ObjectKey& name) { return in_.name_taken(name, key); };
+    const auto name_taken = [this, &key](const core::ObjectKey& name) {
+      return created_.contains(name) || in_.name_taken(name, key);
+    };
     std::set<core::ObjectKey> handled;
     for (core::Step& step : core::plan_key(key, stored, subject.desired, name_taken)) {
       handled.insert(step.before.meta.key());
@@ -77,6 +79,7 @@ class Planner {
     const NodeAnswer node = in_.nodes.find(step.after.node_name);
     if (!node.exists) return;  // the node's appearance or the pod's end brings it up again
     name_target(step.after, node);
+    created_.insert(step.after.meta.key());
     plan_.actions.push_back({.kind = ActionKind::create, .stored = nullptr, .wanted = std::move(step.after)});
   }
 
@@ -243,6 +246,7 @@ class Planner {
 
   const PlanInputs& in_;
   PodPlan plan_;
+  std::set<core::ObjectKey> created_;  // names that the plan gives away
 };
 
 // What the assignment wants on Azure, if anything.
@@ -286,7 +290,7 @@ std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector
 
 PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssignedIdentity>& desired,
                  const std::vector<Stored>& stored) {
-  std::map<core::AssignmentKey, Subject> subjects;
+  std::map<core::AssignmentKey, Subject, core::OwnNamespaceFirst> subjects;
   for (const core::AzureAssignedIdentity& assigned : desired) subjects[core::key_of(assigned)].desired = &assigned;
   for (const Stored& object : stored) subjects[core::key_of(*object)].stored.push_back(object);
   Planner planner(inputs);

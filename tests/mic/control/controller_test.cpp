@@ -2,6 +2,8 @@
 // The observable life cycle (mic.md §6), row by row.
 #include "mic/control/controller.hpp"
 
+#include <algorithm>
+
 #include "core/naming.hpp"
 #include "mic/control/controller_fixture.hpp"
 #include "mic/plan/release.hpp"
@@ -35,6 +37,45 @@ TEST_F(ControllerTest, ABoundPodGetsItsIdentity) {
               ElementsAre("Binding b applied on node node-a for pod web-default-id"));
   EXPECT_EQ(events.front().regarding.kind, "AzureIdentityBinding");
   EXPECT_EQ(events.front().regarding.uid, "uid-binding-b");
+}
+
+// SEC-3, FLD-6: rules of the same names, and the victim's selector, in a namespace that sorts first.
+TEST_F(ControllerTest, RulesOfAnotherNamespaceTakeNothingFromAPod) {
+  usual_cluster();
+  pod({.name = "web"});
+  start();
+  settle();
+  api.history.clear();
+  identity("id", "evil", "", core::IdentityType::user_assigned, "aaa-evil");
+  binding("b", "id", "app", "aaa-evil");
+  settle();
+  EXPECT_THAT(states(),
+              ElementsAre("web-default-id: Assigned", testing::MatchesRegex("web-default-id-[0-9a-f]+: Assigned")));
+  EXPECT_EQ(api.objects().at("default/web-default-id")->identity.meta.ns, "default");
+  EXPECT_THAT(api.history, testing::Not(Contains(HasSubstr(" web-default-id ")))) << "the pod's own one is not touched";
+  const auto shadowed = std::ranges::find(events, "binding shadowed", &kube::EventKey::reason);
+  ASSERT_NE(shadowed, events.end());
+  EXPECT_EQ(shadowed->regarding.key.ns, "aaa-evil");
+  EXPECT_EQ(event_messages("binding shadowed").size(), 1u) << "once, however often the pod is looked at";
+  remove_binding("b", "aaa-evil");
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Assigned"));
+}
+
+TEST_F(ControllerTest, OfTwoThatAreMadeAtOnceThePodsOwnHasThePlainName) {
+  usual_cluster();
+  identity("id", "evil", "", core::IdentityType::user_assigned, "aaa-evil");
+  binding("b", "id", "app", "aaa-evil");
+  pod({.name = "web"});
+  start();
+  settle();
+  EXPECT_EQ(api.objects().size(), 2u);
+  EXPECT_EQ(api.objects().at("default/web-default-id")->identity.meta.ns, "default");
+  EXPECT_THAT(api.history, Contains(HasSubstr("create web-default-id ")));
+  api.history.clear();
+  restart();
+  settle();
+  EXPECT_THAT(api.history, IsEmpty());
 }
 
 TEST_F(ControllerTest, AnAssignmentIsCreatedBeforeAzureIsTouchedAndAssignedAfterwards) {

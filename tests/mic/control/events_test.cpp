@@ -74,5 +74,16 @@ TEST(Events, SayWhatAadPodIdentitySays) {
       "error: E");
 }
 
+TEST(Events, AShadowedBindingHearsOfIt) {
+  const kube::EventKey event = binding_shadowed(
+      {core::AssignmentWarning::Kind::binding_shadowed, {.ns = "other", .name = "bind"}, "uid-1", "it comes second"});
+  EXPECT_EQ(event.type, kube::EventType::warning);
+  EXPECT_EQ(event.reason, "binding shadowed");
+  EXPECT_EQ(event.message, "it comes second");
+  EXPECT_EQ(event.regarding.kind, "AzureIdentityBinding");
+  EXPECT_EQ(event.regarding.key.to_string(), "other/bind");
+  EXPECT_EQ(event.regarding.uid, "uid-1");
+}
+
 }  // namespace
 }  // namespace podid::mic

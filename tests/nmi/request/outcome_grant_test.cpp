@@ -56,7 +56,7 @@ core::AzureAssignedIdentity weighted(const core::Pod& pod, const std::string& ns
   return test::make_assigned(pod, make_identity(ns, name), binding);
 }
 
-// NMI-6: of several identities the one with the greater weight, then by namespace and name.
+// NMI-6: of several identities the pod's own namespace's first, then by namespace, weight and name.
 TEST_F(OutcomeGrantTest, GrantsAreAsListedInStandardMode) {
   core::AzureAssignedIdentity before_1_5 = weighted(usual_pod(), "shop", "old", 0);
   before_1_5.status.clear();
@@ -66,10 +66,12 @@ TEST_F(OutcomeGrantTest, GrantsAreAsListedInStandardMode) {
   const Cluster two = with({weighted(usual_pod(), "shop", "b", 0), weighted(usual_pod(), "shop", "a", 0)});
   expect_grants({
       {"by name", two, "", "client-a"},
-      {"by namespace, then name", with({weighted(usual_pod(), "shop", "a", 0), weighted(usual_pod(), "alpha", "b", 0)}),
+      {"the pod's own namespace first (SEC-3)",
+       with({weighted(usual_pod(), "shop", "b", 0), weighted(usual_pod(), "alpha", "a", 1000000)}), "", "client-b"},
+      {"by namespace, then name", with({weighted(usual_pod(), "beta", "a", 0), weighted(usual_pod(), "alpha", "b", 0)}),
        "", "client-b"},
-      {"by weight first", with({weighted(usual_pod(), "shop", "a", 1), weighted(usual_pod(), "shop", "b", 2)}), "",
-       "client-b"},
+      {"by weight within a namespace",
+       with({weighted(usual_pod(), "shop", "a", 1), weighted(usual_pod(), "shop", "b", 2)}), "", "client-b"},
       {"a weight below none", with({weighted(usual_pod(), "shop", "a", -1), weighted(usual_pod(), "shop", "b", 0)}), "",
        "client-b"},
       {"the one asked for", two, "&client_id=client-b", "client-b"},
@@ -92,8 +94,8 @@ TEST_F(OutcomeGrantTest, GrantsAreAsListedInManagedMode) {
     return managed(std::move(bindings), {make_identity("shop", "b"), make_identity("shop", "a")});
   };
   expect_grants({
-      {"by name", with(0, 0), "", "client-a"},
-      {"by weight", with(0, 1), "", "client-b"},
+      {"by the binding's name", with(0, 0), "", "client-b"},
+      {"by weight", with(1, 0), "", "client-a"},
       {"the one asked for", with(1, 0), "&client_id=client-b", "client-b"},
       {"in another case (NMI-5)", with(0, 0), "&client_id=Client-B", "client-b"},
       {"by resource ID", with(0, 0), "&msi_res_id=" + test::identity_resource_id("B"), "client-b"},
