@@ -67,12 +67,10 @@ void read_error(const boost::json::object& error, base::Error& out) {
 // Whether the text ends an identity id that stands between quotes in a message.
 bool ends_id(char c) { return c == '\'' || c == ',' || c == '"' || c == '\\'; }
 
-bool is_user_identity_id(std::string_view id) {
-  const auto parts = base::split(id, '/');
-  return parts.size() == 9 && parts[0].empty() && base::iequals(parts[1], "subscriptions") && !parts[2].empty() &&
-         base::iequals(parts[3], "resourceGroups") && !parts[4].empty() && base::iequals(parts[5], "providers") &&
-         base::iequals(parts[6], "Microsoft.ManagedIdentity") && base::iequals(parts[7], "userAssignedIdentities") &&
-         !parts[8].empty();
+bool is_name(std::string_view part) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._()-";
+  return !part.empty() && part != "." && part != ".." &&
+         base::to_lower(part).find_first_not_of(kAllowed) == std::string::npos;
 }
 
 OperationStep failed_step(std::string_view state, const boost::json::object* error) {
@@ -233,6 +231,14 @@ std::vector<std::string> quoted_identity_ids(std::string_view message) {
     at = lower.find(kStart, std::max(end, at + 1));
   }
   return ids;
+}
+
+bool is_user_identity_id(std::string_view id) {
+  const auto parts = base::split(id, '/');
+  return parts.size() == 9 && parts[0].empty() && base::iequals(parts[1], "subscriptions") && is_name(parts[2]) &&
+         base::iequals(parts[3], "resourceGroups") && is_name(parts[4]) && base::iequals(parts[5], "providers") &&
+         base::iequals(parts[6], "Microsoft.ManagedIdentity") && base::iequals(parts[7], "userAssignedIdentities") &&
+         is_name(parts[8]);
 }
 
 bool is_identity_error(const base::Error& error) {

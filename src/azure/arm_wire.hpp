@@ -47,6 +47,9 @@ base::Error arm_error(const net::Response& response, base::WallTime now);
 // separated by commas), lower case, each once, in order (MIC-16: all characters that Azure allows in names).
 std::vector<std::string> quoted_identity_ids(std::string_view message);
 
+// Whether Azure accepts it as the ID of a user-assigned identity; names of dots alone would lead elsewhere.
+bool is_user_identity_id(std::string_view id);
+
 // Whether the error is about single identities, so that the others may be tried without them.
 bool is_identity_error(const base::Error& error);
 

@@ -94,7 +94,19 @@ class ComputeClient::Update {
  public:
   Update(ComputeClient& client, AzureResource resource, IdentityChange change, base::SteadyTime deadline)
       : client_(client), resource_(std::move(resource)), deadline_(deadline) {
-    parts_.push_back(normalized(std::move(change)));
+    IdentityChange whole = normalized(std::move(change));
+    // They would have Azure refuse those beside them. To remove one is nothing: it cannot be attached.
+    std::erase_if(whole.remove, [](const std::string& id) { return !is_user_identity_id(id); });
+    std::erase_if(whole.add, [this](const std::string& id) {
+      if (is_user_identity_id(id)) return false;
+      if (!result_.error) {
+        result_.error =
+            fail(ErrorKind::invalid, "no resource ID of a user-assigned identity: " + base::go_quote(id)).error();
+      }
+      result_.refused.push_back({.id = id, .reason = *result_.error});
+      return true;
+    });
+    parts_.push_back(std::move(whole));
   }
 
   base::Task<UpdateResult> run() {

@@ -49,7 +49,8 @@ class ComputeClient {
   base::Task<base::Result<std::map<std::string, IdentityState>>> list(AzureResource collection,
                                                                       base::SteadyTime deadline);
   // Reads, changes in as many PATCHes as needed, waits for each, and goes on without identities that Azure
-  // refuses. No call at all for an empty change. Never touches identities that `change` does not name.
+  // refuses or whose IDs are malformed. No call at all for an empty change. Never touches identities that `change` does
+  // not name.
   base::Task<UpdateResult> update(AzureResource resource, IdentityChange change, base::SteadyTime deadline);
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/azure_ids.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/ascii.hpp"
@@ -20,6 +21,14 @@ std::vector<std::string_view> segments(std::string_view text) {
     if (slash == std::string_view::npos) return parts;
     text.remove_prefix(slash + 1);
   }
+}
+
+bool is_name(std::string_view part) {
+  const auto allowed = [](char c) {
+    const char lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || std::string_view("._()-").contains(c);
+  };
+  return !part.empty() && part != "." && part != ".." && std::ranges::all_of(part, allowed);
 }
 
 // Go's %q for what can reach us: printable text with quotes and back-slashes, control characters in
@@ -62,22 +71,25 @@ Read<ComputeTarget> to_target(ProviderId id) {
 
 }  // namespace
 
+std::string_view trimmed_resource_id(std::string_view id) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto first = id.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  id = id.substr(first, id.find_last_not_of(kBlanks) - first + 1);
+  if (id.ends_with('/')) id.remove_suffix(1);
+  return id;
+}
+
 bool is_valid_identity_resource_id(std::string_view id) {
-  // The rule is not anchored: what comes before "/subscriptions/" does not matter, nor what follows the name.
-  // The parts in between may themselves contain slashes.
-  const std::string text = ascii_lower(id);
-  constexpr std::string_view kMarks[] = {"/subscriptions/", "/resourcegroups/",
-                                         "/providers/microsoft.managedidentity/userassignedidentities/"};
-  std::size_t at = text.find(kMarks[0]);
-  if (at == std::string::npos) return false;
-  at += kMarks[0].size();
-  // Each mark must be preceded by at least one character of its own.
-  for (const auto mark : {kMarks[1], kMarks[2]}) {
-    const auto next = text.find(mark, at + 1);
-    if (next == std::string::npos) return false;
-    at = next + mark.size();
-  }
-  return at < text.size();
+  // An empty one stands for any name.
+  constexpr std::string_view kForm[] = {
+      "subscriptions",          "", "resourcegroups", "", "providers", "microsoft.managedidentity",
+      "userassignedidentities", ""};
+  if (!id.starts_with('/')) return false;
+  const auto parts = segments(id.substr(1));
+  return std::ranges::equal(parts, kForm, [](std::string_view part, std::string_view form) {
+    return form.empty() ? is_name(part) : equal_ignoring_case(part, form);
+  });
 }
 
 std::string invalid_resource_id_text(std::string_view id) {

@@ -10,7 +10,11 @@
 
 namespace podid::core {
 
-// The format rule of api.md §2.2 for the resourceID of a type 0 identity.
+// Without the blanks around it and one slash at its end, which people write and Azure does not accept.
+std::string_view trimmed_resource_id(std::string_view id);
+// Exactly "/subscriptions/S/resourceGroups/G/providers/Microsoft.ManagedIdentity/userAssignedIdentities/N" in any case,
+// where S, G and N consist of what Azure allows in names and are no dot segments: nothing else may reach Azure, where
+// one malformed ID makes it refuse those beside it (SEC-4; api.md §2.2 has the laxer rule of aad-pod-identity).
 bool is_valid_identity_resource_id(std::string_view id);
 // aad-pod-identity's error text for an id that fails the rule.
 std::string invalid_resource_id_text(std::string_view id);

@@ -40,7 +40,7 @@ struct UnknownMembers {
 struct AzureIdentity {
   ObjectMeta meta;
   IdentityType type = IdentityType::user_assigned;
-  std::string resource_id;
+  std::string resource_id;  // trimmed_resource_id() of what is written
   std::string client_id;
   SecretReference client_password;
   std::string tenant_id;

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "core/azure_ids.hpp"
 #include "core/json_fields.hpp"
 
 namespace podid::core {
@@ -37,7 +38,7 @@ AzureIdentity read_identity(const JsonFields& fields, ObjectMeta meta) {
   identity.meta = std::move(meta);
   const JsonFields spec = fields.object("spec");
   identity.type = static_cast<IdentityType>(spec.integer("type"));
-  identity.resource_id = spec.text("resourceID");
+  identity.resource_id = trimmed_resource_id(spec.text("resourceID"));
   identity.client_id = spec.text("clientID");
   const JsonFields password = spec.object("clientPassword");
   identity.client_password = {password.text("name"), password.text("namespace")};

@@ -293,6 +293,17 @@ TEST_F(ComputeClientTest, AnyFinalRefusalIsHalvedWhateverItSays) {  // SEC-4, FL
   }
 }
 
+TEST_F(ComputeClientTest, AMalformedIdIsNeverSent) {  // SEC-4
+  answer_state("UserAssigned", {identity_id("old")});
+  answer_done();
+  answer_state("UserAssigned", {identity_id("good"), identity_id("old")});
+  const UpdateResult result = update({identity_id("a/../../x"), identity_id("good")}, {identity_id("old") + "/"});
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a/../../x")));
+  EXPECT_THAT(attached(result), ElementsAre(identity_id("good"), identity_id("old")));
+  EXPECT_EQ(body(1), "{\"identity\":{\"type\":\"UserAssigned\",\"userAssignedIdentities\":{\"" + identity_id("good") +
+                         "\":{}}}}");
+}
+
 TEST_F(ComputeClientTest, RemovalsAreTriedApartFromAdditions) {
   answer_state("UserAssigned", {identity_id("old")});
   arm_server_->answer(400, test::error_body("BadRequest", "no"));  // -old +new

@@ -11,7 +11,7 @@ TEST(AzureIds, FollowsTheRuleForIdentityResourceIds) {
   const std::string good[] = {
       "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
       "/SUBSCRIPTIONS/s/resourceGroups/g/providers/microsoft.managedidentity/USERASSIGNEDIDENTITIES/n",
-      "https://x/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n/more",
+      "/subscriptions/0-1/resourcegroups/My.rg_(1)-x/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n..",
   };
   for (const std::string& id : good) EXPECT_TRUE(is_valid_identity_resource_id(id)) << id;
   const std::string bad[] = {
@@ -24,8 +24,28 @@ TEST(AzureIds, FollowsTheRuleForIdentityResourceIds) {
       "/subscriptions//resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
       "/subscriptions/s/resourcegroups//providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
       "/subscriptions/s/resourcegroups/g/providers/MicrosoftxManagedIdentity/userAssignedIdentities/n",
+      // What aad-pod-identity let through, and Azure refuses together with everything beside it (SEC-4, FLD-2).
+      "https://x/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n/more",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n/../../x",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n/",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/..",
+      "/subscriptions/./resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
+      "/subscriptions/s/resourcegroups/a/b/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a b",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n?x",
+      "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/%2e",
+      " /subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
   };
   for (const std::string& id : bad) EXPECT_FALSE(is_valid_identity_resource_id(id)) << id;
+}
+
+TEST(AzureIds, BlanksAndOneSlashAreTrimmed) {
+  EXPECT_EQ(trimmed_resource_id(" \t/a/b/ \r\n"), "/a/b");
+  EXPECT_EQ(trimmed_resource_id("/a//"), "/a/");
+  EXPECT_EQ(trimmed_resource_id("a b"), "a b");
+  EXPECT_EQ(trimmed_resource_id("/"), "");
+  EXPECT_EQ(trimmed_resource_id("  "), "");
 }
 
 TEST(AzureIds, QuotesAnInvalidIdAsAadPodIdentityDoes) {

@@ -112,6 +112,30 @@ TEST_F(MicTest, ManyIdentitiesThatDoNotExistBlockNoOther) {  // SEC-4
   ASSERT_TRUE(until([&] { return !events_of("binding apply error", "b-aaa-19").empty(); }));
 }
 
+TEST_F(MicTest, AMalformedResourceIdIsReportedAndBlocksNoOther) {  // SEC-4, FLD-2
+  two_nodes();
+  const std::string malformed[] = {names.app_two + "/../../x", "https://management.azure.com" + names.app_two,
+                                   names.app_two + "//"};
+  for (std::size_t i = 0; i < std::size(malformed); ++i) {
+    identity(fmt::format("bad-{}", i), malformed[i]);
+    binding(fmt::format("b-bad-{}", i), fmt::format("bad-{}", i));
+  }
+  identity("slash", " " + names.app_two + "/ ");
+  binding("b-slash", "slash");
+  start();
+  pod("web", "node-b");
+  ASSERT_TRUE(become({"web-default-one: Assigned", "web-default-slash: Assigned"}));
+  EXPECT_EQ(azure->statistics().requests("arm.patch"), 1u);
+  EXPECT_THAT(attached(names.node_b_machine), ElementsAre("app-one", "app-two", "node-identity"));
+  ASSERT_TRUE(until([&] { return event_messages("invalid object").size() == std::size(malformed); }));
+  EXPECT_THAT(event_messages("invalid object"),
+              ::testing::Each(HasSubstr("must match /subscriptions/<subid>/resourcegroups/<resourcegroup>/providers/"
+                                        "Microsoft.ManagedIdentity/userAssignedIdentities/<name>")));
+  remove(kube::kPods, "web");
+  ASSERT_TRUE(become({}));
+  EXPECT_THAT(attached(names.node_b_machine), ElementsAre("node-identity"));
+}
+
 TEST_F(MicTest, ARefusalIsFoundHoweverItIsWorded) {  // FLD-2
   two_nodes();
   identity("two", names.app_two);

@@ -146,6 +146,7 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
     } else {
       base::log::warning("an AzureIdentity is left out",
                          {{"identity", warning.object.text()}, {"reason", warning.text}});
+      out_.record(left_out(warning));
     }
   }
   return desired;

@@ -36,6 +36,16 @@ kube::EventKey status_failed(const Assigned& assigned, std::string_view status, 
 
 }  // namespace
 
+kube::EventKey left_out(const core::AssignmentWarning& warning) {
+  return {.regarding =
+              kube::kAzureIdentities.reference({.ns = warning.object.ns, .name = warning.object.name}, warning.uid),
+          .type = kube::EventType::warning,
+          .reason = "invalid object",
+          .message = warning.text,
+          .related = {},
+          .action = {}};
+}
+
 kube::EventKey create_failed(const Assigned& a, const base::Error& error) {
   return on_binding(a, kube::EventType::warning, "binding apply error",
                     fmt::format("failed to create AzureAssignedIdentity {}/{} for pod {}/{}, error: {}", a.meta.name,

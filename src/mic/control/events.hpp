@@ -12,6 +12,8 @@ namespace podid::mic {
 
 inline constexpr std::string_view kEventComponent = "aadpodidentity.k8s.io";
 
+// On the AzureIdentity that is left out.
+kube::EventKey left_out(const core::AssignmentWarning& warning);
 kube::EventKey create_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey replace_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey apply_failed(const core::AzureAssignedIdentity& assigned, std::string_view error);
