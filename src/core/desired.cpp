@@ -101,7 +101,15 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
     const bool known = std::ranges::any_of(desired, [identity](const AzureAssignedIdentity& made) {
       return made.identity.meta.name == identity->meta.name && made.identity.meta.ns == identity->meta.ns;
     });
-    if (!known) desired.push_back(make_assignment(pod, *identity, binding, options_));
+    if (known) continue;
+    if (desired.size() == kMaxAssignmentsPerPod) {
+      warnings.push_back({AssignmentWarning::Kind::too_many_for_pod, identity->meta.key(), identity->meta.uid,
+                          "pod " + pod.key().text() + " is bound to more than " +
+                              std::to_string(kMaxAssignmentsPerPod) + " identities; AzureIdentity " +
+                              identity->meta.key().text() + " and those after it are left out"});
+      break;
+    }
+    desired.push_back(make_assignment(pod, *identity, binding, options_));
   }
   return desired;
 }

@@ -2,6 +2,7 @@
 // Which assignments should exist (mic.md §4.2). Pure: the same objects give the same result in whatever order
 // they came.
 #pragma once
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -13,6 +14,10 @@
 
 namespace podid::core {
 
+// So many identities does a pod get at most: who may create identities and bindings must not keep the controller and
+// Azure busy with any number of them (SEC-4).
+inline constexpr std::size_t kMaxAssignmentsPerPod = 64;
+
 struct AssignmentOptions {
   bool namespaced = false;          // --forceNamespaced
   bool keep_finished_pods = false;  // --keep-identity-for-finished-pods (MIC-21)
@@ -22,6 +27,7 @@ struct AssignmentOptions {
 struct AssignmentWarning {
   enum class Kind {
     invalid_resource_id,  // an AzureIdentity is left out
+    too_many_for_pod,     // an AzureIdentity is left out, with all that would come after it
     binding_shadowed,     // an AzureIdentityBinding of another namespace than the pod's, whose own ones come first
   };
   Kind kind;

@@ -97,6 +97,24 @@ TEST_F(DesiredTest, InvalidResourceIdIsLeftOutWithAWarning) {
   EXPECT_EQ(names(make_pod("shop", "web")).size(), 1u);
 }
 
+TEST_F(DesiredTest, APodGetsALimitedNumberOfIdentitiesItsOwnNamespacesFirst) {  // SEC-4
+  rules.put(make_identity("shop", "zz"));
+  rules.put(make_binding("shop", "zz", "zz"));
+  for (std::size_t i = 0; i < kMaxAssignmentsPerPod; ++i) {
+    const std::string name = "id" + std::to_string(i);
+    rules.put(make_identity("another", name));
+    rules.put(make_binding("another", name, name));
+  }
+  const auto desired = rules.desired_for(make_pod("shop", "web"), warnings);
+  ASSERT_EQ(desired.size(), kMaxAssignmentsPerPod);
+  EXPECT_EQ(desired[0].identity.meta.name, "zz") << "whatever others bind to its label";
+  ASSERT_FALSE(warnings.empty());
+  EXPECT_EQ(warnings.back().kind, AssignmentWarning::Kind::too_many_for_pod);
+  EXPECT_EQ(warnings.back().object.ns, "another");
+  EXPECT_THAT(warnings.back().text,
+              HasSubstr("pod shop/web is bound to more than 64 identities; AzureIdentity another/"));
+}
+
 // SEC-3, FLD-6: an AzureIdentity and a binding of the same names in a namespace that sorts first.
 TEST_F(DesiredTest, SameNamesInTwoNamespacesAreBothThePodsAndItsOwnComeFirst) {
   for (const char* ns : {"shop", "aaa-evil"}) {

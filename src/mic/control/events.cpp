@@ -40,7 +40,8 @@ kube::EventKey left_out(const core::AssignmentWarning& warning) {
   return {.regarding =
               kube::kAzureIdentities.reference({.ns = warning.object.ns, .name = warning.object.name}, warning.uid),
           .type = kube::EventType::warning,
-          .reason = "invalid object",
+          .reason = warning.kind == core::AssignmentWarning::Kind::too_many_for_pod ? "too many identities"
+                                                                                    : "invalid object",
           .message = warning.text,
           .related = {},
           .action = {}};

@@ -78,9 +78,26 @@ class Planner {
   void create(core::Step& step) {
     const NodeAnswer node = in_.nodes.find(step.after.node_name);
     if (!node.exists) return;  // the node's appearance or the pod's end brings it up again
+    if (is_one_too_many(step.after, node)) return;
     name_target(step.after, node);
     created_.insert(step.after.meta.key());
     plan_.actions.push_back({.kind = ActionKind::create, .stored = nullptr, .wanted = std::move(step.after)});
+  }
+
+  // Tried again whenever the pod is planned, at the latest by the full pass.
+  bool is_one_too_many(const core::AzureAssignedIdentity& wanted, const NodeAnswer& node) {
+    if (!wanted.identity.user_assigned() || !node.target) return false;
+    const std::string target = node.target->key();
+    const std::string& ns = wanted.identity.meta.ns;
+    if (in_.recorded.in_use(target, core::resource_id_key(wanted.identity.resource_id)) ||
+        !in_.recorded.crowded(target, ns, kMaxIdentitiesPerNamespace)) {
+      return false;
+    }
+    plan_.problems.push_back({.stored = std::make_shared<const core::AzureAssignedIdentity>(wanted),
+                              .text = "AzureIdentities of namespace " + ns + " have " +
+                                      std::to_string(kMaxIdentitiesPerNamespace) +
+                                      " identities on this VM or scale set already, which is the limit"});
+    return true;
   }
 
   // Its node is another machine by now: a node object made anew under the same name.

@@ -38,6 +38,9 @@ enum class ActionKind {
   remove,   // delete `stored`; nothing is left on Azure that it alone answers for
 };
 
+// So many identities does one namespace get onto one VM or scale set; its further ones get no assignment (SEC-4).
+inline constexpr std::size_t kMaxIdentitiesPerNamespace = 200;
+
 struct Action {
   ActionKind kind;
   std::shared_ptr<const core::AzureAssignedIdentity> stored;  // null for create
@@ -54,9 +57,9 @@ struct Wait {
   std::string identity;  // lower case
 };
 
-// An assignment that cannot be carried out as things are.
+// An assignment that cannot be carried out, or not made, as things are.
 struct Problem {
-  std::shared_ptr<const core::AzureAssignedIdentity> stored;
+  std::shared_ptr<const core::AzureAssignedIdentity> stored;  // or as it would be made
   std::string text;
 };
 

@@ -56,6 +56,19 @@ bool Claims::client_in_use(std::string_view target, std::string_view client_id, 
   return false;
 }
 
+bool Claims::crowded(std::string_view target, std::string_view source_namespace, std::size_t limit) const {
+  const std::string source_start = std::string(source_namespace) + "/";
+  std::size_t found = 0;
+  std::string_view last;
+  auto at = counts_.lower_bound(Claim{.target = std::string(target), .identity = {}, .client_id = {}, .source = {}});
+  for (; found < limit && at != counts_.end() && at->first.target == target; ++at) {
+    if (at->first.identity == last || !at->first.source.starts_with(source_start)) continue;
+    last = at->first.identity;
+    ++found;
+  }
+  return found >= limit;
+}
+
 bool Claims::any(std::string_view target) const {
   const auto at =
       counts_.lower_bound(Claim{.target = std::string(target), .identity = {}, .client_id = {}, .source = {}});

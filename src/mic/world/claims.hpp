@@ -33,6 +33,8 @@ class Claims {
   // Whether some pod uses the client id on that target through another AzureIdentity than `source`. Such a pod gets its
   // tokens from what is attached under that client id, whatever resource id its own AzureIdentity names.
   bool client_in_use(std::string_view target, std::string_view client_id, std::string_view source) const;
+  // Whether AzureIdentities of that namespace name `limit` different identities on the target or more.
+  bool crowded(std::string_view target, std::string_view source_namespace, std::size_t limit) const;
   // Whether anything is claimed on the target.
   bool any(std::string_view target) const;
   std::size_t pods() const { return pods_.size(); }

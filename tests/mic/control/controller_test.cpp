@@ -358,6 +358,37 @@ TEST_F(ControllerTest, BadIdentitiesDoNotBlockGoodOnesAndAreTriedAgainWithBackOf
   EXPECT_THAT(states(), ElementsAre("web-default-bad: Assigned", "web-default-id: Assigned"));
 }
 
+TEST_F(ControllerTest, ANamespaceGetsALimitedNumberOfIdentitiesOntoAMachine) {  // SEC-4
+  vm_node("node-a");
+  const auto team = [this](int first, int last, const std::string& label) {
+    for (int i = first; i < last; ++i) {
+      const std::string name = "i" + std::to_string(i);
+      identity(name, name);
+      binding("b" + name, name, label);
+    }
+    pod({.name = label, .label = label});
+  };
+  const int limit = static_cast<int>(mic::kMaxIdentitiesPerNamespace);
+  const int pods = 4;
+  for (int i = 0; i < pods; ++i) team(i * limit / pods, (i + 1) * limit / pods, "app" + std::to_string(i));
+  start();
+  settle();
+  EXPECT_EQ(states().size(), mic::kMaxIdentitiesPerNamespace);
+  team(limit, limit + 1, "more");
+  settle();
+  EXPECT_EQ(states().size(), mic::kMaxIdentitiesPerNamespace);
+  EXPECT_THAT(
+      event_messages("binding apply error"),
+      ElementsAre(HasSubstr("AzureIdentities of namespace default have 200 identities on this VM or scale set")));
+  binding("again", "i0", "more");  // it is there already
+  settle();
+  EXPECT_THAT(states(), Contains("more-default-i0: Assigned"));
+  remove_pod("app0");
+  settle();
+  advance(std::chrono::hours(1));
+  EXPECT_THAT(states(), Contains("more-default-i200: Assigned"));
+}
+
 TEST_F(ControllerTest, ARefusedRemovalHoldsUpNobodyElse) {
   usual_cluster();
   identity("second", "two");

@@ -33,6 +33,18 @@ TEST(Claims, AnIdentityIsInUseWhileAnyPodClaimsItOnTheTarget) {
   EXPECT_EQ(claims.pods(), 0u);
 }
 
+TEST(Claims, TheIdentitiesOfANamespaceAreCountedOnce) {
+  Claims claims;
+  claims.set("a/web", {claim("vm-1", "one", "c", "team/x"), claim("vm-1", "one", "c", "team/y"),
+                       claim("vm-1", "two", "c", "team/x"), claim("vm-1", "three", "c", "team-b/x"),
+                       claim("vm-2", "four", "c", "team/x")});
+  EXPECT_TRUE(claims.crowded("vm-1", "team", 2));
+  EXPECT_FALSE(claims.crowded("vm-1", "team", 3));
+  EXPECT_TRUE(claims.crowded("vm-1", "team-b", 1));
+  EXPECT_FALSE(claims.crowded("vm-2", "team", 2));
+  EXPECT_FALSE(claims.crowded("vm-0", "team", 1));
+}
+
 TEST(Claims, AChangeNamesItsTargets) {
   Claims claims;
   EXPECT_THAT(claims.set("a/web", {}), IsEmpty());
