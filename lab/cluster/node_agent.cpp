@@ -46,7 +46,7 @@ NodeAgent::NodeAgent(const Layout& layout, kube::Client& client, base::Clock& cl
              .on_deleted = [this](const Pod& pod) { mark(pod->key); },
              .on_synced = [this] { remove_orphans(); },
              .on_invalid = {}}),
-      wake_(client.executor(), base::SteadyTime::max()),
+      wake_(client.executor()),
       tasks_(client.executor()) {}
 
 void NodeAgent::start() {
@@ -62,15 +62,12 @@ base::Task<> NodeAgent::stop() {
 
 void NodeAgent::mark(const kube::ObjectKey& key) {
   marked_.insert(key);
-  wake_.cancel();
+  wake_.notify();
 }
 
 base::Task<> NodeAgent::work() {
   while (true) {
-    if (marked_.empty()) {
-      const auto [error] = co_await wake_.async_wait(base::as_result);
-      if (marked_.empty()) throw boost::system::system_error(error);  // not woken by mark(): we are to stop
-    }
+    while (marked_.empty()) co_await wake_.wait();
     const kube::ObjectKey key = *marked_.begin();
     marked_.erase(marked_.begin());
     auto settled = co_await settle(key);

@@ -12,6 +12,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
@@ -67,7 +68,7 @@ class NodeAgent {
   std::set<kube::ObjectKey> marked_;
   std::map<std::string, kube::ObjectKey> addresses_;  // taken, by whom
   std::map<kube::ObjectKey, std::string> made_for_;   // pods that have a namespace → the uid that it was made for
-  base::SteadyTimer wake_;
+  base::Event wake_;
   base::TaskGroup tasks_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/event.hpp"
+
 namespace podid::azure {
 namespace {
 
@@ -24,9 +26,9 @@ std::variant<ImdsTokenRequest, EntraTokenRequest> source_of(const CloudConfig& c
 
 // One request for a token under way, and its outcome for those who wait for it; they keep it alive.
 struct ArmTokenProvider::Flight {
-  explicit Flight(base::Executor executor) : landed(executor, base::SteadyTime::max()) {}
+  explicit Flight(base::Executor executor) : landed(executor) {}
 
-  base::SteadyTimer landed;  // never expires; cancelled at the end
+  base::Event landed;
   std::optional<base::Result<base::Secret>> outcome;
 };
 
@@ -36,7 +38,7 @@ class ArmTokenProvider::Landing {
   explicit Landing(ArmTokenProvider& provider) : provider_(provider) {}
   Landing(const Landing&) = delete;
   Landing& operator=(const Landing&) = delete;
-  ~Landing() { std::exchange(provider_.flight_, nullptr)->landed.cancel(); }
+  ~Landing() { std::exchange(provider_.flight_, nullptr)->landed.notify(); }
 
  private:
   ArmTokenProvider& provider_;
@@ -49,8 +51,8 @@ ArmTokenProvider::ArmTokenProvider(const CloudConfig& config, const Cloud& cloud
 base::Task<base::Result<base::Secret>> ArmTokenProvider::token(base::SteadyTime deadline) {
   while (flight_ != nullptr) {
     const std::shared_ptr<Flight> flight = flight_;
-    co_await flight->landed.async_wait(base::as_result);
-    // Without an outcome the leader was cancelled (then we lead), or we are (then the next wait throws).
+    co_await flight->landed.wait();
+    // Without an outcome the leader was cancelled: then we lead.
     if (flight->outcome) co_return *flight->outcome;
   }
   if (token_ && is_fresh(*token_)) co_return token_->access_token;

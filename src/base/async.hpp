@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for asynchronous work: every coroutine of the project is a Task on an Executor.
 #pragma once
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cassert>
 #include <chrono>
+#include <thread>
+#include <utility>
 
 namespace podid::base {
 
@@ -33,5 +37,29 @@ inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable_t<Executor>
 
 using SteadyTimer =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// For a class that belongs to one executor: check() in its calls asserts, in debug builds, that they come from the thread
+// that runs it. Calls from elsewhere pass until the executor is first seen to run: wiring is done before.
+class OnExecutor {
+ public:
+#ifdef NDEBUG
+  explicit OnExecutor(const Executor& /*executor*/) {}
+  void check() const {}
+#else
+  explicit OnExecutor(Executor executor) : executor_(std::move(executor)) {}
+  void check() const {
+    if (executor_.running_in_this_thread()) {
+      thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    } else {
+      const std::thread::id thread = thread_.load(std::memory_order_relaxed);
+      assert((thread == std::thread::id() || thread == std::this_thread::get_id()) && "called from another thread");
+    }
+  }
+
+ private:
+  Executor executor_;
+  mutable std::atomic<std::thread::id> thread_;  // the last one that was seen to run it
+#endif
+};
 
 }  // namespace podid::base

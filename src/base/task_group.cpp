@@ -27,12 +27,12 @@ void end_program_unless_cancelled(const std::exception_ptr& failure, const std::
 
 }  // namespace
 
-TaskGroup::TaskGroup(Executor executor)
-    : executor_(executor), idle_(executor, std::chrono::steady_clock::time_point::max()) {}
+TaskGroup::TaskGroup(Executor executor) : on_executor_(executor), executor_(executor), idle_(executor) {}
 
 TaskGroup::~TaskGroup() { assert(running_.empty() && "stop() and join() a TaskGroup before it goes"); }
 
 void TaskGroup::spawn(std::string_view name, Task<> task) {
+  on_executor_.check();
   if (stopping_) return;
   running_.emplace_front();
   const auto self = running_.begin();
@@ -41,11 +41,12 @@ void TaskGroup::spawn(std::string_view name, Task<> task) {
                  asio::bind_cancellation_slot(self->cancel.slot(), [this, self](std::exception_ptr failure) {
                    end_program_unless_cancelled(failure, self->name);
                    running_.erase(self);
-                   if (running_.empty()) idle_.cancel();
+                   if (running_.empty()) idle_.notify();
                  }));
 }
 
 void TaskGroup::stop() {
+  on_executor_.check();
   stopping_ = true;
   // A cancelled task may end at once and leave the list, so step to the next entry first.
   for (auto it = running_.begin(); it != running_.end();) {
@@ -55,10 +56,7 @@ void TaskGroup::stop() {
 }
 
 Task<> TaskGroup::join() {
-  while (!running_.empty()) {
-    const auto [error] = co_await idle_.async_wait(as_result);
-    static_cast<void>(error);  // always operation_aborted: the last task woke us, or our own caller was cancelled
-  }
+  while (!running_.empty()) co_await idle_.wait();
 }
 
 }  // namespace podid::base

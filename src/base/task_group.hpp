@@ -9,6 +9,7 @@
 
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/event.hpp"
 
 namespace podid::base {
 
@@ -39,9 +40,10 @@ class TaskGroup {
     std::string name;
     asio::cancellation_signal cancel;
   };
+  [[no_unique_address]] OnExecutor on_executor_;
   Executor executor_;
   std::list<Running> running_;
-  SteadyTimer idle_;  // never expires; cancelled when the last task ends
+  Event idle_;  // the last task has ended
   bool stopping_ = false;
 };
 

@@ -54,7 +54,7 @@ EventRecorder::EventRecorder(Client& client, EventRecorderOptions options)
     : client_(client),
       options_(std::move(options)),
       backoff_(options_.backoff, client.random()),
-      wake_(client.executor(), base::SteadyTime::max()),
+      wake_(client.executor()),
       tasks_(client.executor()) {}
 
 void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
@@ -128,7 +128,7 @@ bool EventRecorder::make_room(Delivery delivery) {
 void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
   item->second.not_before = not_before;
   waiting_.emplace(not_before, item);
-  wake_.cancel();
+  wake_.notify();
 }
 
 void EventRecorder::retire(Item item) {
@@ -231,8 +231,7 @@ Task<EventRecorder::Item> EventRecorder::next() {
       alarm_at_ = due;
       tasks_.spawn("event alarm", alarm(alarm_at_));
     }
-    const auto [woken] = co_await wake_.async_wait(base::as_result);
-    static_cast<void>(woken);  // always operation_aborted: record() or alarm() woke us, or we are stopped
+    co_await wake_.wait();
   }
 }
 
@@ -261,7 +260,7 @@ std::optional<EventRecorder::Item> EventRecorder::take_due() {
 Task<> EventRecorder::alarm(base::SteadyTime when) {
   co_await client_.clock().sleep_until(when);
   alarm_at_ = base::SteadyTime::max();
-  wake_.cancel();
+  wake_.notify();
 }
 
 Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {

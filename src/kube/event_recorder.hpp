@@ -16,6 +16,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/object_key.hpp"
@@ -139,7 +140,7 @@ class EventRecorder {
   std::uint64_t settled_ = 0;
   base::Backoff backoff_;
   EventStatistics statistics_;
-  base::SteadyTimer wake_;  // never expires; cancelled to wake the writers
+  base::Event wake_;  // for the writers
   base::SteadyTime alarm_at_ = base::SteadyTime::max();
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

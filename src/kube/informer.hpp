@@ -43,7 +43,10 @@ class Informer final : private ReflectorSink {
 
   // `decode` must not keep references into the JSON.
   Informer(Client& client, ReflectorOptions options, Decode decode, InformerHandlers<T> handlers = {})
-      : decode_(std::move(decode)), handlers_(std::move(handlers)), reflector_(client, std::move(options), *this) {}
+      : on_executor_(client.executor()),
+        decode_(std::move(decode)),
+        handlers_(std::move(handlers)),
+        reflector_(client, std::move(options), *this) {}
 
   // Before start(). The index lives as long as the informer.
   const Index<T>& add_index(typename Index<T>::ValuesOf values_of) {
@@ -56,12 +59,14 @@ class Informer final : private ReflectorSink {
 
   // Null when there is none.
   Object find(std::string_view ns, std::string_view name) const {
+    on_executor_.check();
     const auto found = store_.find(ObjectKey{std::string(ns), std::string(name)});
     return found == store_.end() ? nullptr : found->second.object;
   }
   // Ordered by namespace and name. `visit(const Object&)`.
   template <class Visit>
   void for_each(Visit&& visit) const {
+    on_executor_.check();
     for (const auto& [key, entry] : store_) visit(entry.object);
   }
   std::size_t size() const { return store_.size(); }
@@ -184,6 +189,7 @@ class Informer final : private ReflectorSink {
     return keys;
   }
 
+  [[no_unique_address]] base::OnExecutor on_executor_;
   const Decode decode_;
   const InformerHandlers<T> handlers_;
   Entries store_;

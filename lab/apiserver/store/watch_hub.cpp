@@ -24,7 +24,7 @@ Watcher::Watcher(WatchHub& hub, ResourcePtr resource, std::string ns, std::strin
       ends_at_(hub.clock_.steady_now() + options_.timeout.value_or(hub.limits_.default_watch_timeout)),
       max_queue_(hub.limits_.max_watch_queue),
       next_bookmark_(next_bookmark(hub.clock_.steady_now())),
-      wake_(hub.executor_, base::SteadyTime::max()) {
+      filled_(hub.executor_) {
   hub_.by_bucket_[resource_->bucket()].insert(this);
   ++hub_.count_;
   ++hub_.opened_;
@@ -44,14 +44,9 @@ base::SteadyTime Watcher::next_bookmark(base::SteadyTime now) const {
   return last > now ? last : base::SteadyTime::max();
 }
 
-void Watcher::wake() {
-  woken_ = true;
-  wake_.cancel();
-}
-
 void Watcher::end() {
   ended_ = true;
-  wake();
+  filled_.notify();
 }
 
 void Watcher::push(WatchItem item) {
@@ -64,7 +59,7 @@ void Watcher::push(WatchItem item) {
     return;
   }
   queue_.push_back(std::move(item));
-  wake();
+  filled_.notify();
 }
 
 std::optional<WatchItem> Watcher::item_of(const Change& change) const {
@@ -79,11 +74,7 @@ std::optional<WatchItem> Watcher::item_of(const Change& change) const {
 }
 
 base::Task<std::vector<WatchItem>> Watcher::next() {
-  while (queue_.empty() && !ended_) {
-    woken_ = false;
-    const auto [error] = co_await wake_.async_wait(base::as_result);
-    if (!woken_) throw boost::system::system_error(error);
-  }
+  while (queue_.empty() && !ended_) co_await filled_.wait();
   std::vector<WatchItem> items(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
   queue_.clear();
   co_return items;

@@ -13,6 +13,7 @@
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
+#include "base/event.hpp"
 #include "lab/apiserver/store/list_options.hpp"
 #include "lab/apiserver/store/store.hpp"
 #include "lab/apiserver/wire/limits.hpp"
@@ -49,7 +50,6 @@ class Watcher {
   // What the change is for this watch, where it is anything.
   std::optional<WatchItem> item_of(const Change& change) const;
   void end();
-  void wake();
 
   // constant
   WatchHub& hub_;
@@ -64,8 +64,7 @@ class Watcher {
   std::size_t max_queue_;
   base::SteadyTime next_bookmark_;
   bool ended_ = false;
-  bool woken_ = false;
-  base::SteadyTimer wake_;  // never expires; cancelled to wake the reader
+  base::Event filled_;  // or ended
 };
 
 // Belongs to one executor. Outlives its watchers.

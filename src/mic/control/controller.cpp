@@ -2,7 +2,6 @@
 #include "mic/control/controller.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/log.hpp"
@@ -19,7 +18,7 @@ Controller::Controller(ControllerOptions options, ControllerDependencies depende
       cluster_(options_.assignment),
       immutable_(options_.immutable),
       queue_({.per_group = options_.writes_per_target, .total = kMaxWritesInFlight}),
-      alive_(std::make_shared<Controller*>(this)),
+      next_digest_(out_.executor, [this] { digest(); }),
       alarm_(out_.executor, out_.clock, [this] { wake(); }),
       azure_(out_.executor, out_.clock, out_.random, out_.identities, options_.azure, *this),
       tasks_(out_.executor) {
@@ -99,17 +98,12 @@ bool Controller::idle() const { return dirty_.empty() && to_plan_.empty() && que
 // ---- digesting and planning ----
 
 void Controller::request_digest() {
-  if (digest_requested_ || !started_ || stopping_) return;
-  digest_requested_ = true;
+  if (next_digest_.requested() || !started_ || stopping_) return;
   if (!busy_since_) busy_since_ = out_.clock.steady_now();
-  base::asio::post(out_.executor, [alive = std::weak_ptr<Controller*>(alive_)] {
-    const std::shared_ptr<Controller*> self = alive.lock();
-    if (self) (*self)->digest();
-  });
+  next_digest_.request();
 }
 
 void Controller::digest() {
-  digest_requested_ = false;
   if (stopping_) return;
   const auto take_one = [](std::unordered_set<std::string>& set) {
     return std::move(set.extract(set.begin()).value());

@@ -20,6 +20,7 @@
 
 #include "base/alarm.hpp"
 #include "base/clock.hpp"
+#include "base/next_turn.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "core/immutable_identities.hpp"
@@ -165,11 +166,10 @@ class Controller final : private AzureWorkersOwner {
   // control
   bool started_ = false;
   bool stopping_ = false;
-  bool digest_requested_ = false;
   base::SteadyTime next_full_pass_ = base::SteadyTime::max();
   std::optional<base::SteadyTime> busy_since_;
   Tally tally_;
-  std::shared_ptr<Controller*> alive_;  // posted digests that come after the end do nothing
+  base::NextTurn next_digest_;
   base::Alarm alarm_;
   AzureWorkers azure_;
   base::TaskGroup tasks_;  // last: ends before what it uses

@@ -2,7 +2,6 @@
 #include "mic/machines/azure_workers.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/backoff.hpp"
@@ -22,13 +21,12 @@ azure::AzureResource collection_of(const azure::AzureResource& resource) {
 
 AzureWorkers::AzureWorkers(base::Executor executor, base::Clock& clock, base::Random& random, IdentityApi& api,
                            AzureWorkersOptions options, AzureWorkersOwner& owner)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       random_(random),
       api_(api),
       options_(options),
       owner_(owner),
-      alive_(std::make_shared<AzureWorkers*>(this)),
+      next_pump_(executor, [this] { pump(); }),
       alarm_(executor, clock, [this] { wake(); }),
       tasks_(executor) {}
 
@@ -104,16 +102,10 @@ void AzureWorkers::stop() {
 
 // Pumping is put off to the next turn of the event loop, so that the waits of many pods come together.
 void AzureWorkers::request_pump() {
-  if (pump_requested_ || stopping_) return;
-  pump_requested_ = true;
-  base::asio::post(executor_, [alive = std::weak_ptr<AzureWorkers*>(alive_)] {
-    const std::shared_ptr<AzureWorkers*> self = alive.lock();
-    if (self) (*self)->pump();
-  });
+  if (!stopping_) next_pump_.request();
 }
 
 void AzureWorkers::pump() {
-  pump_requested_ = false;
   if (stopping_) return;
   for (const auto& [key, since] : std::exchange(dirty_, {})) {
     const auto found = targets_.find(key);

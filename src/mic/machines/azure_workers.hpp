@@ -14,6 +14,7 @@
 
 #include "base/alarm.hpp"
 #include "base/clock.hpp"
+#include "base/next_turn.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "mic/machines/azure_target.hpp"
@@ -94,7 +95,6 @@ class AzureWorkers final : public AzureView {
   };
 
   // constant
-  base::Executor executor_;
   base::Clock& clock_;
   base::Random& random_;
   IdentityApi& api_;
@@ -107,9 +107,8 @@ class AzureWorkers final : public AzureView {
   std::map<std::string, base::SteadyTime> dirty_;                      // target → since when
   std::map<std::string, base::SteadyTime> due_;                        // target → when to look again
   std::size_t active_ = 0;
-  bool pump_requested_ = false;
   bool stopping_ = false;
-  std::shared_ptr<AzureWorkers*> alive_;  // posted pumps that come after the end do nothing
+  base::NextTurn next_pump_;
   base::Alarm alarm_;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

@@ -61,6 +61,7 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
       builder_(options.snapshot),
+      next_publication_(client.executor(), [this] { publish(); }),
       tasks_(client.executor()) {
   kube::ReflectorOptions pods{.type = kube::kPods};
   pods.field_selector = pods_of_this_node_;
@@ -116,7 +117,7 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
       ++known;
     }
   }
-  if (behind || known != pods_->size() || publish_scheduled_) {
+  if (behind || known != pods_->size() || next_publication_.requested()) {
     co_return base::fail(base::ErrorKind::unavailable, "the watch of the pods is behind");
   }
   co_return base::Result<>{};
@@ -139,15 +140,13 @@ void ClusterWatch::check_synced() {
   base::log::info("caches are filled", {{"pods", pods_->size()}});
 }
 
+// Behind the handlers of everything that has already arrived.
 void ClusterWatch::changed() {
-  if (std::exchange(publish_scheduled_, true)) return;
-  tasks_.spawn("publish snapshot", publish_later());
+  if (!tasks_.stopping()) next_publication_.request();
 }
 
-base::Task<> ClusterWatch::publish_later() {
-  // Behind the handlers of everything that has already arrived.
-  co_await base::asio::post(client_.executor(), base::use_task);
-  publish_scheduled_ = false;
+void ClusterWatch::publish() {
+  if (tasks_.stopping()) return;
   SnapshotPtr snapshot = builder_.build();
   pods_gauge_->set(static_cast<double>(snapshot->pods()));
   source_.publish(std::move(snapshot));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/metrics/metrics.hpp"
+#include "base/next_turn.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
@@ -45,7 +46,7 @@ class ClusterWatch {
   // Publishes once all that has arrived together is in.
   void changed();
   void check_synced();
-  base::Task<> publish_later();
+  void publish();
   base::Task<> report_contact();
   base::Task<> forget_boot(base::Duration later);
 
@@ -57,7 +58,6 @@ class ClusterWatch {
 
   SnapshotBuilder builder_;
   bool synced_ = false;
-  bool publish_scheduled_ = false;
   // Those that the mode needs; the others are null.
   std::unique_ptr<kube::Informer<core::Pod>> pods_;
   std::unique_ptr<kube::Informer<core::AzureAssignedIdentity>> assigned_;
@@ -71,6 +71,7 @@ class ClusterWatch {
     std::function<base::Task<>()> stop;
   };
   std::vector<Watched> watched_;
+  base::NextTurn next_publication_;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };
 

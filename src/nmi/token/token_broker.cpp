@@ -2,14 +2,17 @@
 #include "nmi/token/token_broker.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <optional>
+
+#include "base/event.hpp"
 
 namespace podid::nmi {
 namespace {
 
 struct Reply {
-  explicit Reply(base::Executor executor) : arrived(executor, base::SteadyTime::max()) {}
-  base::SteadyTimer arrived;  // never expires; cancelled when the result is there
+  explicit Reply(base::Executor executor) : arrived(executor) {}
+  base::Event arrived;
   std::optional<TokenResult> result;
   TokenCache::Place place;  // the control thread's
 };
@@ -23,14 +26,15 @@ base::Task<TokenResult> TokenBroker::get(TokenWant want) {
     reply->place = cache_.get(std::move(want), [caller, reply](const TokenResult& result) {
       base::asio::post(caller, [reply, result] {
         reply->result = result;
-        reply->arrived.cancel();
+        reply->arrived.notify();
       });
     });
   });
-  const auto [error] = co_await reply->arrived.async_wait(base::as_result);
-  if (!reply->result) {  // the client has left
+  try {
+    co_await reply->arrived.wait();
+  } catch (const boost::system::system_error&) {  // the client has left
     base::asio::post(control_, [this, reply] { cache_.leave(reply->place); });
-    throw boost::system::system_error(error);
+    throw;
   }
   co_return std::move(*reply->result);
 }

@@ -34,6 +34,7 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
 TokenCache::TokenCache(base::Executor executor, TokenCacheOptions options, TokenSource& source, base::Clock& clock,
                        base::Random& random, base::MetricsRegistry& metrics)
     : options_(options),
+      on_executor_(executor),
       source_(source),
       clock_(clock),
       random_(random),
@@ -138,6 +139,7 @@ void TokenCache::adopt(const std::string& key, const CachedTokenPtr& held) {
 }
 
 TokenCache::Place TokenCache::get(TokenWant want, Done done) {
+  on_executor_.check();
   const base::WallTime now = clock_.wall_now();
   const base::SteadyTime steady = clock_.steady_now();
   const std::string key = cache_key(want.request);
@@ -186,6 +188,7 @@ TokenCache::Place TokenCache::get(TokenWant want, Done done) {
 }
 
 void TokenCache::leave(const Place& place) {
+  on_executor_.check();
   const auto entry = entries_.find(place.flight);
   if (entry != entries_.end()) entry->second.waiting.erase(place.number);
 }

@@ -169,6 +169,7 @@ class TokenCache {
 
   // constant
   const TokenCacheOptions options_;
+  [[no_unique_address]] base::OnExecutor on_executor_;
   TokenSource& source_;
   base::Clock& clock_;
   base::Random& random_;
