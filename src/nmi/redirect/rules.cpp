@@ -113,7 +113,10 @@ std::string nft_install_script(const RedirectTarget& target, std::string_view ma
   // route_localnet would open every service on the node's loopback to its pods (the shape of CVE-2020-8558).
   script += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
   script += fmt::format("    iifname != \"lo\" ip saddr 127.0.0.0/8 drop {}\n", comment);
-  script += fmt::format("    iifname != \"lo\" ip daddr 127.0.0.0/8 ct status ! dnat drop {}\n  }}\n", comment);
+  script += fmt::format("    iifname != \"lo\" ip daddr 127.0.0.0/8 ct status ! dnat drop {}\n", comment);
+  // Whatever address we listen on, other machines must not reach the node's endpoint through us.
+  script +=
+      fmt::format("    iifname != \"lo\" tcp dport {} ct status ! dnat drop {}\n  }}\n", target.listen_port, comment);
   // What the node would forward to the real endpoint has slipped past the redirect: a connection older than the rules.
   script += "  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
   script += fmt::format("    ip daddr {} tcp dport {} drop {}\n", target.metadata_ip, target.metadata_port, comment);
@@ -136,6 +139,9 @@ std::vector<IptablesChain> iptables_chains(const RedirectTarget& target) {
        .name = "podid-loopback",
        .built_in = "INPUT",
        .rules = {"-s 127.0.0.0/8 ! -i lo -j DROP", "-d 127.0.0.0/8 ! -i lo -m conntrack ! --ctstate DNAT -j DROP",
+                 // Whatever address we listen on, other machines must not reach the node's endpoint through us.
+                 fmt::format("! -i lo -p tcp -m tcp --dport {} -m conntrack ! --ctstate DNAT -j DROP",
+                             target.listen_port),
                  "-j RETURN"}},
       // What slips past the redirect: connections that are older, and everything while its chain is damaged. Redirected
       // packets are for the node itself, so they never come here. Not in table filter, where kube-proxy and network plugins

@@ -59,13 +59,7 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
   if (!entry && !call.entry) {
     const base::SteadyTime until = call.start + (snapshot.complete() ? base::Duration(kPodWait) : options_.max_wait);
     if (now < until) return wait(until);
-    if (!snapshot.complete()) {
-      return refused(unavailable(options_.style,
-                                 "the pods of this node are not known yet: the API server has not "
-                                 "answered",
-                                 kNotFoundRetryAfter),
-                     "caches_not_filled");
-    }
+    if (!snapshot.complete()) return pods_not_known();
     if (call.host) return host_pod_unknown(call);
     api_errors_.increment({"get_pod_list"});
     return refused(error_answer(options_.style, 500, "pod list is empty"), "pod_unknown");
@@ -79,6 +73,12 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
     call.changed_at = now;
   }
   return std::nullopt;
+}
+
+Verdict Authorizer::pods_not_known() const {
+  return refused(unavailable(options_.style, "the pods of this node are not known yet: the API server has not answered",
+                             kNotFoundRetryAfter),
+                 "caches_not_filled");
 }
 
 Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
@@ -170,6 +170,25 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
       refused(identity_not_found(options_.style, message, can_heal, call.host), core::to_string(call.decision.reason));
   verdict.record = true;
   return verdict;
+}
+
+Verdict Authorizer::judge_forward(const boost::asio::ip::address& peer, base::SteadyTime start) {
+  Verdict verdict;
+  const SnapshotPtr& snapshot = snapshots_.get();
+  if (snapshot->at(AddressKey::of(peer)).whose != Whose::nobody) {
+    verdict.kind = Verdict::Kind::granted;
+    return verdict;
+  }
+  // The kubelet may not have told yet that it is a new pod's address.
+  const base::Duration patience = snapshot->awaits_address() ? base::Duration(kStatusWait) : base::Duration(kPodWait);
+  const base::SteadyTime until = start + (snapshot->complete() ? patience : options_.max_wait);
+  if (clock_.steady_now() < until) return wait(until);
+  if (!snapshot->complete()) return pods_not_known();
+  return refused(error_answer(options_.style, 403,
+                              fmt::format("{} is not the address of a pod of this node: only their requests are passed "
+                                          "on to the metadata endpoint",
+                                          peer.to_string())),
+                 "not_a_pod");
 }
 
 std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call) {

@@ -37,6 +37,10 @@ class Authorizer {
   // To be asked again after each change while the verdict is `wait`. Fills in the second part of `call`.
   Verdict judge(TokenCall& call);
 
+  // Whether a request of `peer`, which came at `start`, may be passed on to the real endpoint: those of pods of this node
+  // may. Of the verdict only kind, answer, reason and until are set.
+  Verdict judge_forward(const boost::asio::ip::address& peer, base::SteadyTime start);
+
   // While it is in doubt whose the caller's address is: until when that is worth waiting for.
   std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call);
   // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
@@ -45,6 +49,7 @@ class Authorizer {
  private:
   // Nothing: call.entry is the pod. Else the verdict.
   std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now);
+  Verdict pods_not_known() const;
   // A process of the node has named a pod that is not here.
   Verdict host_pod_unknown(const TokenCall& call) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;

@@ -39,6 +39,10 @@ bool is_at_limit(const base::Error& error) {
   return error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error);
 }
 
+Answer restarting(const AnswerStyle& style) {
+  return unavailable(style, "the NMI of this node is being restarted", kLimitRetryAfter);
+}
+
 bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
 
 }  // namespace
@@ -138,11 +142,29 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
 }
 
 base::Task<> RequestHandler::forward(net::ServerRequest& request, net::ServerResponse& response) {
-  const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
+  const base::SteadyTime start = clock_.steady_now();
+  const boost::asio::ip::address peer = request.peer().address();
+  const WaitingRoom::Place place = room_.enter(AddressKey::of(peer));
   if (!place) {
     limit_hits_.increment({"waiting_requests"});
     send_answer(response, at_limit(options_.authorizer.style, "too many requests at once"));
     co_return;
+  }
+  // Processes of the node reach the real endpoint anyway.
+  while (!is_this_host(peer)) {
+    const Verdict verdict = authorizer_.judge_forward(peer, start);
+    if (verdict.kind == Verdict::Kind::granted) break;
+    if (verdict.kind == Verdict::Kind::refused) {
+      send_answer(response, verdict.answer);
+      refusals_.increment({verdict.reason});
+      co_return;
+    }
+    if (draining_) {
+      send_answer(response, restarting(options_.authorizer.style));
+      refusals_.increment({"draining"});
+      co_return;
+    }
+    co_await changes_.wait_until(verdict.until);
   }
   co_await proxy_.forward(request, response);
 }
@@ -246,10 +268,7 @@ base::Task<> RequestHandler::serve_token(net::ServerResponse& response, TokenCal
         co_return;
       case Verdict::Kind::wait:
         if (draining_) {
-          send_refusal(
-              response, call,
-              unavailable(options_.authorizer.style, "the NMI of this node is being restarted", kLimitRetryAfter),
-              "draining");
+          send_refusal(response, call, restarting(options_.authorizer.style), "draining");
           co_return;
         }
         co_await changes_.wait_until(verdict.until);

@@ -31,6 +31,26 @@ TEST_F(RedirectRootTest, NftablesLeadsPodsToTheNmiAndClosesTheLoopback) {
   EXPECT_EQ(route_localnet("br0"), "0\n") << "without the rules it stays closed";
 }
 
+// SEC-5: an NMI that listens on an address that other machines reach.
+TEST_F(RedirectRootTest, NobodyReachesTheNmiButByTheRedirect) {
+  ::kill(service_, SIGKILL);
+  ::waitpid(service_, nullptr, 0);
+  service_ = serve("0.0.0.0", 2579, "NMI");
+  const std::string direct = "http://10.9.0.1:2579/metadata";
+  ASSERT_EQ(pod_gets(direct), "NMI 10.9.0.2\n") << "the way there must exist for the test to mean anything";
+  for (const char* address : {"10.9.0.1", "127.0.0.1"}) {
+    target.listen_ip = address;
+    for (const char* backend : {"nftables", "iptables"}) {
+      keep(backend);
+      EXPECT_EQ(pod_gets(direct), "") << backend << ", listening on " << address;
+      EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << backend << ", listening on " << address;
+      EXPECT_EQ(run("curl -s -m 3 http://127.0.0.1:2579/host/token").output, "NMI 127.0.0.1\n") << backend;
+      end(true);
+    }
+  }
+  EXPECT_EQ(pod_gets(direct), "NMI 10.9.0.2\n") << "the rules are gone";
+}
+
 TEST_F(RedirectRootTest, NftablesIsRepairedOnNotification) {
   keep("nftables");
   for (const char* damage : {"nft flush ruleset", "nft delete table inet podid",

@@ -399,6 +399,7 @@ TEST_F(OutcomeTableTest, NoSpellingOfTheInstancePathReachesTheRealEndpointWhenBl
     }
   }
   EXPECT_TRUE(imds.requests.empty());
+  publish_usual();
   EXPECT_EQ(ask("/metadata/versions").status, 200);
 }
 

@@ -10,7 +10,19 @@ namespace {
 using std::chrono::seconds;
 using test::Got;
 
-TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
+class ProxyTest : public RequestHandlerTest {
+ protected:
+  ProxyTest() {
+    put(usual_pod());
+    core::Pod other = test::make_pod("shop", "web-1", "");
+    other.pod_ips = {"127.0.0.6"};
+    put(other);
+    builder.set_complete();
+    publish();
+  }
+};
+
+TEST_F(ProxyTest, TheRestGoesToTheRealEndpoint) {
   imds.reply_body = "{\"compute\":{}}";
   const Got got = ask("/metadata/instance%3Fx?api-version=2021-02-01",
                       "Metadata: true\r\nX-Forwarded-For: 1.2.3.4\r\nX-Mine: yes\r\nKeep-Alive: 5\r\n"
@@ -29,7 +41,7 @@ TEST_F(RequestHandlerTest, TheRestGoesToTheRealEndpoint) {
   EXPECT_FALSE(seen.contains("Host: h\n")) << seen;
 }
 
-TEST_F(RequestHandlerTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
+TEST_F(ProxyTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
   imds.reply_status = 404;
   EXPECT_EQ(ask("/metadata/nothing").status, 404);
   imds.reply_status = 302;
@@ -39,14 +51,14 @@ TEST_F(RequestHandlerTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
   EXPECT_EQ(imds.requests.size(), 2u);
 }
 
-TEST_F(RequestHandlerTest, BodiesArePassedOn) {
+TEST_F(ProxyTest, BodiesArePassedOn) {
   ask("/metadata/scheduledevents", "Metadata: true\r\nContent-Length: 4\r\n\r\nbody", "127.0.0.5", "POST");
   ASSERT_EQ(imds.requests.size(), 1u);
   EXPECT_TRUE(imds.requests[0].starts_with("POST /metadata/scheduledevents\n")) << imds.requests[0];
   EXPECT_TRUE(imds.requests[0].ends_with("body")) << imds.requests[0];
 }
 
-TEST_F(RequestHandlerTest, BodiesAreLimited) {
+TEST_F(ProxyTest, BodiesAreLimited) {
   const std::string megabyte(1024 * 1024, 'x');
   const auto post = [this](const std::string& framing_and_body) {
     const Got got = ask("/metadata/scheduledevents", "Metadata: true\r\n" + framing_and_body, "127.0.0.5", "POST");
@@ -62,7 +74,7 @@ TEST_F(RequestHandlerTest, BodiesAreLimited) {
   EXPECT_EQ(post("Transfer-Encoding: chunked\r\n\r\nrubbish\r\n"), 400);
 }
 
-TEST_F(RequestHandlerTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
+TEST_F(ProxyTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
   proxy_options.max_forwarded_per_pod = 1;
   start();
   // Its body never comes, so it stays under way.
@@ -79,12 +91,39 @@ TEST_F(RequestHandlerTest, OnePodCannotTakeAllTheWaysToTheEndpoint) {
   EXPECT_EQ(ask("/metadata/instance").status, 200);
 }
 
-TEST_F(RequestHandlerTest, AnUnreachableEndpointIsA500) {
+TEST_F(ProxyTest, AnUnreachableEndpointIsA500) {
   test::run_task(io, imds_server->stop(net::deadline_in(seconds(0))));
   const Got got = ask("/metadata/instance");
   EXPECT_EQ(got.status, 500);
   EXPECT_TRUE(got.has_header("Content-Type: text/plain; charset=utf-8")) << got.head;
   EXPECT_TRUE(got.has_header("X-Content-Type-Options: nosniff")) << got.head;
+}
+
+// SEC-5: who reaches an NMI that listens on an address of the node must not reach the node's endpoint through it.
+TEST_F(ProxyTest, OnlyPodsOfThisNodeAndItsOwnProcessesArePassedOn) {
+  const Pending stranger = begin("/metadata/instance", "127.0.0.9");
+  EXPECT_FALSE(stranger.done()) << "it may be a new pod's address";
+  advance(kPodWait);
+  expect_json(finish(stranger), 403, "forbidden", "127.0.0.9 is not the address of a pod of this node");
+  EXPECT_TRUE(imds.requests.empty());
+  EXPECT_EQ(ask("/metadata/instance", "Metadata: true\r\n", "127.0.0.1").status, 200) << "a process of the node";
+  EXPECT_EQ(ask("/metadata/instance", "Metadata: true\r\n", "127.0.0.6").status, 200) << "a pod without identity";
+  EXPECT_TRUE(metrics.expose().contains("{reason=\"not_a_pod\"} 1")) << metrics.expose();
+}
+
+TEST_F(ProxyTest, ANewPodIsWaitedForUntilTheKubeletHasToldItsAddress) {
+  core::Pod starting = test::make_pod("shop", "web-2");
+  starting.phase = "Pending";
+  put(starting);
+  publish();
+  const Pending early = begin("/metadata/instance", "127.0.0.9");
+  advance(seconds(5));
+  EXPECT_FALSE(early.done());
+  starting.phase = "Running";
+  starting.pod_ips = {"127.0.0.9"};
+  put(starting);
+  publish();
+  EXPECT_EQ(finish(early).status, 200);
 }
 
 }  // namespace
