@@ -131,11 +131,27 @@ class ComputeClient::Update {
       result_.after.reset();
       auto state = co_await client_.read(resource_, deadline_);
       if (state) result_.after = std::move(*state);
+    } else if (result_.after && knows_no_client_id_of_added()) {
+      const auto state = co_await client_.read(resource_, deadline_);
+      if (state) take_client_ids(*state);
     }
     co_return std::move(result_);
   }
 
  private:
+  bool knows_no_client_id_of_added() const {
+    return client_.options_.learn_client_ids && std::ranges::any_of(added_, [this](const std::string& id) {
+             const auto found = result_.after->user_assigned.find(id);
+             return found != result_.after->user_assigned.end() && found->second.client_id.empty();
+           });
+  }
+  // Nothing else: what has been done is known better than by an answer that may be behind it.
+  void take_client_ids(const IdentityState& state) {
+    for (auto& [id, identity] : result_.after->user_assigned) {
+      if (const auto found = state.user_assigned.find(id); found != state.user_assigned.end()) identity = found->second;
+    }
+  }
+
   // Reads and sends what is missing from `part`.
   base::Task<base::Result<>> attempt(const IdentityChange& part) {
     std::optional<std::size_t> left;  // steps; counted down, for a read may be behind what was just sent
@@ -175,6 +191,7 @@ class ComputeClient::Update {
       const auto sent = co_await send(plan->front());
       if (!sent) co_return std::unexpected(sent.error());
       *state = apply(std::move(*state), plan->front());
+      added_.insert(plan->front().add.begin(), plan->front().add.end());
     }
     result_.after = std::move(*state);
     co_return plan->size();
@@ -249,7 +266,8 @@ class ComputeClient::Update {
   UpdateResult result_;
   bool patch_failed_ = false;  // the last attempt's PATCH itself, not a read or the operation that it began
   bool token_renewed_ = false;
-  int failures_ = 0;  // of PATCHes in a row, for passing reasons
+  int failures_ = 0;             // of PATCHes in a row, for passing reasons
+  std::set<std::string> added_;  // by PATCHes
   int conflicts_ = 0;
   int retries_ = 0;
   int bisections_ = 0;

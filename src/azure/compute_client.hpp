@@ -19,6 +19,8 @@ struct ComputeOptions {
   // Requests that one update may spend on finding out which of several identities a refusal is about that does not
   // say so in a way we know.
   int max_bisection_steps = 16;
+  // Ask once more after identities were added, for their client IDs: an answer to a PATCH shows the resource before it.
+  bool learn_client_ids = false;
   std::size_t max_list_bytes = 128 << 20;  // of all pages of one list
   // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
   // whole duration, and whether it succeeded. May be empty.

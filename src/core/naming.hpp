@@ -18,6 +18,8 @@ inline constexpr std::string_view kNamespacedBehavior = "namespaced";
 // Ours, beside aad-pod-identity's:
 inline constexpr std::string_view kObjectIdAnnotation = "aadpodidentity.k8s.io/object-id";  // on an AzureIdentity
 inline constexpr std::string_view kPodUidAnnotation = "aadpodidentity.k8s.io/pod-uid";      // on an assignment, MIC-27
+// On an assignment that stays Created: the client ID that Azure knows the identity by, which is not the AzureIdentity's.
+inline constexpr std::string_view kAzureClientIdAnnotation = "aadpodidentity.k8s.io/azure-client-id";
 inline constexpr std::string_view kComputeAnnotation =
     "aadpodidentity.k8s.io/compute-resource";  // ComputeTarget::key(), MIC-13
 

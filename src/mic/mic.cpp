@@ -62,6 +62,7 @@ base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig
   options.environment_file = out_.environment("AZURE_ENVIRONMENT_FILEPATH");
   if (out_.imds_endpoint) options.imds_endpoint = *out_.imds_endpoint;
   options.ca_pem = out_.azure_ca_pem;
+  options.compute.learn_client_ids = true;
   options.compute.max_retries = options_.update_user_msi_max_retry;
   options.compute.retry_interval = options_.update_user_msi_retry_interval;
   options.compute.on_operation = [this](std::string_view operation, base::Duration took, bool ok) {

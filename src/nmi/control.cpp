@@ -120,9 +120,10 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       clients_(std::move(clients)),
       entra_(clients_.directories, *clients_.http, context.clock, context.random),
       secrets_(*clients_.kube, context.metrics),
-      source_(
-          {.namespaced = options.namespaced, .allow_cross_namespace_secrets = options.allow_cross_namespace_secrets},
-          *clients_.imds, entra_, secrets_, context.clock, context.metrics),
+      source_({.namespaced = options.namespaced,
+               .allow_cross_namespace_secrets = options.allow_cross_namespace_secrets,
+               .never_issue = options.never_issue},
+              *clients_.imds, entra_, secrets_, context.clock, context.metrics),
       cache_(executor, cache_options(options), source_, context.clock, context.random, context.metrics),
       broker_(executor, cache_),
       recorder_(*clients_.kube, recorder_options(options)),

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/rules.hpp"
+#include "nmi/token/token_owner.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -84,6 +85,8 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "let an AzureIdentity use a Secret of another namespace");
   flags.add("allowed-ad-endpoints", o.allowed_ad_endpoints,
             "directory endpoints that may get secrets, beside the public clouds'");
+  flags.add("never-issue", o.never_issue,
+            "client or resource IDs of managed identities, and of applications, whose tokens no pod gets");
   flags.add_custom("permanent-config-errors", "503", "status for configuration errors that cannot heal: 503 or 403",
                    [&o](std::string_view text) -> std::optional<std::string> {
                      if (text != "503" && text != "403") return "must be 503 or 403";
@@ -138,6 +141,12 @@ base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags,
   if (!target) return std::unexpected(std::move(target.error()));
   base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
   if (!interfaces) return std::unexpected(std::move(interfaces.error()));
+  // One that names nothing would protect nothing.
+  for (const std::string& id : options.never_issue) {
+    if (const std::string problem = problem_with_never_issue(id); !problem.empty()) {
+      return base::fail(base::ErrorKind::invalid, "--never-issue: " + problem);
+    }
+  }
   return {};
 }
 

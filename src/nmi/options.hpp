@@ -65,6 +65,7 @@ struct NmiOptions {
   base::Duration token_timeout = std::chrono::seconds(20);
   bool allow_cross_namespace_secrets = false;
   std::vector<std::string> allowed_ad_endpoints;
+  std::vector<std::string> never_issue;
 
   // Limits. What holds for all pods is divided among the workers; a pod always meets the same one.
   int workers = 0;  // 0: as many as the machine has processors, at most 4

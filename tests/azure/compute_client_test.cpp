@@ -72,6 +72,34 @@ TEST_F(ComputeClientTest, ReadsOneResource) {
   EXPECT_THAT(operations_, ElementsAre("vm_get"));
 }
 
+// The answer to a PATCH shows the resource as it was before.
+TEST_F(ComputeClientTest, ClientIdsOfAddedIdentitiesAreReadWhereTheyAreWanted) {
+  ComputeOptions options;
+  options.learn_client_ids = true;
+  compute_ = std::make_unique<ComputeClient>(std::move(options), *arm_, clock_);
+  const std::string with_client =
+      R"({"identity":{"type":"UserAssigned","userAssignedIdentities":{")" + identity_id("A") +
+      R"(":{"clientId":"client-a","principalId":"p"}}},"properties":{"provisioningState":"Succeeded"}})";
+  answer_state("None", {});
+  answer_done();
+  arm_server_->answer(200, with_client);
+  UpdateResult result = update({identity_id("a"), identity_id("b")}, {});
+  ASSERT_TRUE(result.ok() && result.after);
+  EXPECT_EQ(result.after->user_assigned.at(identity_id("a")).client_id, "client-a");
+  EXPECT_TRUE(result.after->has(identity_id("b"))) << "the answer may be behind what was done";
+  EXPECT_EQ(arm_server_->left(), 0u);
+  // Nothing is asked twice of what was on before.
+  arm_server_->answer(200, with_client);
+  result = update({identity_id("a")}, {});
+  EXPECT_EQ(result.after->user_assigned.at(identity_id("a")).client_id, "client-a");
+  // It is not worth failing for.
+  answer_state("None", {});
+  answer_done();
+  arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
+  result = update({identity_id("a")}, {});
+  EXPECT_TRUE(result.ok() && result.after && result.after->has(identity_id("a")));
+}
+
 TEST_F(ComputeClientTest, AnEmptyChangeCallsNobody) {
   const UpdateResult result = update({}, {});
   EXPECT_TRUE(result.ok());

@@ -225,9 +225,15 @@ void MicFixture::pod(const std::string& name, const std::string& node, const std
 }
 
 void MicFixture::identity(const std::string& name, const std::string& resource_id, const std::string& ns) {
-  put(kube::kAzureIdentities,
-      {{"metadata", {{"name", name}, {"namespace", ns}}},
-       {"spec", {{"type", 0}, {"resourceID", resource_id}, {"clientID", "client-of-" + name_of(resource_id)}}}});
+  const auto& known = azure->world().user_assigned_identities;
+  const auto found = known.find(resource_id);
+  identity_with_client(name, resource_id, found == known.end() ? "no-client" : found->second.client_id, ns);
+}
+
+void MicFixture::identity_with_client(const std::string& name, const std::string& resource_id,
+                                      const std::string& client_id, const std::string& ns) {
+  put(kube::kAzureIdentities, {{"metadata", {{"name", name}, {"namespace", ns}}},
+                               {"spec", {{"type", 0}, {"resourceID", resource_id}, {"clientID", client_id}}}});
 }
 
 void MicFixture::binding(const std::string& name, const std::string& identity, const std::string& selector,

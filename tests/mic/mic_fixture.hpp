@@ -44,7 +44,10 @@ class MicFixture : public ::testing::Test {
   void node(const std::string& name, const std::string& machine_id, const std::string& instance = "");
   void pod(const std::string& name, const std::string& node = "node-a", const std::string& label = "app",
            const std::string& ns = "default");
+  // With the client ID that Azure knows it by.
   void identity(const std::string& name, const std::string& resource_id, const std::string& ns = "default");
+  void identity_with_client(const std::string& name, const std::string& resource_id, const std::string& client_id,
+                            const std::string& ns = "default");
   void binding(const std::string& name, const std::string& identity, const std::string& selector = "app",
                const std::string& ns = "default");
   // "name: status", sorted.

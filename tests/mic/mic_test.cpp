@@ -72,6 +72,26 @@ TEST_F(MicTest, ASystemAssignedIdentityStays) {  // MIC-1
   EXPECT_EQ(machine(names.node_a_machine).identity.system, before);
 }
 
+// A tenant names the node's own client ID beside a resource ID of his own (SEC-1).
+TEST_F(MicTest, AnIdentityThatNamesAnothersClientIdIsNotAssigned) {
+  two_nodes();
+  const auto client_of = [this](const std::string& id) {
+    return azure->world().user_assigned_identities.at(id).client_id;
+  };
+  identity_with_client("evil", names.app_two, client_of(names.node_identity));
+  binding("b-evil", "evil");
+  start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-evil: Created", "web-default-one: Assigned"}));
+  ASSERT_TRUE(until([&] { return event_messages("ClientIDMismatch").size() >= 2; }));
+  EXPECT_THAT(event_messages("ClientIDMismatch").front(),
+              HasSubstr("AzureIdentity default/evil: spec.clientID is not the client ID of the identity that "
+                        "spec.resourceID names, which is "));
+  EXPECT_THAT(assigned(), Contains("web-default-evil: Created"));
+  patch(kube::kAzureIdentities, "evil", {{"spec", {{"clientID", client_of(names.app_two)}}}});
+  EXPECT_TRUE(become({"web-default-evil: Assigned", "web-default-one: Assigned"}));
+}
+
 TEST_F(MicTest, AnIdentityThatDoesNotExistBlocksNoOther) {
   two_nodes();
   identity("missing", names.app_one + "-missing");
@@ -199,7 +219,8 @@ TEST_F(MicTest, EachMachineIsAskedAndChangedOnce) {
   mic::Mic& mic = start();
   const auto is_assigned = [](const std::string& state) { return state.ends_with("Assigned"); };
   ASSERT_TRUE(until([&] { return mic.idle() && std::ranges::count_if(assigned(), is_assigned) == 3 * kPods; }));
-  EXPECT_EQ(azure->statistics().requests("arm.get"), static_cast<std::uint64_t>(kMachines));
+  EXPECT_EQ(azure->statistics().requests("arm.get"), static_cast<std::uint64_t>(2 * kMachines))
+      << "before the change, and for the client IDs of what was added (SEC-1)";
   EXPECT_EQ(azure->statistics().requests("arm.patch"), static_cast<std::uint64_t>(kMachines));
   // Two writes for each assignment, an event for each, and what the election, the caches and this test have asked.
   EXPECT_LT(api->statistics().requests - requests, 3u * 3u * kPods + 150u);
@@ -225,7 +246,8 @@ TEST_F(MicTest, ManyMachinesAreLookedAtByOneList) {  // MIC-5
   machine(machines[4]).identity.user_assigned.clear();
   ASSERT_TRUE(until([&] { return !attached(machines[4]).empty(); }));
   EXPECT_GE(azure->statistics().requests("arm.list", 200), 3u) << "pages";
-  EXPECT_LE(azure->statistics().requests("arm.get"), gets + 1) << "of the machine that had lost something";
+  EXPECT_LE(azure->statistics().requests("arm.get"), gets + 2)
+      << "of the machine that had lost something, before and after";
 }
 
 TEST_F(MicTest, AnApiServerThatForgetsItsHistoryIsListedAnew) {
@@ -248,7 +270,10 @@ TEST_F(MicTest, ConflictsWithOthersAreSettled) {
   for (int i = 0; i < 20; ++i) {
     patch(kube::kAzureAssignedIdentities, "web-default-one",
           {{"metadata", {{"annotations", {{"example/touched", std::to_string(i)}}}}}});
-    if (i == 10) patch(kube::kAzureIdentities, "one", {{"spec", {{"resourceID", names.app_two}}}});
+    if (i == 10) {
+      const std::string client_id = azure->world().user_assigned_identities.at(names.app_two).client_id;
+      patch(kube::kAzureIdentities, "one", {{"spec", {{"resourceID", names.app_two}, {"clientID", client_id}}}});
+    }
   }
   ASSERT_TRUE(until([&] { return attached(names.node_a_machine) == States{"app-two", "node-identity"}; }));
   ASSERT_TRUE(become({"web-default-one: Assigned"}));

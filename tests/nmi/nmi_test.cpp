@@ -26,15 +26,27 @@ namespace {
 using test::Got;
 using test::kTokenPath;
 
-constexpr std::string_view kToken =
-    R"({"access_token":"real","expires_in":"86399","expires_on":"4102444800","not_before":"1",)"
-    R"("resource":"https://vault.azure.net","token_type":"Bearer","client_id":"x"})";
+// The client ID of the identity that the endpoint is asked for by its resource ID (test::identity_resource_id()).
+std::string client_in(const std::string& target) {
+  constexpr std::string_view kType = "userAssignedIdentities%2F";
+  const std::size_t at = target.find(kType) + kType.size();
+  return "client-" + target.substr(at, target.find('&', at) - at);
+}
+
+net::Response token_response(const std::string& target, const std::string& token, const std::string& lifetime) {
+  net::Response response;
+  response.status = 200;
+  response.body = R"({"access_token":")" + token + R"(","expires_in":")" + lifetime +
+                  R"(","resource":"https://vault.azure.net","token_type":"Bearer","client_id":")" + client_in(target) +
+                  "\"}";
+  return response;
+}
 
 // API server and endpoint on a thread of their own.
 class Outside {
  public:
   Outside() {
-    imds.reply_body = kToken;
+    imds.reply = [](const std::string& target) { return token_response(target, "real", "86399"); };
     api = std::make_unique<test::ModelServer>(io.get_executor());
     imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
     imds_port = imds_server->listen({})->port();
@@ -286,11 +298,8 @@ TEST_F(NmiTest, CachedTokensAreServedWhileTheApiServerIsAway) {
 // On real threads: connections go to either worker.
 TEST_F(NmiTest, AChallengeReachesEveryWorker) {
   outside.run([this] {
-    outside.imds.reply = [number = 0](const std::string&) mutable {
-      net::Response response;
-      response.status = 200;
-      response.body = R"({"access_token":")" + std::to_string(++number) + R"(","expires_in":"86399"})";
-      return response;
+    outside.imds.reply = [number = 0](const std::string& target) mutable {
+      return token_response(target, std::to_string(++number), "86399");
     };
   });
   const core::Pod web = pod("web-0", "127.0.0.5");
@@ -397,11 +406,7 @@ TEST_F(NmiTest, ManyClientsWhilePodsComeAndGo) {
 TEST_F(NmiTest, NobodyGetsAnothersTokenWhileEverythingFails) {
   outside.run([this] {
     outside.imds.reply = [random = std::make_shared<test::SeededRandom>(7)](const std::string& target) {
-      net::Response response;
-      const std::size_t at = target.find("client_id=") + 10;
-      const std::string client = target.substr(at, target.find('&', at) - at);
-      response.status = 200;
-      response.body = R"({"access_token":"of )" + client + R"(","expires_in":"600","token_type":"Bearer"})";
+      net::Response response = token_response(target, "of " + client_in(target), "600");
       switch (random->below(8)) {
         case 0:
           response.status = 500;

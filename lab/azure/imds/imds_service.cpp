@@ -139,16 +139,21 @@ std::expected<TokenSubject, Reply> ImdsService::choose(const Call& call, const N
   const auto object_id = call.parameter("object_id");
   auto resource_id = call.parameter("msi_res_id");
   if (const auto other = call.parameter("mi_res_id"); other && !resource_id) resource_id = other;
+  const bool knows_resource_ids = world_.settings.imds_resource_ids;
+  if (!knows_resource_ids) resource_id.reset();
   const int selectors = (client_id ? 1 : 0) + (object_id ? 1 : 0) + (resource_id ? 1 : 0);
   if (selectors > 1) {
     return std::unexpected(
         imds_token_error(400, "invalid_request", "Only one of client_id, object_id and msi_res_id may be specified"));
   }
+  const auto claim_of = [knows_resource_ids](const std::string& id) {
+    return knows_resource_ids ? managed_identity_claim(id) : std::string();
+  };
   const auto user_assigned = [&](const std::string& id, const UserAssignedIdentity& identity) {
     return TokenSubject{.tenant_id = identity.tenant_id,
                         .object_id = identity.principal_id,
                         .client_id = identity.client_id,
-                        .managed_identity_id = managed_identity_claim(id)};
+                        .managed_identity_id = claim_of(id)};
   };
   if (const auto& system = served.system;
       system && (selectors == 0 || (client_id && base::iequals(*client_id, system->client_id)) ||
@@ -156,7 +161,7 @@ std::expected<TokenSubject, Reply> ImdsService::choose(const Call& call, const N
     return TokenSubject{.tenant_id = tenant_of(node),
                         .object_id = system->principal_id,
                         .client_id = system->client_id,
-                        .managed_identity_id = managed_identity_claim(node.machine_id)};
+                        .managed_identity_id = claim_of(node.machine_id)};
   }
   if (selectors == 0 && served.user_assigned.size() > 1) {
     return std::unexpected(imds_token_error(400, "invalid_request",

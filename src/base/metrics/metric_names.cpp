@@ -28,6 +28,7 @@ std::span<const MetricDefinition* const> all() {
       &kNmiTokenRefreshes,
       &kNmiWaitingRequests,
       &kNmiLimitHits,
+      &kNmiClientIdMismatches,
       &kNmiConnections,
       &kNmiPods,
       &kNmiRedirectActive,

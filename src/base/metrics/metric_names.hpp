@@ -124,6 +124,9 @@ inline constexpr MetricDefinition kNmiWaitingRequests = {"aadpodidentity_nmi_wai
 inline constexpr MetricDefinition kNmiLimitHits = {"aadpodidentity_nmi_limit_hits_total", MetricType::counter,
                                                    "Requests and connections refused because a limit was reached",
                                                    kByLimit};
+inline constexpr MetricDefinition kNmiClientIdMismatches = {
+    "aadpodidentity_nmi_client_id_mismatch_total", MetricType::counter,
+    "Token requests refused because the AzureIdentity names an identity and the client ID of another"};
 inline constexpr MetricDefinition kNmiConnections = {"aadpodidentity_nmi_connections", MetricType::gauge,
                                                      "Open connections of pods"};
 inline constexpr MetricDefinition kNmiPods = {"aadpodidentity_nmi_pods", MetricType::gauge, "Pods known on this node"};

@@ -15,7 +15,7 @@ namespace {
 using Assigned = core::AzureAssignedIdentity;
 
 constexpr std::string_view kOurAnnotations[] = {core::kPodUidAnnotation, core::kComputeAnnotation,
-                                                kPendingDetachAnnotation};
+                                                core::kAzureClientIdAnnotation, kPendingDetachAnnotation};
 
 kube::ObjectKey object_key(const Assigned& assigned) { return {.ns = assigned.meta.ns, .name = assigned.meta.name}; }
 

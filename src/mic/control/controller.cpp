@@ -203,7 +203,11 @@ void Controller::queue_plan(const std::string& pod) {
   for (const Problem& problem : planned.problems) {
     base::log::warning("an identity cannot be assigned",
                        {{"assignment", problem.stored->meta.key().text()}, {"reason", problem.text}});
-    out_.record(apply_failed(*problem.stored, problem.text));
+    if (problem.client_id_mismatch) {
+      for (kube::EventKey& event : client_id_mismatch(*problem.stored, problem.text)) out_.record(std::move(event));
+    } else {
+      out_.record(apply_failed(*problem.stored, problem.text));
+    }
   }
   postponed_.erase(pod);
   if (planned.actions.empty()) return;

@@ -65,6 +65,14 @@ kube::EventKey apply_failed(const Assigned& a, std::string_view error) {
                                 a.binding.meta.name, a.node_name, a.pod_namespace, a.pod, error));
 }
 
+std::array<kube::EventKey, 2> client_id_mismatch(const Assigned& a, const std::string& text) {
+  constexpr std::string_view kReason = "ClientIDMismatch";  // as the NMI's
+  const core::ObjectMeta& meta = a.identity.meta;
+  kube::EventKey on_identity = on_binding(a, kube::EventType::warning, kReason, text);
+  on_identity.regarding = kube::kAzureIdentities.reference({.ns = meta.ns, .name = meta.name}, meta.uid);
+  return {std::move(on_identity), on_binding(a, kube::EventType::warning, kReason, text)};
+}
+
 kube::EventKey applied(const Assigned& a, bool after_failure) {
   return on_binding(a, kube::EventType::normal, "binding applied",
                     fmt::format("{} {} applied on node {} for pod {}", after_failure ? "binding" : "Binding",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller's events, word for word (mic.md §8, MIC-23). Pure.
 #pragma once
+#include <array>
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -17,6 +19,8 @@ kube::EventKey left_out(const core::AssignmentWarning& warning);
 kube::EventKey create_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey replace_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey apply_failed(const core::AzureAssignedIdentity& assigned, std::string_view error);
+// On the AzureIdentity and the binding, the same whatever pod it is about.
+std::array<kube::EventKey, 2> client_id_mismatch(const core::AzureAssignedIdentity& assigned, const std::string& text);
 // `after_failure`: the last change of the VM or scale set failed in part, but this identity is attached. The wording differs.
 kube::EventKey applied(const core::AzureAssignedIdentity& assigned, bool after_failure);
 kube::EventKey assign_failed(const core::AzureAssignedIdentity& assigned, bool after_failure, const base::Error& error);

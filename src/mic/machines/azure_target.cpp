@@ -46,6 +46,12 @@ bool AzureTarget::attached(std::string_view identity, base::SteadyTime now) cons
   return fresh(now) && known_->contains(identity) && !removing_.contains(identity);
 }
 
+std::string_view AzureTarget::client_id(std::string_view identity) const {
+  if (!known_) return {};
+  const auto found = known_->find(identity);
+  return found == known_->end() ? std::string_view() : std::string_view(found->second);
+}
+
 bool AzureTarget::absent(std::string_view identity) const {
   return known_ && !known_from_list_ && !known_->contains(identity) && !adding_.contains(identity);
 }
@@ -147,7 +153,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
 
 void AzureTarget::know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list) {
   known_.emplace();
-  for (const auto& [identity, details] : state.user_assigned) known_->insert(identity);
+  for (const auto& [identity, details] : state.user_assigned) known_->emplace(identity, details.client_id);
   known_at_ = as_of;
   known_from_list_ = from_list;
 }

@@ -58,6 +58,8 @@ class AzureTarget {
 
   // As far as is known, and not too long ago.
   bool attached(std::string_view identity, base::SteadyTime now) const;
+  // Of an attached identity, as Azure last told it; empty: Azure told none, or it is not known.
+  std::string_view client_id(std::string_view identity) const;
   // Seen to be off at some time, and not attached by us since: how long ago does not matter. A list call is no proof: it
   // may be behind our own changes, and what is wrongly taken to be off stays on for ever.
   bool absent(std::string_view identity) const;
@@ -119,7 +121,7 @@ class AzureTarget {
   Waiting detach_;
   std::set<std::string> lost_;  // assigned, but seen to be off: to be attached again
   // knowledge
-  std::optional<std::set<std::string, std::less<>>> known_;
+  std::optional<std::map<std::string, std::string, std::less<>>> known_;  // attached identities with their client IDs
   base::SteadyTime known_at_{};
   bool known_from_list_ = false;
   bool last_change_failed_ = false;

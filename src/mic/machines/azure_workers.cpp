@@ -90,6 +90,11 @@ bool AzureWorkers::absent(std::string_view target, std::string_view identity) co
   return found != targets_.end() && found->second->absent(identity);
 }
 
+std::string_view AzureWorkers::client_id(std::string_view target, std::string_view identity) const {
+  const auto found = targets_.find(target);
+  return found == targets_.end() ? std::string_view() : found->second->client_id(identity);
+}
+
 bool AzureWorkers::last_change_failed(std::string_view target) const {
   const auto found = targets_.find(target);
   return found != targets_.end() && found->second->last_change_failed();

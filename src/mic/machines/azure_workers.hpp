@@ -58,6 +58,7 @@ class AzureWorkers final : public AzureView {
 
   bool attached(std::string_view target, std::string_view identity) const override;
   bool absent(std::string_view target, std::string_view identity) const override;
+  std::string_view client_id(std::string_view target, std::string_view identity) const override;
   bool last_change_failed(std::string_view target) const override;
 
   // No further rounds. With `cancel`, those under way are broken off.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mic/plan/pod_plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -10,11 +12,28 @@
 #include "core/azure_ids.hpp"
 #include "core/naming.hpp"
 #include "core/plan.hpp"
+#include "core/redact.hpp"
 
 namespace podid::mic {
 namespace {
 
 using Stored = std::shared_ptr<const core::AzureAssignedIdentity>;
+
+constexpr std::size_t kMaxShownId = 64;  // a client ID has 36 characters
+
+// Nothing is contradicted where one of them is not known.
+bool contradicts(std::string_view named, std::string_view of_azure) {
+  named = base::trim(named);
+  of_azure = base::trim(of_azure);
+  return !named.empty() && !of_azure.empty() && !base::iequals(named, of_azure);
+}
+
+std::string mismatch_text(const core::AzureIdentity& identity, std::string_view of_azure) {
+  return fmt::format(
+      "AzureIdentity {}: spec.clientID is not the client ID of the identity that spec.resourceID names, "
+      "which is {}; nothing is assigned until the AzureIdentity is corrected",
+      identity.meta.key().text(), core::redact(of_azure.substr(0, kMaxShownId)));
+}
 
 // Everything about one assignment key of the pod.
 struct Subject {
@@ -113,6 +132,7 @@ class Planner {
     name_target(wanted, node);
     // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
     set_pending(wanted, remains_of(*stored, all_releases(*stored, own_release(wanted, in_.nodes))).all);
+    wanted.meta.annotations.erase(std::string(core::kAzureClientIdAnnotation));
     plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(wanted)});
   }
 
@@ -120,6 +140,7 @@ class Planner {
     core::AzureAssignedIdentity wanted = *stored;
     set_pending(wanted, take_off(remains_of(*stored, pending_releases(*stored))));
     wanted.status = core::kAssigned;
+    wanted.meta.annotations.erase(std::string(core::kAzureClientIdAnnotation));
     bool after_failure = false;
     if (stored->identity.user_assigned()) {
       const NodeAnswer node = in_.nodes.find(stored->node_name);
@@ -133,11 +154,27 @@ class Planner {
         plan_.waits.push_back({.what = Wait::For::attached, .target = *node.target, .identity = std::move(identity)});
         return;
       }
+      // Else whoever may write an AzureIdentity would get the tokens of any identity on the machine (SEC-1).
+      const std::string_view client_id = in_.azure.client_id(node.target->key(), identity);
+      if (contradicts(stored->identity.client_id, client_id)) {
+        plan_.problems.push_back(
+            {.stored = stored, .text = mismatch_text(stored->identity, client_id), .client_id_mismatch = true});
+        publish_client_id(stored, client_id);
+        return;
+      }
       after_failure = in_.azure.last_change_failed(node.target->key());
       name_target(wanted, node);
     }
     plan_.actions.push_back(
         {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .after_failure = after_failure});
+  }
+
+  // So that the NMI need not hold the pod's requests.
+  void publish_client_id(const Stored& stored, std::string_view client_id) {
+    core::AzureAssignedIdentity wanted = *stored;
+    wanted.meta.annotations[std::string(core::kAzureClientIdAnnotation)] = client_id;
+    if (wanted == *stored) return;
+    plan_.actions.push_back({.kind = ActionKind::settle, .stored = stored, .wanted = std::move(wanted)});
   }
 
   // The second half follows when the old object is gone. One that remembers something and need not go is taken again.

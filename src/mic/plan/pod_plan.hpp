@@ -25,6 +25,8 @@ class AzureView {
   virtual ~AzureView() = default;
   virtual bool attached(std::string_view target, std::string_view identity) const = 0;
   virtual bool absent(std::string_view target, std::string_view identity) const = 0;
+  // Of an attached identity, as Azure tells it; empty: not known. Valid until something about the target changes.
+  virtual std::string_view client_id(std::string_view target, std::string_view identity) const = 0;
   // Whether the last change of the target had an error.
   virtual bool last_change_failed(std::string_view target) const = 0;
 };
@@ -33,7 +35,7 @@ enum class ActionKind {
   create,   // POST `wanted`
   replace,  // PUT `wanted` over `stored`
   assign,   // status Assigned; the annotation of pending detachments as in `wanted`
-  settle,   // that annotation alone
+  settle,   // annotations alone
   retire,   // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
   remove,   // delete `stored`; nothing is left on Azure that it alone answers for
 };
@@ -61,6 +63,7 @@ struct Wait {
 struct Problem {
   std::shared_ptr<const core::AzureAssignedIdentity> stored;  // or as it would be made
   std::string text;
+  bool client_id_mismatch = false;  // the AzureIdentity contradicts Azure; `text` is a sentence about it
 };
 
 struct PodPlan {

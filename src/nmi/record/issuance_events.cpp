@@ -42,8 +42,30 @@ kube::EventKey event_of(const Issuance& issuance, std::string_view resource) {
   return key;
 }
 
+std::vector<kube::EventKey> events_of_mismatch(const Issuance& issuance) {
+  std::vector<kube::EventKey> events;
+  const auto add = [&](const kube::ResourceType& type, const core::ObjectMeta& meta) {
+    kube::EventKey key;
+    key.regarding = type.reference({meta.ns, meta.name}, meta.uid);
+    key.type = kube::EventType::warning;
+    key.reason = kClientIdMismatchReason;
+    key.action = "IssueToken";
+    key.message = issuance.mismatch;
+    events.push_back(std::move(key));
+  };
+  if (issuance.identity != nullptr) add(kube::kAzureIdentities, issuance.identity->meta);
+  if (issuance.binding != nullptr) add(kube::kAzureIdentityBindings, issuance.binding->meta);
+  return events;
+}
+
 void IssuanceEvents::record(const std::vector<Issuance>& issuances) {
   for (const Issuance& issuance : issuances) {
+    if (!issuance.mismatch.empty()) {
+      for (kube::EventKey& event : events_of_mismatch(issuance)) {
+        recorder_.record(std::move(event), kube::Delivery::best_effort, issuance.count);
+      }
+      continue;
+    }
     const bool issued = issuance.refused == core::RefusalReason::none;
     const std::string_view resource = issued ? bounded_resource(*issuance.entry->pod, issuance.resource) : "";
     recorder_.record(event_of(issuance, resource), issued ? kube::Delivery::counted : kube::Delivery::best_effort,

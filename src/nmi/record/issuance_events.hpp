@@ -14,6 +14,7 @@ namespace podid::nmi {
 
 inline constexpr std::string_view kTokenIssued = "TokenIssued";
 inline constexpr std::string_view kTokenDenied = "TokenDenied";
+inline constexpr std::string_view kClientIdMismatchReason = "ClientIDMismatch";  // as the controller's
 
 // Control thread. The recorder outlives it.
 class IssuanceEvents {
@@ -26,7 +27,7 @@ class IssuanceEvents {
 
   explicit IssuanceEvents(kube::EventRecorder& recorder) : recorder_(recorder) {}
 
-  // Issuances are counted events, refusals best-effort ones (event_recorder.hpp).
+  // Issuances are counted events, refusals and mismatches best-effort ones (event_recorder.hpp).
   void record(const std::vector<Issuance>& issuances);
 
  private:
@@ -36,7 +37,11 @@ class IssuanceEvents {
   std::map<std::string, std::set<std::string>> resources_;  // by uid of the pod
 };
 
-// The event of one record. Pure.
+// The events of a record with a mismatch: on the AzureIdentity and, where it is known, the binding. The same whatever pod
+// asked. Pure.
+std::vector<kube::EventKey> events_of_mismatch(const Issuance& issuance);
+
+// The event of any other record. Pure.
 kube::EventKey event_of(const Issuance& issuance, std::string_view resource);
 
 }  // namespace podid::nmi

@@ -22,6 +22,8 @@ struct Issuance {
   core::RefusalReason refused = core::RefusalReason::none;
   std::string resource;
   std::uint64_t count = 0;
+  // Granted, and yet no token: why the AzureIdentity contradicts itself.
+  std::string mismatch = {};
 };
 
 // One worker's. Not thread-safe; counting again allocates nothing.
@@ -32,6 +34,7 @@ class IssuanceLog {
 
   void issued(const PodEntryPtr& entry, const core::Decision& decision, std::string_view resource);
   void refused(const PodEntryPtr& entry, const core::Decision& decision);
+  void mismatched(const PodEntryPtr& entry, const core::Decision& decision, std::string_view why);
 
   bool empty() const { return records_.empty(); }
   bool full() const { return records_.size() >= kMaxRecords; }
@@ -44,13 +47,15 @@ class IssuanceLog {
     const core::AzureIdentity* identity;
     core::RefusalReason refused;
     std::string_view resource;
+    std::string_view mismatch;
   };
   struct Key {
     const PodEntry* entry;
     const core::AzureIdentity* identity;
     core::RefusalReason refused;
     std::string resource;
-    operator KeyView() const { return {entry, identity, refused, resource}; }
+    std::string mismatch;
+    operator KeyView() const { return {entry, identity, refused, resource, mismatch}; }
   };
   struct Hash {
     using is_transparent = void;
@@ -59,7 +64,8 @@ class IssuanceLog {
   struct Equal {
     using is_transparent = void;
     bool operator()(const KeyView& a, const KeyView& b) const {
-      return a.entry == b.entry && a.identity == b.identity && a.refused == b.refused && a.resource == b.resource;
+      return a.entry == b.entry && a.identity == b.identity && a.refused == b.refused && a.resource == b.resource &&
+             a.mismatch == b.mismatch;
     }
   };
   void count(const PodEntryPtr& entry, const core::Decision& decision, const KeyView& key);

@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 
 #include "nmi/pods/address_doubt.hpp"
+#include "nmi/token/token_owner.hpp"
+#include "nmi/token/token_source.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -106,11 +108,14 @@ Verdict Authorizer::judge(TokenCall& call) {
   if (auto verdict = identify(call, now, wall_now)) return std::move(*verdict);
 
   Verdict verdict;
-  if (!call.host && core::verdict_of(call.entry->serving.at(wall_now)) == core::ServingVerdict::passed_through) {
+  const core::Serving serving = call.entry->serving.at(wall_now);
+  if (!call.host && core::verdict_of(serving) == core::ServingVerdict::passed_through) {
     call.decision = {};
     verdict.kind = Verdict::Kind::granted;
+    const bool controller = serving == core::Serving::controller;
+    const auto whom = controller ? Credential::For::controller : Credential::For::excepted;
     verdict.credential = std::make_shared<const Credential>(
-        node_credential(call.query.client_id, call.query.resource_id, call.query.object_id));
+        node_credential(whom, call.query.client_id, call.query.resource_id, call.query.object_id));
     return verdict;
   }
 
@@ -136,9 +141,35 @@ Verdict Authorizer::judge(TokenCall& call) {
     verdict.credential = call.entry->credential_of(call.decision.identity);
     return verdict;
   }
+  if (call.decision.reason == core::RefusalReason::awaiting_assignment) {
+    if (auto verdict_now = refuse_contradiction(input)) return std::move(*verdict_now);
+  }
   const base::SteadyTime until = held_until(call, call.snapshot->complete());
   if (now < until) return wait(until);
   return refuse(input, call);
+}
+
+// What is Created stays so until somebody edits the AzureIdentity.
+std::optional<Verdict> Authorizer::refuse_contradiction(const core::DecisionInput& input) const {
+  std::vector<const core::AzureAssignedIdentity*> contradicted, others;
+  for (const core::AzureAssignedIdentity* assigned : input.assigned) {
+    const bool stuck = assigned->status == core::kCreated && !check_published(*assigned);
+    (stuck ? contradicted : others).push_back(assigned);
+  }
+  const auto awaits = [&input](const std::vector<const core::AzureAssignedIdentity*>& some) {
+    core::DecisionInput part = input;
+    part.assigned = some;
+    return core::decide(part, nullptr).reason == core::RefusalReason::awaiting_assignment;
+  };
+  // Of several assignments, those that fit the request.
+  std::erase_if(contradicted, [&](const auto* assigned) { return !awaits({assigned}); });
+  if (contradicted.empty() || awaits(others)) return std::nullopt;
+  const core::AzureAssignedIdentity& assigned = *contradicted.front();
+  const std::string why = withheld_text(&assigned.identity, check_published(assigned).error());
+  Verdict verdict = refused(error_answer(options_.style, 403, why), kClientIdMismatch);
+  verdict.contradicted = &assigned;
+  verdict.mismatch = why;
+  return verdict;
 }
 
 base::SteadyTime Authorizer::held_until(const TokenCall& call, bool complete) const {

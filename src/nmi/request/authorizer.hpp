@@ -52,6 +52,8 @@ class Authorizer {
   Verdict pods_not_known() const;
   // A process of the node has named a pod that is not here.
   Verdict host_pod_unknown(const TokenCall& call) const;
+  // An assignment is awaited that will not come: Azure contradicts the AzureIdentity.
+  std::optional<Verdict> refuse_contradiction(const core::DecisionInput& input) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;
   // How long a refusal is held for changes; the beginning of the call: not at all.
   base::SteadyTime held_until(const TokenCall& call, bool complete) const;

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "nmi/request/send_answer.hpp"
 #include "nmi/token/azure_token_source.hpp"
+#include "nmi/token/token_owner.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -59,6 +60,7 @@ RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions op
       issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
       refusals_(context.metrics.counter(base::metric::kNmiRefusals)),
       limit_hits_(context.metrics.counter(base::metric::kNmiLimitHits)),
+      mismatches_(context.metrics.counter(base::metric::kNmiClientIdMismatches).find_or_add()),
       authorizer_(options_.authorizer, context.snapshots, context.clock, context.metrics),
       changes_(executor, context.clock),
       room_(options_.max_waiting, options_.max_waiting_per_pod),
@@ -260,6 +262,12 @@ base::Task<> RequestHandler::serve_token(net::ServerResponse& response, TokenCal
         co_await serve_from_cache(response, call, std::move(verdict.credential));
         co_return;
       case Verdict::Kind::refused:
+        if (verdict.contradicted != nullptr) {
+          core::Decision about;
+          about.identity = &verdict.contradicted->identity;
+          if (!verdict.contradicted->binding.meta.name.empty()) about.binding = &verdict.contradicted->binding;
+          note_mismatch(call.entry, about, verdict.mismatch);
+        }
         if (verdict.record) {
           issuances_.refused(call.entry, call.decision);
           on_record_();
@@ -305,12 +313,22 @@ base::Task<> RequestHandler::serve_from_cache(net::ServerResponse& response, con
     co_return;
   }
   if (!result.token) {
-    send_refusal(response, call, token_error_answer(call, result.error),
-                 is_at_limit(result.error) ? "token_limit" : "token_error");
+    std::string_view reason = withheld_for(result.error);
+    if (reason == kClientIdMismatch) {
+      note_mismatch(call.entry, call.decision, withheld_text(call.decision.identity, result.error));
+    }
+    if (reason.empty()) reason = is_at_limit(result.error) ? "token_limit" : "token_error";
+    send_refusal(response, call, token_error_answer(call, result.error), reason);
     co_return;
   }
   if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
   send_token(response, call, *result.token, result.origin == TokenOrigin::fetched ? "upstream" : "cache");
+}
+
+void RequestHandler::note_mismatch(const PodEntryPtr& entry, const core::Decision& about, std::string_view why) {
+  mismatches_->increment();
+  issuances_.mismatched(entry, about, why);
+  on_record_();
 }
 
 void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
@@ -345,6 +363,7 @@ Answer RequestHandler::token_error_answer(const TokenCall& call, const base::Err
     return too_many_requests(style, error.message,
                              std::max(kLimitRetryAfter, error.retry_after.value_or(kLimitRetryAfter)));
   }
+  if (!withheld_for(error).empty()) return error_answer(style, 403, withheld_text(call.decision.identity, error));
   if (!call.host && call.decision.identity == nullptr) {
     return error_answer(style, 403, "failed to get service principal token, error: " + error.message);
   }

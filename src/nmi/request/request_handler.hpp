@@ -85,6 +85,7 @@ class RequestHandler final : public net::HttpHandler {
   base::Task<> forward(net::ServerRequest& request, net::ServerResponse& response);
   base::Task<> serve_token(net::ServerResponse& response, TokenCall& call);
   base::Task<> serve_from_cache(net::ServerResponse& response, const TokenCall& call, CredentialPtr credential);
+  void note_mismatch(const PodEntryPtr& entry, const core::Decision& about, std::string_view why);
   void send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
                   std::string_view origin);
   void send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
@@ -104,6 +105,7 @@ class RequestHandler final : public net::HttpHandler {
   base::Family<base::Counter>& issued_;
   base::Family<base::Counter>& refusals_;
   base::Family<base::Counter>& limit_hits_;
+  base::Counter* const mismatches_;
 
   Authorizer authorizer_;
   ChangeSignal changes_;

@@ -39,6 +39,9 @@ struct Verdict {
   Answer answer;             // refused
   std::string_view reason;   // refused: metric label
   bool record = false;       // refused by decide(): worth an event
+  // Refused because the AzureIdentity contradicts itself: worth another kind of event. In call.snapshot's keeping.
+  const core::AzureAssignedIdentity* contradicted = nullptr;
+  std::string mismatch;
 };
 
 }  // namespace podid::nmi

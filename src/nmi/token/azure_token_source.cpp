@@ -5,8 +5,12 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace podid::nmi {
 namespace {
+
+constexpr int kBadRequest = 400;
 
 const base::Secret* value_of(const SecretReader::Data& data, std::string_view key) {
   const auto found =
@@ -18,6 +22,15 @@ std::string_view imds_operation(const Credential& credential) {
   return credential.client_id.empty() && credential.resource_id.empty() && credential.object_id.empty()
              ? "adal_token_msi"
              : "adal_token_msi_userassignedid";
+}
+
+// Of an endpoint's refusal of a request by resource ID that also could be made by client ID.
+bool may_not_know_resource_ids(const Credential& credential, const base::Error& error) {
+  if (credential.whom != Credential::For::bound || credential.resource_id.empty() ||
+      base::trim(credential.client_id).empty())
+    return false;
+  if (error.http_status != kBadRequest || error.message.contains("Identity not found")) return false;
+  return error.code != "invalid_resource" && !error.code.starts_with("AADSTS");
 }
 
 }  // namespace
@@ -55,7 +68,8 @@ base::Result<base::Secret> choose_client_secret(const SecretReader::Data& data, 
 
 AzureTokenSource::AzureTokenSource(AzureTokenSourceOptions options, azure::ImdsClient& imds, azure::EntraClient& entra,
                                    SecretReader& secrets, base::Clock& clock, base::MetricsRegistry& metrics)
-    : options_(options),
+    : options_(std::move(options)),
+      never_issue_(options_.never_issue),
       imds_(imds),
       entra_(entra),
       secrets_(secrets),
@@ -66,11 +80,10 @@ AzureTokenSource::AzureTokenSource(AzureTokenSourceOptions options, azure::ImdsC
 base::Task<AzureTokenSource::Tokens> AzureTokenSource::fetch(TokenRequest request, base::SteadyTime deadline) {
   const base::SteadyTime start = clock_.steady_now();
   const bool managed = request.credential->type == core::IdentityType::user_assigned;
-  Tokens tokens;
-  if (managed) {
-    tokens = co_await from_imds(request, deadline);
-  } else {
-    tokens = co_await from_directory(request, deadline);
+  Tokens tokens = co_await fetch_unchecked(request, deadline);
+  if (tokens) {
+    base::Result<> mine = check(*request.credential, *tokens);
+    if (!mine) tokens = std::unexpected(std::move(mine.error()));
   }
   const std::string_view operation = managed ? imds_operation(*request.credential) : "adal_token";
   if (tokens) {
@@ -81,15 +94,50 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::fetch(TokenRequest reques
   co_return tokens;
 }
 
+base::Task<AzureTokenSource::Tokens> AzureTokenSource::fetch_unchecked(const TokenRequest& request,
+                                                                       base::SteadyTime deadline) {
+  base::Result<> allowed = never_issue_.check(*request.credential);
+  if (!allowed) co_return std::unexpected(std::move(allowed.error()));
+  Tokens tokens;
+  if (request.credential->type == core::IdentityType::user_assigned) {
+    tokens = co_await from_imds(request, deadline);
+  } else {
+    tokens = co_await from_directory(request, deadline);
+  }
+  co_return tokens;
+}
+
+base::Result<> AzureTokenSource::check(const Credential& credential,
+                                       const std::vector<azure::AccessToken>& tokens) const {
+  if (credential.whom == Credential::For::controller) return {};
+  for (const azure::AccessToken& token : tokens) {
+    const TokenOwner owner = owner_of(token);
+    if (base::Result<> allowed = never_issue_.check(owner); !allowed) return allowed;
+    if (credential.whom != Credential::For::bound) continue;
+    if (base::Result<> mine = check_owner(credential, owner); !mine) return mine;
+  }
+  return {};
+}
+
+// An endpoint that does not know msi_res_id (a cloud of one's own) gives its only identity, or refuses to choose among
+// several, and is asked again by client ID. That a VM has no such identity is the word of one that does know.
 base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_imds(const TokenRequest& request,
                                                                  base::SteadyTime deadline) {
   azure::ImdsTokenRequest imds;
   imds.resource = request.resource;
-  imds.client_id = request.credential->client_id;
-  imds.resource_id = request.credential->resource_id;
-  imds.object_id = request.credential->object_id;
+  const Credential& credential = *request.credential;
+  imds.resource_id = credential.resource_id;
+  if (credential.resource_id.empty()) imds.client_id = credential.client_id;
+  imds.object_id = credential.object_id;
   imds.extra = request.extra;
-  base::Result<azure::AccessToken> token = co_await imds_.token(std::move(imds), deadline);
+  base::Result<azure::AccessToken> token = co_await imds_.token(imds, deadline);
+  if (!token && may_not_know_resource_ids(credential, token.error())) {
+    imds.resource_id.clear();
+    imds.client_id = credential.client_id;
+    token = co_await imds_.token(std::move(imds), deadline);
+    // Whose it is must be seen: a sealed token would be anybody's whose client ID was named.
+    if (token && !owner_of(*token).readable) token = std::unexpected(unproven_owner());
+  }
   if (!token) co_return std::unexpected(std::move(token.error()));
   std::vector<azure::AccessToken> tokens;
   tokens.push_back(std::move(*token));

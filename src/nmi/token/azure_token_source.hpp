@@ -6,6 +6,7 @@
 #include "azure/entra_client.hpp"
 #include "azure/imds_client.hpp"
 #include "base/metrics/metrics.hpp"
+#include "nmi/token/token_owner.hpp"
 #include "nmi/token/token_source.hpp"
 
 namespace podid::nmi {
@@ -24,9 +25,11 @@ class SecretReader {
 struct AzureTokenSourceOptions {
   bool namespaced = false;                     // the process runs in namespaced mode
   bool allow_cross_namespace_secrets = false;  // API-1
+  std::vector<std::string> never_issue = {};   // NeverIssue
 };
 
-// One executor. References outlive it.
+// Nothing but a token of the identity that the request's credential names gets out, and none that is never issued: else
+// fetch() fails with an error of withheld_for(). One executor. References outlive it.
 class AzureTokenSource final : public TokenSource {
  public:
   AzureTokenSource(AzureTokenSourceOptions options, azure::ImdsClient& imds, azure::EntraClient& entra,
@@ -37,12 +40,15 @@ class AzureTokenSource final : public TokenSource {
 
  private:
   using Tokens = base::Result<std::vector<azure::AccessToken>>;
+  base::Task<Tokens> fetch_unchecked(const TokenRequest& request, base::SteadyTime deadline);
+  base::Result<> check(const Credential& credential, const std::vector<azure::AccessToken>& tokens) const;
   base::Task<Tokens> from_imds(const TokenRequest& request, base::SteadyTime deadline);
   base::Task<Tokens> from_directory(const TokenRequest& request, base::SteadyTime deadline);
   base::Task<base::Result<azure::ClientCredential>> client_credential(const Credential& credential,
                                                                       base::SteadyTime deadline);
 
   const AzureTokenSourceOptions options_;
+  const NeverIssue never_issue_;
   azure::ImdsClient& imds_;
   azure::EntraClient& entra_;
   SecretReader& secrets_;

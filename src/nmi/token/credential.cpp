@@ -8,19 +8,23 @@
 namespace podid::nmi {
 namespace {
 
-// Joined by a character that no part contains.
+// Each with its length before it: no part can pass for two, whatever it contains.
 std::string join_key(std::initializer_list<std::string_view> parts) {
   std::string key;
-  for (const std::string_view part : parts) key.append(part).append("\n");
+  for (const std::string_view part : parts) append_to_key(key, part);
   return key;
 }
 
-std::string managed_key(const Credential& credential) {
-  return join_key({"msi", base::to_lower(credential.client_id), base::to_lower(credential.resource_id),
+std::string managed_key(std::string_view kind, const Credential& credential) {
+  return join_key({kind, base::to_lower(credential.client_id), base::to_lower(credential.resource_id),
                    base::to_lower(credential.object_id)});
 }
 
 }  // namespace
+
+void append_to_key(std::string& key, std::string_view part) {
+  key.append(std::to_string(part.size())).append(":").append(part);
+}
 
 Credential credential_of(const core::AzureIdentity& identity) {
   Credential credential;
@@ -28,9 +32,8 @@ Credential credential_of(const core::AzureIdentity& identity) {
   credential.client_id = identity.client_id;
   credential.identity = identity.meta.key();
   if (identity.user_assigned()) {
-    // Always by client ID where there is one, also when the pod asked by resource ID (nmi.md §10.1).
-    if (identity.client_id.empty()) credential.resource_id = identity.resource_id;
-    credential.key = managed_key(credential);
+    credential.resource_id = identity.resource_id;
+    credential.key = managed_key("msi", credential);
     return credential;
   }
   credential.namespaced = identity.namespaced();
@@ -44,17 +47,19 @@ Credential credential_of(const core::AzureIdentity& identity) {
   credential.key = join_key({"sp", std::to_string(static_cast<std::int64_t>(identity.type)), identity.meta.ns,
                              identity.meta.name, credential.client_id, credential.tenant_id, credential.directory,
                              credential.secret.ns, credential.secret.name, credential.namespaced ? "namespaced" : ""});
-  for (const std::string& tenant : credential.auxiliary_tenant_ids) credential.key.append(tenant).append("\n");
+  for (const std::string& tenant : credential.auxiliary_tenant_ids) append_to_key(credential.key, tenant);
   return credential;
 }
 
-Credential node_credential(std::string_view client_id, std::string_view resource_id, std::string_view object_id) {
+Credential node_credential(Credential::For whom, std::string_view client_id, std::string_view resource_id,
+                           std::string_view object_id) {
   Credential credential;
+  credential.whom = whom;
   // One selector at most: the endpoint refuses two.
   credential.client_id = client_id;
   if (client_id.empty()) credential.resource_id = resource_id;
   if (client_id.empty() && resource_id.empty()) credential.object_id = object_id;
-  credential.key = managed_key(credential);
+  credential.key = managed_key(whom == Credential::For::controller ? "controller" : "excepted", credential);
   return credential;
 }
 

@@ -15,17 +15,21 @@ constexpr std::size_t kMaxAllowances = 1024;  // pods with a fetch in the last s
 // Client capabilities are part of the token. bypass_cache is about how a token is got, claims about which ones were not
 // good enough: a token that answers them is as good for everybody.
 std::string cache_key(const TokenRequest& request) {
-  std::string key = request.credential->key + "\n" + request.resource;
+  std::string key = request.credential->key;
+  append_to_key(key, request.resource);
   for (const auto& [name, value] : request.extra) {
-    if (name == "xms_cc") key.append("\n").append(value);
+    if (name == "xms_cc") append_to_key(key, value);
   }
   return key;
 }
 
 // A request that a token in the cache cannot answer gets a fetch of its own, shared by those who ask the very same.
 std::string challenge_key(const std::string& key, const TokenRequest& request) {
-  std::string challenge = key + "\nnew token";
-  for (const auto& [name, value] : request.extra) challenge.append("\n").append(name).append("=").append(value);
+  std::string challenge = key + "new token";  // no part begins like that
+  for (const auto& [name, value] : request.extra) {
+    append_to_key(challenge, name);
+    append_to_key(challenge, value);
+  }
   return challenge;
 }
 

@@ -2,6 +2,7 @@
 // Where tokens come from, for the token cache.
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct TokenRequest {
 // credential that cannot be used. What was granted before is then not granted any more. All else (no answer, throttling,
 // server errors, answers that nobody can read) is an outage, which a token that is still valid outlives.
 bool is_refusal(const base::Error& error);
+
+// Codes of errors of fetch() that are our own: a token came, or could have, and was withheld. Nothing but an edit heals
+// them. A token endpoint's error has an http_status whatever its code says.
+inline constexpr std::string_view kClientIdMismatch = "client_id_mismatch";
+inline constexpr std::string_view kNeverIssued = "never_issue";
+// Which of them the error is, or "".
+std::string_view withheld_for(const base::Error& error);
 
 // One executor; any number of calls at once.
 class TokenSource {

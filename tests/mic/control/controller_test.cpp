@@ -78,6 +78,66 @@ TEST_F(ControllerTest, OfTwoThatAreMadeAtOnceThePodsOwnHasThePlainName) {
   EXPECT_THAT(api.history, IsEmpty());
 }
 
+// A tenant names another team's client ID beside a resource ID of his own (SEC-1).
+TEST_F(ControllerTest, AnIdentityWhoseClientIdIsAnothersStaysCreatedUntilItIsEdited) {
+  azure.client_ids = {{identity_id("one"), "Client-One"}, {identity_id("two"), "client-two"}};
+  vm_node("node-a");
+  identity("evil", "one", "client-victim");
+  binding("b", "evil");
+  identity("good", "two", " CLIENT-TWO ");
+  binding("g", "good");
+  start();
+  pod({.name = "web"});
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-evil: Created", "web-default-good: Assigned")) << "nothing else waits";
+  const auto sentence = HasSubstr(
+      "AzureIdentity default/evil: spec.clientID is not the client ID of the identity that spec.resourceID names, "
+      "which "
+      "is Clie##### REDACTED #####-One; nothing is assigned until the AzureIdentity is corrected");
+  std::vector<std::string> kinds;
+  for (const kube::EventKey& event : events) {
+    if (event.reason != "ClientIDMismatch") continue;
+    kinds.push_back(event.regarding.kind + " " + event.regarding.key.name + " " + event.regarding.uid);
+    EXPECT_EQ(event.type, kube::EventType::warning);
+    EXPECT_THAT(event.message, sentence);
+  }
+  EXPECT_THAT(
+      kinds, ::testing::IsSupersetOf({"AzureIdentity evil uid-identity-evil", "AzureIdentityBinding b uid-binding-b"}));
+  EXPECT_EQ(event_messages("binding applied").size(), 1u);
+  const auto published = [this] {
+    return core::value_or_empty(api.objects().at("default/web-default-evil")->meta.annotations,
+                                core::kAzureClientIdAnnotation);
+  };
+  EXPECT_EQ(published(), "Client-One") << "for the NMI";
+  const int writes = api.writes;
+  advance(std::chrono::hours(2));
+  settle();
+  EXPECT_EQ(api.writes, writes) << "once";
+  const int calls = azure.calls;
+  identity("evil", "one", "client-ONE");
+  settle();
+  EXPECT_EQ(published(), "");
+  EXPECT_THAT(states(), ElementsAre("web-default-evil: Assigned", "web-default-good: Assigned"));
+  EXPECT_EQ(azure.calls, calls) << "what is attached is known";
+  identity("evil", "one", "client-victim");
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-evil: Created", "web-default-good: Assigned"));
+}
+
+// Azure tells no client ID of an identity that was deleted, and a list may come before it knows one.
+TEST_F(ControllerTest, NoClientIdIsNoContradiction) {
+  usual_cluster();
+  azure.client_ids = {{identity_id("one"), ""}};
+  identity("empty", "two", " ");
+  binding("e", "empty");
+  azure.client_ids[identity_id("two")] = "client-two";
+  start();
+  pod({.name = "web"});
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-empty: Assigned", "web-default-id: Assigned"));
+  EXPECT_THAT(event_messages("ClientIDMismatch"), IsEmpty());
+}
+
 TEST_F(ControllerTest, AnAssignmentIsCreatedBeforeAzureIsTouchedAndAssignedAfterwards) {
   usual_cluster();
   azure.hold();

@@ -166,7 +166,7 @@ base::Task<base::Result<std::map<std::string, azure::IdentityState>>> FakeAzure:
   std::map<std::string, azure::IdentityState> all;
   for (const auto& [key, ids] : attached) {
     if (!key.starts_with(collection.key()) || unlisted.contains(key)) continue;
-    for (const std::string& id : ids) all[key].user_assigned.emplace(id, azure::UserIdentity());
+    for (const std::string& id : ids) all[key].user_assigned.emplace(id, details(id));
     all.try_emplace(key);
   }
   co_return all;
@@ -176,6 +176,11 @@ void FakeAzure::release() {
   held_ = false;
   for (const auto& timer : waiting_) timer->cancel();
   waiting_.clear();
+}
+
+azure::UserIdentity FakeAzure::details(const std::string& identity) const {
+  const auto found = client_ids.find(identity);
+  return {.client_id = found == client_ids.end() ? std::string() : found->second, .principal_id = {}};
 }
 
 base::Task<azure::UpdateResult> FakeAzure::update(azure::AzureResource resource, azure::IdentityChange change) {
@@ -214,7 +219,7 @@ base::Task<azure::UpdateResult> FakeAzure::update(azure::AzureResource resource,
   }
   if (on_it != before) ++patches;
   result.after.emplace();
-  for (const std::string& id : on_it) result.after->user_assigned.emplace(id, azure::UserIdentity());
+  for (const std::string& id : on_it) result.after->user_assigned.emplace(id, details(id));
   co_return result;
 }
 

@@ -76,6 +76,7 @@ class FakeAzure final : public mic::IdentityApi {
   void release();
 
   std::map<std::string, std::set<std::string>> attached;  // by resource key, lower case
+  std::map<std::string, std::string> client_ids;          // by identity, lower case; of others none is told
   std::set<std::string> refused;                          // identities that Azure does not accept
   std::set<std::string> stuck;                            // identities that Azure does not take off
   std::set<std::string> gone;                             // resources that do not exist
@@ -87,6 +88,8 @@ class FakeAzure final : public mic::IdentityApi {
   int patches = 0;  // calls that changed something
 
  private:
+  azure::UserIdentity details(const std::string& identity) const;
+
   base::Executor executor_;
   bool held_ = false;
   std::vector<std::shared_ptr<base::SteadyTimer>> waiting_;

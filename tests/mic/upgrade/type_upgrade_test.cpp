@@ -75,8 +75,10 @@ TEST_F(TypeUpgradeTest, AnAssignmentWithoutReferencesIsNoObstacle) {  // API-10
 
 TEST_F(TypeUpgradeTest, TheLeaderDoesItBeforeItWorks) {
   node("node-a", names.node_a_machine);
-  put(kube::kAzureIdentities,
-      {{"metadata", named("id")}, {"spec", {{"resourceid", names.app_one}, {"clientid", "c"}}}});
+  put(kube::kAzureIdentities, {{"metadata", named("id")},
+                               {"spec",
+                                {{"resourceid", names.app_one},
+                                 {"clientid", azure->world().user_assigned_identities.at(names.app_one).client_id}}}});
   put(kube::kAzureIdentityBindings,
       {{"metadata", named("b")}, {"spec", {{"azureidentity", "id"}, {"selector", "app"}}}});
   pod("web");

@@ -26,6 +26,25 @@ TEST(IssuanceEvents, AnIssuanceIsAnEventOfTheBindingAboutThePod) {
   EXPECT_EQ(key.message, "token for r issued to pod shop/web-0 as AzureIdentity shop/reader");
 }
 
+TEST(IssuanceEvents, AMismatchIsAnEventOfAzureIdentityAndBindingWhateverPodAsked) {
+  const core::AzureIdentity identity = test::make_identity("shop", "reader");
+  core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
+  binding.meta.uid = "uid-b";
+  const Issuance issuance{entry(), &identity, &binding, core::RefusalReason::none, "", 1, "the sentence"};
+  const std::vector<kube::EventKey> events = events_of_mismatch(issuance);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].regarding.kind, "AzureIdentity");
+  EXPECT_EQ(events[0].regarding.uid, "uid-reader");
+  EXPECT_EQ(events[1].regarding.kind, "AzureIdentityBinding");
+  EXPECT_EQ(events[1].regarding.uid, "uid-b");
+  for (const kube::EventKey& event : events) {
+    EXPECT_EQ(event.type, kube::EventType::warning);
+    EXPECT_EQ(event.reason, "ClientIDMismatch");
+    EXPECT_EQ(event.message, "the sentence");
+    EXPECT_FALSE(event.related);
+  }
+}
+
 TEST(IssuanceEvents, WhereThereIsNoBindingThePodHasTheEvent) {
   const kube::EventKey excepted = event_of({entry(), nullptr, nullptr, core::RefusalReason::none, "r", 1}, "r");
   EXPECT_EQ(excepted.regarding.kind, "Pod");

@@ -27,8 +27,8 @@ class OutcomeGrantTest : public test::OutcomeFixture {
   OutcomeGrantTest() {
     tokens.answer = [this](const TokenRequest& request) -> test::FakeTokenSource::Answer {
       const Credential& credential = *request.credential;
-      return std::vector{
-          test::make_token("of " + credential.client_id + credential.resource_id, 86400, clock.wall_now())};
+      const std::string& asked = credential.client_id.empty() ? credential.resource_id : credential.client_id;
+      return std::vector{test::make_token("of " + asked, 86400, clock.wall_now())};
     };
   }
   void expect_grants(const std::vector<GrantRow>& rows, bool also_host = true) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "azure/azure_fixture.hpp"
+#include "base/text.hpp"
 #include "nmi/request/outcome_fixture.hpp"
 #include "nmi/token/azure_token_source.hpp"
 #include "support/test_certificates.hpp"
@@ -347,9 +348,8 @@ TEST_F(OutcomeTokenTest, AnEndpointThatFailsIsTriedUntilTheDeadline) {
                   {503,
                    "no token before the deadline, 3 attempts made, the last one failed: adal: Refresh request "
                    "failed. Status Code = '500'. Response body: {} Endpoint " +
-                       origin +
-                       "/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=client-reader&resource="
-                       "r"});
+                       origin + "/metadata/identity/oauth2/token?api-version=2018-02-01&msi_res_id=" +
+                       base::form_encode(test::identity_resource_id("reader")) + "&resource=r"});
       EXPECT_EQ(imds.requests.size(), 3u);
     }
   }

@@ -17,21 +17,54 @@ core::AzureIdentity service_principal(const std::string& ns, const std::string& 
   return identity;
 }
 
-TEST(Credential, ManagedIdentitiesShareTokensByClientId) {
+Credential excepted(std::string_view client_id, std::string_view resource_id = "", std::string_view object_id = "") {
+  return node_credential(Credential::For::excepted, client_id, resource_id, object_id);
+}
+
+TEST(Credential, ManagedIdentitiesShareTokensByWhatIsAskedForAndMustComeBack) {
   core::AzureIdentity one = test::make_identity("a", "one");
   core::AzureIdentity two = test::make_identity("b", "two");
   one.client_id = "AAAA";
   two.client_id = "aaaa";
+  two.resource_id = "/SUBSCRIPTIONS" + one.resource_id.substr(14);
   EXPECT_EQ(credential_of(one).key, credential_of(two).key);
-  EXPECT_TRUE(credential_of(one).resource_id.empty());
-  EXPECT_EQ(credential_of(one).key, node_credential("aaaa", "", "").key);
+  EXPECT_EQ(credential_of(one).resource_id, one.resource_id);
+  two.client_id = "bbbb";
+  EXPECT_NE(credential_of(one).key, credential_of(two).key);
+  two.client_id = "";
+  EXPECT_NE(credential_of(one).key, credential_of(two).key);
+}
+
+// Naming another identity's client ID beside a resource ID of one's own must not find its token.
+TEST(Credential, ManagedIdentitiesWithDifferentResourceIdsShareNothing) {
+  core::AzureIdentity victim = test::make_identity("a", "one");
+  core::AzureIdentity evil = test::make_identity("b", "two");
+  evil.client_id = victim.client_id;
+  EXPECT_NE(credential_of(victim).key, credential_of(evil).key);
+  evil.resource_id = "";
+  EXPECT_NE(credential_of(victim).key, credential_of(evil).key);
+  // What stands in one part cannot pass for two.
+  for (const char* between : {"\n", "1:", "", "\0"}) {
+    evil.client_id = victim.client_id + between + victim.resource_id;
+    EXPECT_NE(credential_of(victim).key, credential_of(evil).key) << between;
+  }
+}
+
+// What an excepted pod gets is not compared with anything: it is nobody else's.
+TEST(Credential, TheNodesTokensAreNotThoseOfAnIdentity) {
+  core::AzureIdentity identity = test::make_identity("a", "one");
+  identity.resource_id = "";
+  const Credential controller = node_credential(Credential::For::controller, identity.client_id, "", "");
+  EXPECT_NE(credential_of(identity).key, excepted(identity.client_id).key);
+  EXPECT_NE(credential_of(identity).key, controller.key);
+  EXPECT_NE(excepted(identity.client_id).key, controller.key);
 }
 
 TEST(Credential, ResourceIdSelectsWhereThereIsNoClientId) {
   core::AzureIdentity identity = test::make_identity("a", "one");
   identity.client_id = "";
   EXPECT_EQ(credential_of(identity).resource_id, identity.resource_id);
-  EXPECT_NE(credential_of(identity).key, node_credential("", "", "").key);
+  EXPECT_NE(credential_of(identity).key, excepted("").key);
 }
 
 // Naming a service principal's client ID must not find the token that its owner's secret bought.
@@ -67,12 +100,12 @@ TEST(Credential, AuxiliaryTenantsAreForSecretsAlone) {
 }
 
 TEST(Credential, TheNodesEndpointIsGivenOneSelector) {
-  const Credential credential = node_credential("client", "resource", "object");
+  const Credential credential = excepted("client", "resource", "object");
   EXPECT_EQ(credential.client_id, "client");
   EXPECT_TRUE(credential.resource_id.empty());
   EXPECT_TRUE(credential.object_id.empty());
-  EXPECT_EQ(node_credential("", "resource", "object").resource_id, "resource");
-  EXPECT_EQ(node_credential("", "", "object").object_id, "object");
+  EXPECT_EQ(excepted("", "resource", "object").resource_id, "resource");
+  EXPECT_EQ(excepted("", "", "object").object_id, "object");
 }
 
 }  // namespace
