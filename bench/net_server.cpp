@@ -40,7 +40,8 @@ int main(int argc, char** argv) {
   }
   boost::asio::io_context io(1);
   FixedAnswer handler(bytes);
-  net::HttpServer server(io.get_executor(), handler, {});
+  base::RealClock clock;
+  net::HttpServer server(io.get_executor(), clock, handler, {});
   const auto bound = server.listen(options);
   if (!bound) {
     fmt::print(stderr, "net_server: {}\n", bound.error().message);

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "mic/mic.hpp"
+#include "net/http_client.hpp"
 
 namespace {
 
@@ -52,6 +53,7 @@ int run(const mic::MicOptions& options) {
     if (!std::exchange(stopping, true)) co_spawn(io, stop(*mic, io), base::asio::detached);
   };
   mic.emplace(options, mic::MicDependencies{.executor = io.get_executor(),
+                                            .http = net::http_over_sockets(clock),
                                             .clock = clock,
                                             .random = random,
                                             .cluster = std::move(*cluster),

@@ -13,6 +13,7 @@
 #include "base/flags/log_flags.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "net/http_client.hpp"
 #include "nmi/nmi.hpp"
 
 namespace {
@@ -51,13 +52,16 @@ int run(const nmi::NmiOptions& options) {
   base::RealClock clock;
   base::SystemRandom random;
   base::MetricsRegistry metrics;
-  nmi::Nmi daemon(options,
-                  {.clock = clock, .random = random, .metrics = metrics, .on_fatal = [&](const base::Error& error) {
-                     boost::asio::post(signals_io, [&, error] {
-                       exit_code = fatal(error);
-                       signals_io.stop();
-                     });
-                   }});
+  nmi::Nmi daemon(options, {.http = net::http_over_sockets(clock),
+                            .clock = clock,
+                            .random = random,
+                            .metrics = metrics,
+                            .on_fatal = [&](const base::Error& error) {
+                              boost::asio::post(signals_io, [&, error] {
+                                exit_code = fatal(error);
+                                signals_io.stop();
+                              });
+                            }});
   const base::Result<> started = daemon.start();
   if (!started) return fatal(started.error());
   signals_io.run();

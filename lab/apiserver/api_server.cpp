@@ -21,13 +21,14 @@ net::ServerLimits server_limits(const Limits& limits) { return {.max_body_bytes 
 class ApiServer::Impl {
  public:
   Impl(base::Executor executor, base::Clock& clock, base::Random& random, ApiServerOptions options)
-      : options_(std::move(options)),
+      : clock_(clock),
+        options_(std::move(options)),
         store_(options_.limits.max_history),
         hub_(executor, clock, store_, options_.limits),
         service_(store_, registry_, clock, random, options_.limits),
         api_(registry_, store_, service_, clock),
         handler_(Authenticator(std::move(options_.tokens)), registry_, api_, hub_, clock, options_.limits),
-        server_(executor, handler_, server_limits(options_.limits)),
+        server_(executor, clock, handler_, server_limits(options_.limits)),
         tasks_(executor) {}
 
   base::Result<boost::asio::ip::tcp::endpoint> start() {
@@ -58,7 +59,7 @@ class ApiServer::Impl {
 
   base::Task<> stop() {
     hub_.end_all();
-    const net::Deadline deadline = net::deadline_in(kStopDeadline);
+    const net::Deadline deadline = net::Deadline::in(clock_, kStopDeadline);
     co_await server_.stop(deadline);
     tasks_.stop();
     co_await tasks_.join();
@@ -85,6 +86,7 @@ class ApiServer::Impl {
     if (change.bucket == kCrds && !change.after) hub_.end_bucket(change.before->name());
   }
 
+  base::Clock& clock_;
   ApiServerOptions options_;
   Store store_;
   Registry registry_;

@@ -77,7 +77,7 @@ class AzureSimulator::Impl {
   }
 
   base::Task<> stop() {
-    for (const auto& door : doors) co_await door->server.stop(net::deadline_in(std::chrono::nanoseconds(0)));
+    for (const auto& door : doors) co_await door->server.stop(net::Deadline::passed());
     doors.clear();
     bound.clear();
   }
@@ -105,7 +105,7 @@ class AzureSimulator::Impl {
         : impl(owner),
           role(role_played),
           node(std::move(node_served)),
-          server(owner.executor, *this, server_limits()) {}
+          server(owner.executor, owner.clock, *this, server_limits()) {}
     base::Task<> handle(net::ServerRequest& request, net::ServerResponse& response) override {
       return impl.handle(role, node, request, response);
     }
@@ -141,7 +141,7 @@ class AzureSimulator::Impl {
 
 base::Task<> AzureSimulator::Impl::handle(Role role, std::string_view node, net::ServerRequest& request,
                                           net::ServerResponse& response) {
-  auto body = co_await request.read_body(net::deadline_in(kBodyTimeout));
+  auto body = co_await request.read_body(net::Deadline::in(clock, kBodyTimeout));
   if (!body) {
     response.send(body.error().http_status == 413 ? 413 : 400, "text/plain", body.error().message);
     co_return;

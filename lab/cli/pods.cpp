@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "base/run_blocking.hpp"
 #include "kube/client.hpp"
+#include "net/http_client.hpp"
 
 namespace podid::lab::cli {
 namespace {
@@ -30,7 +31,8 @@ json::object pod_object(const PodRequest& request) {
 
 base::Task<base::Result<>> ensure_namespace(kube::Client& client, std::string name) {
   json::value object = json::object{{"metadata", {{"name", name}}}};
-  auto created = co_await client.create(kube::kNamespaces, std::move(object), net::deadline_in(kCallTimeout));
+  auto created =
+      co_await client.create(kube::kNamespaces, std::move(object), net::Deadline::in(client.clock(), kCallTimeout));
   if (!created && created.error().kind != base::ErrorKind::already_exists) co_return std::unexpected(created.error());
   co_return base::Result<>{};
 }
@@ -38,12 +40,13 @@ base::Task<base::Result<>> ensure_namespace(kube::Client& client, std::string na
 base::Task<base::Result<>> add(kube::Client& client, base::Clock& clock, PodRequest request) {
   auto ready = co_await ensure_namespace(client, request.ns);
   if (!ready) co_return ready;
-  auto created = co_await client.create(kube::kPods, pod_object(request), net::deadline_in(kCallTimeout));
+  auto created =
+      co_await client.create(kube::kPods, pod_object(request), net::Deadline::in(client.clock(), kCallTimeout));
   if (!created) co_return std::unexpected(created.error());
   const auto deadline = clock.steady_now() + kPodPatience;
   while (clock.steady_now() < deadline) {
     const kube::ObjectKey key{request.ns, request.name};
-    auto pod = co_await client.get(kube::kPods, key, net::deadline_in(kCallTimeout));
+    auto pod = co_await client.get(kube::kPods, key, net::Deadline::in(client.clock(), kCallTimeout));
     if (!pod) co_return std::unexpected(pod.error());
     if (kube::string_at(*pod, {"status", "phase"}) == "Running") co_return base::Result<>{};
     co_await clock.sleep_for(kPollInterval);
@@ -55,11 +58,11 @@ base::Task<base::Result<>> add(kube::Client& client, base::Clock& clock, PodRequ
 
 base::Task<base::Result<>> remove(kube::Client& client, base::Clock& clock, PodRequest request) {
   const kube::ObjectKey key{request.ns, request.name};
-  auto removed = co_await client.remove(kube::kPods, key, {}, net::deadline_in(kCallTimeout));
+  auto removed = co_await client.remove(kube::kPods, key, {}, net::Deadline::in(client.clock(), kCallTimeout));
   if (!removed) co_return std::unexpected(removed.error());
   const auto deadline = clock.steady_now() + kPodPatience;
   while (clock.steady_now() < deadline) {
-    auto pod = co_await client.get(kube::kPods, key, net::deadline_in(kCallTimeout));
+    auto pod = co_await client.get(kube::kPods, key, net::Deadline::in(client.clock(), kCallTimeout));
     if (!pod && pod.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
     if (!pod) co_return std::unexpected(pod.error());
     co_await clock.sleep_for(kPollInterval);
@@ -75,7 +78,8 @@ base::Task<base::Result<>> with_client(std::string kubeconfig, PodRequest reques
   base::RealClock clock;
   base::SystemRandom random;
   const base::Executor executor = co_await base::asio::this_coro::executor;
-  auto client = kube::Client::make(executor, *config, {.user_agent = "podid-lab"}, clock, random);
+  auto client =
+      kube::Client::make(executor, net::http_over_sockets(clock), *config, {.user_agent = "podid-lab"}, clock, random);
   if (!client) co_return std::unexpected(client.error());
   auto done = co_await verb(**client, clock, std::move(request));
   co_return done;

@@ -9,6 +9,7 @@
 #include "base/time_text.hpp"
 #include "kube/config.hpp"
 #include "lab/cluster/namespaces.hpp"
+#include "net/http_client.hpp"
 
 namespace podid::lab::cluster {
 namespace {
@@ -97,7 +98,7 @@ base::Task<base::Result<>> NodeAgent::settle(const kube::ObjectKey& key) {
     kube::RemoveOptions options;
     options.uid = pod->uid;
     options.grace_period_seconds = 0;
-    auto removed = co_await client_.remove(kube::kPods, key, options, net::deadline_in(kApiTimeout));
+    auto removed = co_await client_.remove(kube::kPods, key, options, net::Deadline::in(clock_, kApiTimeout));
     if (!removed && removed.error().kind != base::ErrorKind::not_found) co_return std::unexpected(removed.error());
     co_return base::Result<>{};
   }
@@ -165,7 +166,7 @@ base::Task<base::Result<>> NodeAgent::report_running(const AgentPod& pod, const 
                   {"containerStatuses", std::move(containers)},
                   {"conditions",
                    json::array{json::object{{"type", "Ready"}, {"status", "True"}, {"lastTransitionTime", now}}}}}}};
-  auto patched = co_await client_.patch(kube::kPods, pod.key, std::move(patch), net::deadline_in(kApiTimeout));
+  auto patched = co_await client_.patch(kube::kPods, pod.key, std::move(patch), net::Deadline::in(clock_, kApiTimeout));
   if (!patched) co_return base::fail(std::move(patched.error()), "reporting the pod as running");
   co_return base::Result<>{};
 }
@@ -213,7 +214,8 @@ base::Result<> run_node_agent(const Layout& layout, const std::string& kubeconfi
   base::asio::io_context io(1);
   base::RealClock clock;
   base::SystemRandom random;
-  auto client = kube::Client::make(io.get_executor(), *config, {.user_agent = "podid-lab-node-agent"}, clock, random);
+  auto client = kube::Client::make(io.get_executor(), net::http_over_sockets(clock), *config,
+                                   {.user_agent = "podid-lab-node-agent"}, clock, random);
   if (!client) return std::unexpected(client.error());
   NodeAgent agent(layout, **client, clock);
   agent.start();

@@ -51,14 +51,14 @@ std::string operation_name(const AzureResource& resource, Direction direction) {
 }  // namespace
 
 base::Result<std::unique_ptr<ArmClient>> ArmClient::create(ArmOptions options, std::string_view resource_manager,
-                                                           net::HttpClient& http, ArmTokenProvider& tokens,
+                                                           net::HttpTransport& http, ArmTokenProvider& tokens,
                                                            base::Clock& clock, base::Random& random) {
   auto origin = net::parse_url(resource_manager);
   if (!origin) return fail(origin.error(), fmt::format("resource manager endpoint \"{}\"", resource_manager));
   return std::unique_ptr<ArmClient>(new ArmClient(options, std::move(*origin), http, tokens, clock, random));
 }
 
-ArmClient::ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens,
+ArmClient::ArmClient(ArmOptions options, net::Url origin, net::HttpTransport& http, ArmTokenProvider& tokens,
                      base::Clock& clock, base::Random& random)
     : options_(options), origin_(std::move(origin)), http_(http), tokens_(tokens), clock_(clock), random_(random) {}
 

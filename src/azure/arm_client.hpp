@@ -12,7 +12,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::azure {
 
@@ -31,7 +31,7 @@ class ArmClient {
  public:
   // `resource_manager` is Cloud::resource_manager_endpoint.
   static base::Result<std::unique_ptr<ArmClient>> create(ArmOptions options, std::string_view resource_manager,
-                                                         net::HttpClient& http, ArmTokenProvider& tokens,
+                                                         net::HttpTransport& http, ArmTokenProvider& tokens,
                                                          base::Clock& clock, base::Random& random);
 
   // The answer's body. Deadlines are of the injected clock. Errors: ARM's own (http_status and code set),
@@ -52,7 +52,7 @@ class ArmClient {
   std::optional<base::Duration> pause_after(const base::Error& error, int failures);
 
  private:
-  ArmClient(ArmOptions options, net::Url origin, net::HttpClient& http, ArmTokenProvider& tokens, base::Clock& clock,
+  ArmClient(ArmOptions options, net::Url origin, net::HttpTransport& http, ArmTokenProvider& tokens, base::Clock& clock,
             base::Random& random);
 
   struct Call {
@@ -77,7 +77,7 @@ class ArmClient {
 
   ArmOptions options_;
   net::Url origin_;
-  net::HttpClient& http_;
+  net::HttpTransport& http_;
   ArmTokenProvider& tokens_;
   base::Clock& clock_;
   base::Random& random_;

@@ -11,7 +11,7 @@ constexpr std::chrono::seconds kAttemptTimeout{60};
 
 }  // namespace
 
-EntraClient::EntraClient(DirectoryEndpoints allowed, net::HttpClient& http, base::Clock& clock, base::Random& random)
+EntraClient::EntraClient(DirectoryEndpoints allowed, net::HttpTransport& http, base::Clock& clock, base::Random& random)
     : allowed_(std::move(allowed)), http_(http), clock_(clock), random_(random) {}
 
 base::Task<base::Result<AccessToken>> EntraClient::token(EntraTokenRequest request, base::SteadyTime deadline) {

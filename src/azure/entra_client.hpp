@@ -9,7 +9,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::azure {
 
@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxAuxiliaryTenants = 3;
 // endpoint that `allowed` contains.
 class EntraClient {
  public:
-  EntraClient(DirectoryEndpoints allowed, net::HttpClient& http, base::Clock& clock, base::Random& random);
+  EntraClient(DirectoryEndpoints allowed, net::HttpTransport& http, base::Clock& clock, base::Random& random);
 
   // One exchange, one attempt, at most until `deadline` (of the injected clock).
   //
@@ -36,7 +36,7 @@ class EntraClient {
 
  private:
   DirectoryEndpoints allowed_;
-  net::HttpClient& http_;
+  net::HttpTransport& http_;
   base::Clock& clock_;
   base::Random& random_;
 };

@@ -13,8 +13,7 @@ net::HttpClientOptions http_client_options(std::string user_agent) {
 }
 
 net::Deadline attempt_deadline(const base::Clock& clock, base::SteadyTime deadline, base::Duration limit) {
-  const base::Duration left = deadline - clock.steady_now();
-  return net::deadline_in(std::clamp(left, base::Duration::zero(), limit));
+  return net::Deadline::at(std::min(deadline, clock.steady_now() + limit));
 }
 
 }  // namespace podid::azure

@@ -5,7 +5,7 @@
 
 #include "base/clock.hpp"
 #include "net/deadline.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::azure {
 
@@ -15,7 +15,7 @@ inline constexpr std::size_t kMaxAnswerBytes = 4 << 20;
 // `user_agent` as api.md §11 has it. The system's trust store is used.
 net::HttpClientOptions http_client_options(std::string user_agent);
 
-// The socket deadline for one attempt that may take `limit` but must end by `deadline` of the injected clock.
+// For one attempt that may take `limit` but must end by `deadline`.
 net::Deadline attempt_deadline(const base::Clock& clock, base::SteadyTime deadline, base::Duration limit);
 
 }  // namespace podid::azure

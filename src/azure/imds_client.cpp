@@ -27,14 +27,14 @@ base::Error gave_up(const base::Error& last, int attempts) {
 
 }  // namespace
 
-base::Result<ImdsClient> ImdsClient::create(ImdsOptions options, net::HttpClient& http, base::Clock& clock,
+base::Result<ImdsClient> ImdsClient::create(ImdsOptions options, net::HttpTransport& http, base::Clock& clock,
                                             base::Random& random) {
   auto origin = net::parse_url(options.endpoint);
   if (!origin) return base::fail(origin.error(), "metadata endpoint " + options.endpoint);
   return ImdsClient(std::move(options), std::move(*origin), http, clock, random);
 }
 
-ImdsClient::ImdsClient(ImdsOptions options, net::Url origin, net::HttpClient& http, base::Clock& clock,
+ImdsClient::ImdsClient(ImdsOptions options, net::Url origin, net::HttpTransport& http, base::Clock& clock,
                        base::Random& random)
     : options_(std::move(options)), origin_(std::move(origin)), http_(http), clock_(clock), random_(random) {}
 

@@ -7,7 +7,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::azure {
 
@@ -21,7 +21,7 @@ struct ImdsOptions {
 // One executor; any number of calls at once. References outlive the client.
 class ImdsClient {
  public:
-  static base::Result<ImdsClient> create(ImdsOptions options, net::HttpClient& http, base::Clock& clock,
+  static base::Result<ImdsClient> create(ImdsOptions options, net::HttpTransport& http, base::Clock& clock,
                                          base::Random& random);
 
   // One token, with the retries of nmi.md §10.1 (waits of 2, 6, 14 and 30 s, or the answer's Retry-After) as
@@ -33,14 +33,14 @@ class ImdsClient {
   base::Task<base::Result<AccessToken>> token(ImdsTokenRequest request, base::SteadyTime deadline);
 
  private:
-  ImdsClient(ImdsOptions options, net::Url origin, net::HttpClient& http, base::Clock& clock, base::Random& random);
+  ImdsClient(ImdsOptions options, net::Url origin, net::HttpTransport& http, base::Clock& clock, base::Random& random);
 
   base::Task<base::Result<AccessToken>> attempt(const net::Request& request, base::SteadyTime deadline);
   base::Duration wait_after(int attempts, std::optional<std::chrono::seconds> retry_after);
 
   ImdsOptions options_;
   net::Url origin_;
-  net::HttpClient& http_;
+  net::HttpTransport& http_;
   base::Clock& clock_;
   base::Random& random_;
 };

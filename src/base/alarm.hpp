@@ -10,27 +10,21 @@
 
 namespace podid::base {
 
-// Belongs to one executor. The clock outlives the executor's last run.
+// Belongs to one executor.
 class Alarm {
  public:
   // `ring` is called on the executor, never from within set().
   Alarm(Executor executor, Clock& clock, std::function<void()> ring);
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
-  ~Alarm();
 
   // Replaces the time set before; nothing: no call.
   void set(std::optional<SteadyTime> when);
 
  private:
-  struct Sleep;
-  static Task<> sleep(Clock& clock, SteadyTime when);
-
-  Executor executor_;
-  Clock& clock_;
   std::function<void()> ring_;
   std::optional<SteadyTime> when_;
-  std::shared_ptr<Sleep> sleep_;
+  std::unique_ptr<Timer> timer_;
 };
 
 }  // namespace podid::base

@@ -2,6 +2,8 @@
 // The one clock of the project. Programs inject RealClock, tests FakeClock (tests/support/fake_clock.hpp).
 #pragma once
 #include <chrono>
+#include <functional>
+#include <memory>
 
 #include "base/async.hpp"
 
@@ -11,7 +13,19 @@ using WallTime = std::chrono::system_clock::time_point;
 using SteadyTime = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::nanoseconds;
 
-// Thread-safe. Nothing outside clock.cpp and net/'s socket deadlines reads the operating system's clocks or sleeps.
+// Wakes somebody up, once each time that it is set. Belongs to the executor that it was made for, and may outlive its clock.
+// Setting it again costs little: hold one where there are many waits, one after the other.
+class Timer {
+ public:
+  virtual ~Timer() = default;  // cancels
+  // Calls `ring` on the executor when that time has come, never from within set(). Replaces what was set before. `ring` may
+  // set it again, and destroy it.
+  virtual void set(SteadyTime when, std::function<void()> ring) = 0;
+  // Nothing is called any more, also where it was due already.
+  virtual void cancel() = 0;
+};
+
+// Thread-safe. Nothing but clock.cpp reads the operating system's clocks or sleeps.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -24,6 +38,8 @@ class Clock {
   // Waits on the calling coroutine's executor. Cancellation ends it early (it then throws like every wait).
   virtual Task<> sleep_until(SteadyTime when) = 0;
   Task<> sleep_for(Duration duration) { return sleep_until(steady_now() + duration); }
+  // Waits without a coroutine.
+  virtual std::unique_ptr<Timer> make_timer(Executor executor) = 0;
 };
 
 class RealClock final : public Clock {
@@ -32,6 +48,7 @@ class RealClock final : public Clock {
   SteadyTime steady_now() const override;
   Duration uptime() const override;
   Task<> sleep_until(SteadyTime when) override;
+  std::unique_ptr<Timer> make_timer(Executor executor) override;
 };
 
 }  // namespace podid::base

@@ -28,7 +28,7 @@ base::Task<base::Result<std::vector<T>>> list_all(kube::Client& client, kube::Re
   std::vector<T> objects;
   kube::ListOptions page{.ns = std::move(ns), .limit = kPageSize};
   do {
-    auto answer = co_await client.list(type, page, net::deadline_in(kCallTimeout));
+    auto answer = co_await client.list(type, page, net::Deadline::in(client.clock(), kCallTimeout));
     if (!answer && answer.error().kind == base::ErrorKind::not_found) {
       co_return base::fail(std::move(answer.error()),
                            fmt::format("the API server has no {}: install deploy/crds", type.plural));
@@ -56,7 +56,7 @@ base::Task<base::Result<std::vector<T>>> list_all(kube::Client& client, kube::Re
 base::Task<base::Error> no_such_pod(kube::Client& client, kube::ObjectKey pod, base::Error error) {
   error.message = fmt::format("pod {} does not exist", pod.to_string());
   const kube::ListOptions same_name{.field_selector = "metadata.name=" + pod.name};
-  auto answer = co_await client.list(kube::kPods, same_name, net::deadline_in(kCallTimeout));
+  auto answer = co_await client.list(kube::kPods, same_name, net::Deadline::in(client.clock(), kCallTimeout));
   const json::value* items = answer ? kube::find(*answer, {"items"}) : nullptr;
   if (items == nullptr || !items->is_array() || items->get_array().empty()) co_return error;
   std::vector<std::string> elsewhere;
@@ -68,7 +68,7 @@ base::Task<base::Error> no_such_pod(kube::Client& client, kube::ObjectKey pod, b
 }  // namespace
 
 base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod) {
-  auto found = co_await client.get(kube::kPods, pod, net::deadline_in(kCallTimeout));
+  auto found = co_await client.get(kube::kPods, pod, net::Deadline::in(client.clock(), kCallTimeout));
   if (!found && found.error().kind == base::ErrorKind::not_found) {
     auto error = co_await no_such_pod(client, pod, std::move(found.error()));
     co_return std::unexpected(std::move(error));

@@ -11,6 +11,7 @@
 #include "cli/explain.hpp"
 #include "cli/explain_objects.hpp"
 #include "kube/client.hpp"
+#include "net/http_client.hpp"
 
 namespace podid::cli {
 
@@ -28,7 +29,8 @@ base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterCon
   base::RealClock clock;
   base::SystemRandom random;
   const base::Executor executor = co_await base::asio::this_coro::executor;
-  auto client = kube::Client::make(executor, config, {.user_agent = "podid-explain"}, clock, random);
+  auto client = kube::Client::make(executor, net::http_over_sockets(clock), config, {.user_agent = "podid-explain"},
+                                   clock, random);
   if (!client) co_return std::unexpected(std::move(client.error()));
   auto read = co_await read_pod_objects(**client, std::move(pod));
   if (!read) co_return std::unexpected(std::move(read.error()));

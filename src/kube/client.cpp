@@ -121,7 +121,7 @@ json::value delete_options(const RemoveOptions& options) {
 class Client::Impl {
  public:
   Impl(base::Executor executor, const ClusterConfig& config, ClientOptions options, base::Clock& clock,
-       base::Random& random, std::unique_ptr<net::HttpClient> http)
+       base::Random& random, std::unique_ptr<net::HttpTransport> http)
       : executor_(executor),
         clock_(clock),
         random_(random),
@@ -150,7 +150,7 @@ class Client::Impl {
       const std::optional<std::chrono::seconds> after = repeat_after(request.method, error);
       if (!after || repeats >= kMaxRepeats) co_return std::unexpected(std::move(error));
       const std::chrono::milliseconds delay = repeat_delay(*after);
-      if (deadline != net::no_deadline && net::deadline_in(delay) >= deadline) {
+      if (!deadline.is_never() && net::Deadline::in(clock_, delay) >= deadline) {
         co_return std::unexpected(std::move(error));
       }
       co_await clock_.sleep_for(delay);
@@ -216,16 +216,17 @@ class Client::Impl {
   // state
   TokenSource tokens_;
   RateLimiter limiter_;
-  std::unique_ptr<net::HttpClient> http_;
+  std::unique_ptr<net::HttpTransport> http_;
 };
 
-Result<std::unique_ptr<Client>> Client::make(base::Executor executor, const ClusterConfig& config,
-                                             ClientOptions options, base::Clock& clock, base::Random& random) {
-  net::HttpClientOptions http;
-  http.tls = config.tls;
-  http.user_agent = options.user_agent;
-  http.max_body_bytes = kMaxAnswerBytes;
-  Result<std::unique_ptr<net::HttpClient>> made = net::HttpClient::create(executor, std::move(http));
+Result<std::unique_ptr<Client>> Client::make(base::Executor executor, const net::HttpTransportFactory& http,
+                                             const ClusterConfig& config, ClientOptions options, base::Clock& clock,
+                                             base::Random& random) {
+  net::HttpClientOptions wanted;
+  wanted.tls = config.tls;
+  wanted.user_agent = options.user_agent;
+  wanted.max_body_bytes = kMaxAnswerBytes;
+  Result<std::unique_ptr<net::HttpTransport>> made = http(executor, std::move(wanted));
   if (!made) return base::fail(std::move(made.error()), config.origin);
   return std::unique_ptr<Client>(
       new Client(std::make_unique<Impl>(executor, config, std::move(options), clock, random, std::move(*made))));

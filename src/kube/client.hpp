@@ -16,7 +16,7 @@
 #include "kube/object_key.hpp"
 #include "kube/resource_type.hpp"
 #include "net/deadline.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::kube {
 
@@ -67,7 +67,7 @@ struct RemoveOptions {
 // One executor's client; all calls on its thread, any number at once. Destroy it after every call and every stream
 // ended.
 //
-// Errors: those of net::HttpClient, and a Status of the server as error_from_response makes it. A refused token (401)
+// Errors: those of net::HttpTransport, and a Status of the server as error_from_response makes it. A refused token (401)
 // is read again and tried once more. Answers 429 (refused before anything was done), and for GET, PUT and DELETE also
 // 5xx with Retry-After, are repeated after the time the server asks for, at most kMaxRepeats times and only if that
 // ends before the deadline; otherwise the caller gets the error with retry_after. The deadline includes our own rate
@@ -76,8 +76,10 @@ class Client {
  public:
   static constexpr int kMaxRepeats = 10;
 
-  static base::Result<std::unique_ptr<Client>> make(base::Executor executor, const ClusterConfig& config,
-                                                    ClientOptions options, base::Clock& clock, base::Random& random);
+  // `http` makes its transport.
+  static base::Result<std::unique_ptr<Client>> make(base::Executor executor, const net::HttpTransportFactory& http,
+                                                    const ClusterConfig& config, ClientOptions options,
+                                                    base::Clock& clock, base::Random& random);
   ~Client();
 
   base::Task<base::Result<json::value>> get(ResourceType type, ObjectKey key, net::Deadline deadline);

@@ -195,7 +195,7 @@ Task<> EventRecorder::stop(net::Deadline deadline) {
       if (written || !is_passing(written.error())) break;
       const auto delay = std::max<std::chrono::milliseconds>(
           backoff_.next(), written.error().retry_after.value_or(std::chrono::seconds(0)));
-      if (net::deadline_in(delay) >= deadline) co_return;
+      if (net::Deadline::in(client_.clock(), delay) >= deadline) co_return;
       co_await client_.clock().sleep_for(delay);
     }
   }
@@ -210,7 +210,7 @@ EventStatistics EventRecorder::statistics() const {
 Task<> EventRecorder::run() {
   while (true) {
     const Item item = co_await next();
-    const Result<> written = co_await write(item, net::deadline_in(options_.request_timeout));
+    const Result<> written = co_await write(item, net::Deadline::in(client_.clock(), options_.request_timeout));
     settle(item, written);
     if (written || !is_passing(written.error())) {
       backoff_.reset();

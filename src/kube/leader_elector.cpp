@@ -120,7 +120,7 @@ Task<> LeaderElector::renew_until_lost() {
 // One that hangs must leave time for others.
 net::Deadline LeaderElector::request_deadline(base::SteadyTime give_up) const {
   const base::Duration left = give_up - client_.clock().steady_now();
-  return net::deadline_in(std::min<base::Duration>(left, options_.lease_duration / 5));
+  return net::Deadline::in(client_.clock(), std::min<base::Duration>(left, options_.lease_duration / 5));
 }
 
 Task<bool> LeaderElector::try_acquire_or_renew(base::SteadyTime give_up) {

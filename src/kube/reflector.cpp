@@ -71,7 +71,8 @@ Task<Result<>> Reflector::list() {
   sink_.list_begin();
   std::string version;
   do {
-    Result<json::value> answer = co_await client_.list(options_.type, page, net::deadline_in(options_.request_timeout));
+    Result<json::value> answer =
+        co_await client_.list(options_.type, page, net::Deadline::in(client_.clock(), options_.request_timeout));
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     // All pages show the state of the first one's version.
     if (version.empty()) version = string_at(*answer, {"metadata", "resourceVersion"});
@@ -116,12 +117,12 @@ Task<Result<>> Reflector::watch() {
   wanted.timeout_seconds = static_cast<std::uint32_t>(timeout.count());
 
   Result<net::ResponseStream> stream =
-      co_await client_.watch(options_.type, wanted, net::deadline_in(options_.request_timeout));
+      co_await client_.watch(options_.type, wanted, net::Deadline::in(client_.clock(), options_.request_timeout));
   if (!stream) co_return std::unexpected(std::move(stream.error()));
   ++statistics_.watches;
   heard();
   const base::SteadyTime opened = client_.clock().steady_now();
-  const net::Deadline end = net::deadline_in(timeout + kWatchGrace);
+  const net::Deadline end = net::Deadline::in(client_.clock(), timeout + kWatchGrace);
 
   Result<> result = co_await read_watch(*stream, end);
   // Whatever ended it: a watch that worked for a while was no failure to reach the server.
@@ -134,7 +135,7 @@ Task<Result<>> Reflector::read_watch(net::ResponseStream& stream, net::Deadline 
   const base::SteadyTime opened = client_.clock().steady_now();
   bool silent = true;
   while (true) {
-    const net::Deadline deadline = std::min(end, net::deadline_in(options_.silence_limit));
+    const net::Deadline deadline = std::min(end, net::Deadline::in(client_.clock(), options_.silence_limit));
     Result<std::string> piece = co_await stream.read_some(deadline);
     if (!piece) co_return std::unexpected(std::move(piece.error()));
     if (piece->empty()) break;

@@ -14,13 +14,32 @@
 #include "mic/upgrade/type_upgrade.hpp"
 
 namespace podid::mic {
+namespace {
+
+constexpr std::chrono::seconds kStatusStopTimeout{1};
+
+net::ServerLimits status_limits() {
+  net::ServerLimits limits;
+  limits.max_header_bytes = 16 * 1024;
+  limits.max_body_bytes = 0;
+  limits.max_connections = 256;
+  return limits;
+}
+
+}  // namespace
 
 Mic::Mic(MicOptions options, MicDependencies dependencies)
     : options_(std::move(options)),
       out_(std::move(dependencies)),
       metrics_(registry_),
-      status_(
-          out_.executor, registry_, [this] { refresh_metrics(); }, [this] { return probe_state(); }),
+      status_(out_.executor, out_.clock, registry_, status_limits(),
+              {.is_active = [this] { return active(); },
+               .is_live = [this] { return !failed_; },
+               .why_not_ready = [this]() -> std::optional<std::string> {
+                 if (ready()) return std::nullopt;
+                 return "not ok";
+               },
+               .before_metrics = [this] { refresh_metrics(); }}),
       tasks_(out_.executor) {}
 
 Mic::~Mic() = default;
@@ -32,7 +51,8 @@ base::Result<> Mic::start() {
         "not in namespaced mode: a pod of any namespace that carries a binding's label gets its identity");
   }
   // The probe port first: a kubelet may ask before anything else is up.
-  auto done = status_.start(options_.listen_address, options_.http_probe_port, options_.prometheus_port);
+  auto done = status_.start(options_.listen_address, {"http-probe-port", options_.http_probe_port},
+                            {"prometheus-port", options_.prometheus_port});
   if (!done) return done;
   done = start_cloud();
   if (!done) return done;
@@ -68,7 +88,7 @@ base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig
   options.compute.on_operation = [this](std::string_view operation, base::Duration took, bool ok) {
     metrics_.azure_operation(operation, took, ok);
   };
-  return CloudSession::create(out_.executor, std::move(config), options, out_.clock, out_.random);
+  return CloudSession::create(out_.executor, out_.http, std::move(config), options, out_.clock, out_.random);
 }
 
 base::Result<> Mic::start_cloud() {
@@ -129,12 +149,13 @@ base::Result<> Mic::start_kube() {
   client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
   client.qps = options_.client_qps.value_or(0);
   client.burst = client.qps;
-  auto made = kube::Client::make(out_.executor, out_.cluster, std::move(client), out_.clock, out_.random);
+  auto made = kube::Client::make(out_.executor, out_.http, out_.cluster, std::move(client), out_.clock, out_.random);
   if (!made) return base::fail(made.error(), "kubernetes client");
   client_ = std::move(*made);
   kube::ClientOptions election_client;
   election_client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
-  made = kube::Client::make(out_.executor, out_.cluster, std::move(election_client), out_.clock, out_.random);
+  made =
+      kube::Client::make(out_.executor, out_.http, out_.cluster, std::move(election_client), out_.clock, out_.random);
   if (!made) return base::fail(made.error(), "kubernetes client");
   election_client_ = std::move(*made);
 
@@ -244,10 +265,10 @@ base::Task<> Mic::stop() {
   tasks_.stop();
   co_await tasks_.join();
   if (leadership_) co_await give_up_leadership();
-  if (elector_) co_await elector_->stop(net::deadline_in(kube::kWriteTimeout));
-  if (events_) co_await events_->stop(net::deadline_in(std::chrono::seconds(2)));
+  if (elector_) co_await elector_->stop(net::Deadline::in(out_.clock, kube::kWriteTimeout));
+  if (events_) co_await events_->stop(net::Deadline::in(out_.clock, std::chrono::seconds(2)));
   if (config_watch_) co_await config_watch_->stop();
-  co_await status_.stop();
+  co_await status_.stop(net::Deadline::in(out_.clock, kStatusStopTimeout));
   leadership_.reset();
 }
 
@@ -261,14 +282,10 @@ void Mic::refresh_metrics() {
   if (events_) metrics_.events_dropped(events_->statistics().dropped);
 }
 
-ProbeState Mic::probe_state() const {
-  ProbeState state;
-  state.active = active();
-  state.live = !failed_;
+bool Mic::ready() const {
+  if (failed_ || stopping_) return false;
   // A follower is ready as long as it can see the lock; a leader when its caches are filled.
-  const bool standing = elector_ && !elector_->last_error();
-  state.ready = !failed_ && !stopping_ && (leading() ? active() : standing);
-  return state;
+  return leading() ? active() : elector_ && !elector_->last_error();
 }
 
 }  // namespace podid::mic

@@ -22,12 +22,14 @@
 #include "mic/leadership.hpp"
 #include "mic/machines/cloud_session.hpp"
 #include "mic/options.hpp"
-#include "mic/status_server.hpp"
+#include "net/http_transport.hpp"
+#include "net/server/status_server.hpp"
 
 namespace podid::mic {
 
 struct MicDependencies {
   base::Executor executor;
+  net::HttpTransportFactory http;  // of all that the controller asks
   base::Clock& clock;
   base::Random& random;
   kube::ClusterConfig cluster;
@@ -76,7 +78,7 @@ class Mic {
   base::Task<> lead();
   base::Task<> give_up_leadership();
   void fatal(base::Error error);
-  ProbeState probe_state() const;
+  bool ready() const;
   void refresh_metrics();
 
   // constant
@@ -85,7 +87,7 @@ class Mic {
   // parts, in the order in which each uses those before it
   base::MetricsRegistry registry_;
   MicMetrics metrics_;
-  StatusServer status_;
+  net::StatusServer status_;
   std::unique_ptr<CloudIdentityApi> identities_;
   std::unique_ptr<ConfigWatch> config_watch_;
   std::unique_ptr<kube::Client> client_;

@@ -38,12 +38,13 @@ std::string host_and_port(const Url& origin) {
 }
 
 // A blackholed address must not use up the time of those after it.
-Deadline share_of(Deadline deadline, std::chrono::milliseconds connect_timeout, std::size_t addresses_left) {
-  const auto now = std::chrono::steady_clock::now();
-  const Deadline limit = now + connect_timeout;
-  if (deadline == no_deadline) return limit;
-  if (deadline <= now) return deadline;
-  return std::min(limit, now + (deadline - now) / static_cast<std::int64_t>(addresses_left));
+Deadline share_of(const base::Clock& clock, Deadline deadline, std::chrono::milliseconds connect_timeout,
+                  std::size_t addresses_left) {
+  const base::SteadyTime now = clock.steady_now();
+  const Deadline limit = Deadline::at(now + connect_timeout);
+  if (deadline.is_never()) return limit;
+  if (deadline.time() <= now) return deadline;
+  return std::min(limit, Deadline::at(now + (deadline.time() - now) / static_cast<std::int64_t>(addresses_left)));
 }
 
 // A peer that these cannot be told about is one whose silence is noticed later.
@@ -59,10 +60,12 @@ void keep_alive(Socket& socket, const KeepAlive& how) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, how.unacknowledged.count());
 }
 
-base::Task<base::Result<Socket>> connect_any(base::Executor executor, std::vector<tcp::endpoint> endpoints,
+base::Task<base::Result<Socket>> connect_any(base::Executor executor, base::Clock& clock,
+                                             std::vector<tcp::endpoint> endpoints,
                                              std::chrono::milliseconds connect_timeout, KeepAlive probing,
                                              Deadline deadline) {
   base::Error last;
+  const std::unique_ptr<base::Timer> timer = clock.make_timer(executor);
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     const tcp::endpoint& endpoint = endpoints[i];
     Socket socket(executor);
@@ -72,7 +75,7 @@ base::Task<base::Result<Socket>> connect_any(base::Executor executor, std::vecto
     if (!error) keep_alive(socket, probing);
     bool expired = false;
     if (!error) {
-      const Expiry expiry(executor, share_of(deadline, connect_timeout, endpoints.size() - i), [&socket] {
+      const Expiry expiry(*timer, share_of(clock, deadline, connect_timeout, endpoints.size() - i), [&socket] {
         error_code ignored;
         socket.close(ignored);
       });
@@ -85,36 +88,36 @@ base::Task<base::Result<Socket>> connect_any(base::Executor executor, std::vecto
     last.kind = expired ? ErrorKind::timeout : ErrorKind::unavailable;
     last.message =
         fmt::format("cannot connect to {}: {}", to_text(endpoint), expired ? "no answer in time" : error.message());
-    if (std::chrono::steady_clock::now() >= deadline) break;
+    if (deadline.has_passed(clock)) break;
   }
   co_return std::unexpected(std::move(last));
 }
 
 }  // namespace
 
-ClientConnection::ClientConnection(Socket socket, Url origin, TlsContext tls)
-    : executor_(socket.get_executor()),
+ClientConnection::ClientConnection(Socket socket, base::Clock& clock, Url origin, TlsContext tls)
+    : timer_(clock.make_timer(socket.get_executor())),
       transport_(std::move(socket)),
       origin_(std::move(origin)),
       tls_(std::move(tls)) {}
 
 base::Task<base::Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(base::Executor executor,
-                                                                                      Url origin,
+                                                                                      base::Clock& clock, Url origin,
                                                                                       ConnectOptions options,
                                                                                       Deadline deadline) {
   const std::string authority = host_and_port(origin);
-  auto endpoints = co_await resolve(executor, origin.host, origin.port, deadline);
+  auto endpoints = co_await resolve(executor, clock, origin.host, origin.port, deadline);
   if (!endpoints) co_return base::fail(std::move(endpoints.error()), authority);
-  auto socket =
-      co_await connect_any(executor, std::move(*endpoints), options.connect_timeout, options.keep_alive, deadline);
+  auto socket = co_await connect_any(executor, clock, std::move(*endpoints), options.connect_timeout,
+                                     options.keep_alive, deadline);
   if (!socket) co_return base::fail(std::move(socket.error()), authority);
   const bool tls = origin.tls;
   const std::string name = options.server_name.empty() ? origin.host : options.server_name;
-  auto connection =
-      std::make_unique<ClientConnection>(std::move(*socket), std::move(origin), tls ? options.tls : TlsContext{});
+  auto connection = std::make_unique<ClientConnection>(std::move(*socket), clock, std::move(origin),
+                                                       tls ? options.tls : TlsContext{});
   if (tls) {
-    const Deadline limit = share_of(deadline, options.connect_timeout, 1);
-    const Expiry expiry(executor, limit, [transport = &connection->transport_] { transport->close(); });
+    const Deadline limit = share_of(clock, deadline, options.connect_timeout, 1);
+    const Expiry expiry(*connection->timer_, limit, [transport = &connection->transport_] { transport->close(); });
     auto secured = co_await connection->transport_.connect_tls(options.tls, name, authority, options.verify);
     if (expiry.expired()) {
       co_return base::fail(ErrorKind::timeout, fmt::format("TLS handshake with {} took too long", authority));
@@ -154,7 +157,7 @@ base::Error ClientConnection::broken(error_code error, bool timed_out, std::stri
 
 base::Task<base::Result<>> ClientConnection::write(std::string_view bytes, Deadline deadline) {
   got_some_ = false;
-  const Expiry expiry(executor_, deadline, [this] { transport_.close(); });
+  const Expiry expiry(*timer_, deadline, [this] { transport_.close(); });
   while (!bytes.empty()) {
     const IoResult result = co_await transport_.write_some(asio::buffer(bytes));
     bytes.remove_prefix(result.bytes);
@@ -167,7 +170,7 @@ base::Task<base::Result<>> ClientConnection::write(std::string_view bytes, Deadl
 }
 
 base::Task<base::Result<>> ClientConnection::read_more(Deadline deadline, std::string_view during) {
-  const Expiry expiry(executor_, deadline, [this] { transport_.close(); });
+  const Expiry expiry(*timer_, deadline, [this] { transport_.close(); });
   const IoResult result = co_await transport_.read_some(buffer_.prepare(kReadBytes));
   buffer_.commit(result.bytes);
   if (result.bytes > 0) got_some_ = true;

@@ -7,12 +7,13 @@
 #include <string>
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "net/body_decoder.hpp"
 #include "net/byte_buffer.hpp"
 #include "net/deadline.hpp"
 #include "net/http.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 #include "net/message_head.hpp"
 #include "net/tls.hpp"
 #include "net/transport.hpp"
@@ -31,9 +32,10 @@ struct ConnectOptions {
 class ClientConnection {
  public:
   // Tries all addresses of the host.
-  static base::Task<base::Result<std::unique_ptr<ClientConnection>>> connect(base::Executor executor, Url origin,
+  static base::Task<base::Result<std::unique_ptr<ClientConnection>>> connect(base::Executor executor,
+                                                                             base::Clock& clock, Url origin,
                                                                              ConnectOptions options, Deadline deadline);
-  ClientConnection(Socket socket, Url origin, TlsContext tls);
+  ClientConnection(Socket socket, base::Clock& clock, Url origin, TlsContext tls);
 
   // Whether the peer has closed, or said something unasked, while nobody waited.
   bool is_stale();
@@ -52,13 +54,13 @@ class ClientConnection {
 
   const Url& origin() const { return origin_; }
   const TlsContext& tls() const { return tls_; }
-  std::chrono::steady_clock::time_point idle_since{};  // of a pooled connection
+  base::SteadyTime idle_since{};  // of a pooled connection
 
  private:
   base::Task<base::Result<>> read_more(Deadline deadline, std::string_view during);
   base::Error broken(boost::system::error_code error, bool timed_out, std::string_view during) const;
 
-  base::Executor executor_;
+  std::unique_ptr<base::Timer> timer_;  // for the deadline of the current wait
   Transport transport_;
   Url origin_;
   TlsContext tls_;

@@ -2,45 +2,35 @@
 // Enforces a deadline on waits that have none of their own.
 #pragma once
 #include <functional>
-#include <memory>
 #include <utility>
 
-#include "base/async.hpp"
+#include "base/clock.hpp"
 #include "net/deadline.hpp"
 
 namespace podid::net {
 
 // While this object lives: calls `expire` when the deadline has passed (which cancels the operation that is waited for).
-// Lives in a coroutine, on its executor.
+// Lives in a coroutine on the executor of `timer`, which nobody else sets meanwhile.
 class Expiry {
  public:
-  Expiry(base::Executor executor, Deadline deadline, std::function<void()> expire)
-      : state_(std::make_shared<State>(executor, std::move(expire))) {
-    if (deadline == no_deadline) return;
-    state_->timer.expires_at(deadline);
-    state_->timer.async_wait([state = state_](boost::system::error_code error) {
-      if (error || !state->expire) return;
-      state->expired = true;
-      state->expire();
+  Expiry(base::Timer& timer, Deadline deadline, std::function<void()> expire)
+      : timer_(timer), expire_(std::move(expire)) {
+    if (deadline.is_never()) return;
+    timer_.set(deadline.time(), [this] {
+      expired_ = true;
+      expire_();
     });
   }
   Expiry(const Expiry&) = delete;
   Expiry& operator=(const Expiry&) = delete;
-  ~Expiry() {
-    state_->expire = nullptr;  // the timer may have fired already and wait for its turn
-    state_->timer.cancel();
-  }
+  ~Expiry() { timer_.cancel(); }
 
-  bool expired() const { return state_->expired; }
+  bool expired() const { return expired_; }
 
  private:
-  struct State {
-    State(base::Executor executor, std::function<void()> e) : timer(executor), expire(std::move(e)) {}
-    base::SteadyTimer timer;
-    std::function<void()> expire;
-    bool expired = false;
-  };
-  std::shared_ptr<State> state_;
+  base::Timer& timer_;
+  std::function<void()> expire_;
+  bool expired_ = false;
 };
 
 }  // namespace podid::net

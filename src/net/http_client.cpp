@@ -89,8 +89,8 @@ std::string pool_key(const Url& origin) {
 
 class HttpClient::Impl {
  public:
-  Impl(base::Executor runs_on, HttpClientOptions settings, TlsContext context)
-      : executor(runs_on), options(std::move(settings)), tls(std::move(context)) {}
+  Impl(base::Executor runs_on, base::Clock& its_clock, HttpClientOptions settings, TlsContext context)
+      : executor(runs_on), clock(its_clock), options(std::move(settings)), tls(std::move(context)) {}
 
   // A pooled connection that still stands, or nothing.
   std::unique_ptr<ClientConnection> take_idle(const Url& origin) {
@@ -107,7 +107,7 @@ class HttpClient::Impl {
   void give_back(std::unique_ptr<ClientConnection> connection) {
     const bool old_settings = connection->origin().tls && connection->tls() != tls;
     if (!connection->is_reusable() || old_settings) return;
-    connection->idle_since = std::chrono::steady_clock::now();
+    connection->idle_since = clock.steady_now();
     auto& connections = idle[pool_key(connection->origin())];
     if (connections.size() < options.max_idle_per_origin) connections.push_back(std::move(connection));
     drop_old();
@@ -119,6 +119,7 @@ class HttpClient::Impl {
                                                                        BodySource& body, Deadline deadline);
 
   base::Executor executor;
+  base::Clock& clock;
   HttpClientOptions options;
   TlsContext tls;
   std::map<std::string, std::vector<std::unique_ptr<ClientConnection>>> idle;
@@ -127,7 +128,7 @@ class HttpClient::Impl {
   base::Task<base::Result<std::unique_ptr<ClientConnection>>> connect(Url origin, Deadline deadline);
 
   void drop_old() {
-    const auto oldest = std::chrono::steady_clock::now() - options.idle_timeout;
+    const auto oldest = clock.steady_now() - options.idle_timeout;
     for (auto& [key, connections] : idle) {
       std::erase_if(connections, [oldest](const auto& connection) { return connection->idle_since < oldest; });
     }
@@ -146,7 +147,7 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::co
                      .verify = !options.tls.insecure_skip_verify,
                      .connect_timeout = options.connect_timeout,
                      .keep_alive = options.keep_alive};
-  auto fresh = co_await ClientConnection::connect(executor, std::move(origin), std::move(how), deadline);
+  auto fresh = co_await ClientConnection::connect(executor, clock, std::move(origin), std::move(how), deadline);
   co_return fresh;
 }
 
@@ -208,90 +209,67 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
   co_return connection;
 }
 
-class ResponseStream::Impl {
+// The body of an answer; from its end on without the connection.
+class HttpClient::Body final : public ResponseBody {
  public:
-  Impl(std::shared_ptr<HttpClient::Impl> owner, std::unique_ptr<ClientConnection> answering)
-      : client(std::move(owner)), connection(std::move(answering)) {
-    const MessageHead& head = connection->head();
-    status = head.status;
-    for (const FieldView& field : head.fields) headers.add(field.name, field.value);
+  Body(std::shared_ptr<Impl> owner, std::unique_ptr<ClientConnection> answering)
+      : client_(std::move(owner)), connection_(std::move(answering)) {
     release_if_complete();
   }
 
-  void release_if_complete() {
-    if (connection && connection->body_complete()) client->give_back(std::move(connection));
+  base::Task<base::Result<std::string>> read_some(Deadline deadline) override {
+    if (failure_) co_return std::unexpected(*failure_);
+    if (!connection_) co_return std::string();
+    auto piece = co_await connection_->read_body_some(deadline);
+    if (piece) {
+      release_if_complete();
+    } else {
+      failure_ = piece.error();
+      connection_.reset();
+    }
+    co_return piece;
   }
 
-  std::shared_ptr<HttpClient::Impl> client;
-  std::unique_ptr<ClientConnection> connection;  // until the body is complete or broken
-  int status = 0;
-  Headers headers;
-  std::optional<base::Error> failure;
+ private:
+  void release_if_complete() {
+    if (connection_->body_complete()) client_->give_back(std::move(connection_));
+  }
+
+  std::shared_ptr<Impl> client_;
+  std::unique_ptr<ClientConnection> connection_;  // until the body is complete or broken
+  std::optional<base::Error> failure_;
 };
 
-ResponseStream::ResponseStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-ResponseStream::ResponseStream(ResponseStream&&) noexcept = default;
-ResponseStream& ResponseStream::operator=(ResponseStream&&) noexcept = default;
-ResponseStream::~ResponseStream() = default;
-
-int ResponseStream::status() const { return impl_->status; }
-const Headers& ResponseStream::headers() const { return impl_->headers; }
-
-base::Task<base::Result<std::string>> ResponseStream::read_some(Deadline deadline) {
-  Impl& impl = *impl_;
-  if (impl.failure) co_return std::unexpected(*impl.failure);
-  if (!impl.connection) co_return std::string();
-  auto piece = co_await impl.connection->read_body_some(deadline);
-  if (piece) {
-    impl.release_if_complete();
-  } else {
-    impl.failure = piece.error();
-    impl.connection.reset();
-  }
-  co_return piece;
+ResponseStream HttpClient::stream(std::shared_ptr<Impl> impl, std::unique_ptr<ClientConnection> answering) {
+  const MessageHead& head = answering->head();
+  const int status = head.status;
+  Headers headers;
+  for (const FieldView& field : head.fields) headers.add(field.name, field.value);
+  return {status, std::move(headers), std::make_unique<Body>(std::move(impl), std::move(answering))};
 }
 
-base::Task<base::Result<std::string>> ResponseStream::read_all(std::size_t max_bytes, Deadline deadline) {
-  std::string body;
-  while (true) {
-    auto piece = co_await read_some(deadline);
-    if (!piece) co_return std::unexpected(std::move(piece.error()));
-    if (piece->empty()) co_return body;
-    if (body.size() + piece->size() > max_bytes) {
-      co_return base::fail(ErrorKind::invalid, fmt::format("the answer's body is larger than {} bytes", max_bytes));
-    }
-    if (body.empty()) {
-      body = std::move(*piece);
-    } else {
-      body += *piece;
-    }
-  }
-}
-
-base::Result<std::unique_ptr<HttpClient>> HttpClient::create(base::Executor executor, HttpClientOptions options) {
+base::Result<std::unique_ptr<HttpClient>> HttpClient::create(base::Executor executor, base::Clock& clock,
+                                                             HttpClientOptions options) {
   auto tls = early_context(options.tls);
   if (!tls) return std::unexpected(std::move(tls.error()));
-  auto impl = std::make_shared<Impl>(executor, std::move(options), std::move(*tls));
+  auto impl = std::make_shared<Impl>(executor, clock, std::move(options), std::move(*tls));
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(impl)));
+}
+
+HttpTransportFactory http_over_sockets(base::Clock& clock) {
+  return [&clock](base::Executor executor, HttpClientOptions options) -> base::Result<std::unique_ptr<HttpTransport>> {
+    return HttpClient::create(executor, clock, std::move(options));
+  };
 }
 
 HttpClient::HttpClient(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpClient::~HttpClient() { close_idle(); }
 
-base::Task<base::Result<Response>> HttpClient::send(Url origin, Request request, Deadline deadline) {
-  const std::size_t max_body_bytes = impl_->options.max_body_bytes;
-  auto stream = co_await open(std::move(origin), std::move(request), deadline);
-  if (!stream) co_return std::unexpected(std::move(stream.error()));
-  auto body = co_await stream->read_all(max_body_bytes, deadline);
-  if (!body) co_return std::unexpected(std::move(body.error()));
-  co_return Response{.status = stream->status(), .headers = stream->headers(), .body = std::move(*body)};
-}
-
 base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request request, Deadline deadline) {
   const auto impl = impl_;
   auto connection = co_await impl->exchange(std::move(origin), request, deadline);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
-  co_return ResponseStream(std::make_unique<ResponseStream::Impl>(impl, std::move(*connection)));
+  co_return stream(impl, std::move(*connection));
 }
 
 base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request request, BodySource& body,
@@ -299,8 +277,10 @@ base::Task<base::Result<ResponseStream>> HttpClient::open(Url origin, Request re
   const auto impl = impl_;
   auto connection = co_await impl->exchange(std::move(origin), request, body, deadline);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
-  co_return ResponseStream(std::make_unique<ResponseStream::Impl>(impl, std::move(*connection)));
+  co_return stream(impl, std::move(*connection));
 }
+
+std::size_t HttpClient::max_body_bytes() const { return impl_->options.max_body_bytes; }
 
 base::Result<> HttpClient::replace_tls(const TlsClientOptions& tls) {
   auto context = early_context(tls);

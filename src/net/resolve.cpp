@@ -18,24 +18,31 @@ using Resolver = asio::ip::basic_resolver<tcp, base::Executor>;
 
 // Outlives the caller: the system's resolver cannot be interrupted, so its answer may come after the deadline.
 struct Lookup {
-  explicit Lookup(base::Executor executor) : resolver(executor), ended(executor) {}
+  explicit Lookup(base::Executor executor) : resolver(executor), ended(executor, base::SteadyTime::max()) {}
   Resolver resolver;
-  base::SteadyTimer ended;  // expires at the deadline, cancelled when the answer is there
+  base::SteadyTimer ended;  // never expires; cancelled when the answer is there, or at the deadline
   bool done = false;
+  bool expired = false;
   boost::system::error_code error;
   std::vector<tcp::endpoint> endpoints;
 };
 
 }  // namespace
 
-base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor executor, std::string host,
-                                                             std::uint16_t port, Deadline deadline) {
+base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor executor, base::Clock& clock,
+                                                             std::string host, std::uint16_t port, Deadline deadline) {
   boost::system::error_code not_literal;
   const auto address = asio::ip::make_address(host, not_literal);
   if (!not_literal) co_return std::vector<tcp::endpoint>{{address, port}};
 
   const auto lookup = std::make_shared<Lookup>(executor);
-  lookup->ended.expires_at(deadline);
+  const std::unique_ptr<base::Timer> timer = clock.make_timer(executor);
+  if (!deadline.is_never()) {
+    timer->set(deadline.time(), [lookup = lookup.get()] {
+      lookup->expired = true;
+      lookup->ended.cancel();
+    });
+  }
   lookup->resolver.async_resolve(host, std::to_string(port), Resolver::numeric_service,
                                  [lookup](boost::system::error_code error, const Resolver::results_type& results) {
                                    lookup->done = true;
@@ -44,8 +51,9 @@ base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor exec
                                    lookup->ended.cancel();
                                  });
   const auto [ended] = co_await lookup->ended.async_wait(base::as_result);
+  static_cast<void>(ended);  // always operation_aborted
   if (!lookup->done) {
-    if (ended) co_return base::fail(ErrorKind::cancelled, "cancelled");
+    if (!lookup->expired) co_return base::fail(ErrorKind::cancelled, "cancelled");
     co_return base::fail(ErrorKind::timeout, fmt::format("cannot resolve {}: no answer in time", host));
   }
   if (lookup->error || lookup->endpoints.empty()) {

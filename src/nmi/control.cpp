@@ -61,13 +61,6 @@ net::ServerLimits side_port_limits() {
   return limits;
 }
 
-// "::" is all addresses of both families; a kernel without IPv6 has none of that name.
-auto listen(net::HttpServer& server, const std::string& address, std::uint16_t port) {
-  auto listening = server.listen({.address = address, .port = port});
-  if (listening || address != "::" || listening.error().kind == base::ErrorKind::already_exists) return listening;
-  return server.listen({.address = "0.0.0.0", .port = port});
-}
-
 RedirectTarget target_of(const NmiOptions& options) {
   return {.metadata_ip = options.metadata_ip,
           .metadata_port = options.metadata_port,
@@ -86,12 +79,12 @@ base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, 
   if (!cluster) return base::fail(std::move(cluster.error()), "API server");
   const std::string user_agent = base::user_agent("NMI", options.custom_user_agent);
   base::Result<std::unique_ptr<kube::Client>> kube =
-      kube::Client::make(executor, *cluster, {.user_agent = user_agent}, context.clock, context.random);
+      kube::Client::make(executor, context.http, *cluster, {.user_agent = user_agent}, context.clock, context.random);
   if (!kube) return base::fail(std::move(kube.error()), "API server");
   clients.kube = std::move(*kube);
 
-  base::Result<std::unique_ptr<net::HttpClient>> http =
-      net::HttpClient::create(executor, azure::http_client_options(user_agent));
+  base::Result<std::unique_ptr<net::HttpTransport>> http =
+      context.http(executor, azure::http_client_options(user_agent));
   if (!http) return std::unexpected(std::move(http.error()));
   clients.http = std::move(*http);
   azure::ImdsOptions imds_options;
@@ -143,21 +136,16 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                   failed_ = true;
                   on_fatal(error);
                 }),
-      probe_handler_([this] { return redirect_.active(); }, [this] { return not_ready(); }),
-      metrics_handler_(context.metrics),
-      probes_(executor, probe_handler_, side_port_limits()),
-      metrics_server_(executor, metrics_handler_, side_port_limits()),
+      status_(executor, context.clock, context.metrics, side_port_limits(),
+              {.is_active = [this] { return redirect_.active(); },
+               .is_live = [] { return true; },  // whoever answers is
+               .why_not_ready = [this]() -> std::optional<std::string> {
+                 std::optional<std::string> problem = not_ready();
+                 if (problem) problem->insert(0, "not ready: ");
+                 return problem;
+               },
+               .before_metrics = {}}),
       tasks_(executor) {}
-
-base::Result<> Control::open_ports() {
-  const auto probes = listen(probes_, options_.probe_address, options_.probe_port);
-  if (!probes) return base::fail(probes.error(), "--http-probe-port");
-  probe_port_ = probes->port();
-  const auto metrics = listen(metrics_server_, options_.probe_address, options_.prometheus_port);
-  if (!metrics) return base::fail(metrics.error(), "--prometheus-port");
-  metrics_port_ = metrics->port();
-  return {};
-}
 
 base::Task<base::Result<>> Control::start() {
   base::Result<> started = co_await start_all();
@@ -166,7 +154,8 @@ base::Task<base::Result<>> Control::start() {
 }
 
 base::Task<base::Result<>> Control::start_all() {
-  base::Result<> opened = open_ports();
+  base::Result<> opened = status_.start(options_.probe_address, {"--http-probe-port", options_.probe_port},
+                                        {"--prometheus-port", options_.prometheus_port});
   if (!opened) co_return opened;
   base::Result<> redirected = co_await redirect_.start();
   if (!redirected) co_return redirected;
@@ -237,8 +226,7 @@ base::Task<> Control::stop(net::Deadline deadline) {
   if (const std::size_t left = recorder_.statistics().waiting; left > 0) {
     base::log::warning("events were not written", {{"count", left}});
   }
-  co_await probes_.stop(deadline);
-  co_await metrics_server_.stop(deadline);
+  co_await status_.stop(deadline);
 }
 
 }  // namespace podid::nmi

@@ -13,13 +13,13 @@
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/event_recorder.hpp"
-#include "net/server/http_server.hpp"
+#include "net/http_transport.hpp"
+#include "net/server/status_server.hpp"
 #include "nmi/netlink/interface_watch.hpp"
 #include "nmi/options.hpp"
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/pods/cluster_watch.hpp"
 #include "nmi/pods/snapshot_source.hpp"
-#include "nmi/probes.hpp"
 #include "nmi/record/issuance_events.hpp"
 #include "nmi/redirect/keeper.hpp"
 #include "nmi/token/azure_token_source.hpp"
@@ -33,6 +33,7 @@ namespace podid::nmi {
 class Control {
  public:
   struct Context {
+    net::HttpTransportFactory http;
     base::Clock& clock;
     base::Random& random;
     base::MetricsRegistry& metrics;
@@ -51,22 +52,21 @@ class Control {
 
   TokenBroker& broker() { return broker_; }
   void record(const std::vector<Issuance>& issuances) { events_.record(issuances); }
-  std::uint16_t probe_port() const { return probe_port_; }
-  std::uint16_t metrics_port() const { return metrics_port_; }
+  std::uint16_t probe_port() const { return status_.probe_port(); }
+  std::uint16_t metrics_port() const { return status_.metrics_port(); }
   // Nothing: ready for pods.
   std::optional<std::string> not_ready() const;
 
  private:
   struct Clients {
     std::unique_ptr<kube::Client> kube;
-    std::unique_ptr<net::HttpClient> http;
+    std::unique_ptr<net::HttpTransport> http;
     std::unique_ptr<azure::ImdsClient> imds;
     azure::DirectoryEndpoints directories;
     InterfacePattern interfaces;
     RedirectTarget target;
   };
   Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
-  base::Result<> open_ports();
   base::Task<base::Result<>> start_all();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
@@ -87,14 +87,9 @@ class Control {
   AddressDoubt doubt_;
   InterfaceWatch interfaces_;
   RedirectKeeper redirect_;
-  ProbeHandler probe_handler_;
-  MetricsHandler metrics_handler_;
-  net::HttpServer probes_;
-  net::HttpServer metrics_server_;
-  bool failed_ = false;  // at the start, or fatally since
-  std::uint16_t probe_port_ = 0;
-  std::uint16_t metrics_port_ = 0;
-  base::TaskGroup tasks_;  // last: ends before what it uses
+  net::StatusServer status_;  // /healthz: the redirect is in place; /readyz: redirect, pods' interfaces and caches are
+  bool failed_ = false;       // at the start, or fatally since
+  base::TaskGroup tasks_;     // last: ends before what it uses
 };
 
 }  // namespace podid::nmi

@@ -91,7 +91,8 @@ class Nmi::Impl {
   base::Result<> start() {
     base::Result<std::unique_ptr<Control>> control =
         Control::create(io_.get_executor(), options_,
-                        {.clock = dependencies_.clock,
+                        {.http = dependencies_.http,
+                         .clock = dependencies_.clock,
                          .random = dependencies_.random,
                          .metrics = dependencies_.metrics,
                          .snapshots = snapshots_,
@@ -111,7 +112,7 @@ class Nmi::Impl {
 
   void stop() {
     if (!thread_.joinable()) return;
-    const net::Deadline deadline = net::deadline_in(options_.shutdown_timeout);
+    const net::Deadline deadline = net::Deadline::in(dependencies_.clock, options_.shutdown_timeout);
     for (const auto& worker : workers_) worker->begin_stop(deadline);
     for (const auto& worker : workers_) worker->join();
     // What the last workers delivered is in the queue before this.
@@ -131,8 +132,8 @@ class Nmi::Impl {
     const RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics};
     port_ = options_.port;
     for (int i = 0; i < std::max(1, options_.workers); ++i) {
-      base::Result<std::unique_ptr<Worker>> worker =
-          Worker::create(worker_options(options_), context, [this](std::vector<Issuance> issuances) {
+      base::Result<std::unique_ptr<Worker>> worker = Worker::create(
+          worker_options(options_), dependencies_.http, context, [this](std::vector<Issuance> issuances) {
             base::asio::post(io_, [this, issuances = std::move(issuances)] { control_->record(issuances); });
           });
       if (!worker) return std::unexpected(std::move(worker.error()));

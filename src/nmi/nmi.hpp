@@ -9,12 +9,14 @@
 #include "base/error.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
+#include "net/http_transport.hpp"
 #include "nmi/options.hpp"
 
 namespace podid::nmi {
 
 // The outside world; all of it outlives the Nmi and is thread-safe.
 struct NmiDependencies {
+  net::HttpTransportFactory http;  // of all that the NMI asks
   base::Clock& clock;
   base::Random& random;
   base::MetricsRegistry& metrics;

@@ -31,7 +31,7 @@ std::optional<boost::json::value> taint_patch(const boost::json::value& node, st
 base::Task<base::Result<std::size_t>> remove_startup_taints(kube::Client& client, std::string node, std::string prefix,
                                                             base::SteadyTime deadline) {
   if (prefix.empty()) co_return std::size_t{0};
-  const net::Deadline until = net::deadline_in(deadline - client.clock().steady_now());
+  const net::Deadline until = net::Deadline::at(deadline);
   for (int attempt = 1;; ++attempt) {
     const base::Result<boost::json::value> object = co_await client.get(kube::kNodes, {"", node}, until);
     if (!object) co_return base::fail(object.error(), "node " + node);

@@ -13,16 +13,16 @@ constexpr std::chrono::seconds kReportInterval{5};
 
 }  // namespace
 
-base::Result<std::unique_ptr<Worker>> Worker::create(WorkerOptions options, const RequestHandlerContext& context,
-                                                     Deliver deliver) {
+base::Result<std::unique_ptr<Worker>> Worker::create(WorkerOptions options, const net::HttpTransportFactory& http,
+                                                     const RequestHandlerContext& context, Deliver deliver) {
   auto io = std::make_unique<base::asio::io_context>(1);
-  base::Result<std::unique_ptr<net::HttpClient>> client = net::HttpClient::create(io->get_executor(), options.client);
+  base::Result<std::unique_ptr<net::HttpTransport>> client = http(io->get_executor(), options.client);
   if (!client) return std::unexpected(std::move(client.error()));
   return std::unique_ptr<Worker>(
       new Worker(std::move(options), context, std::move(*client), std::move(io), std::move(deliver)));
 }
 
-Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpClient> client,
+Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpTransport> client,
                std::unique_ptr<base::asio::io_context> io, Deliver deliver)
     : clock_(context.clock),
       workers_(options.workers),
@@ -33,15 +33,15 @@ Worker::Worker(WorkerOptions options, const RequestHandlerContext& context, std:
       io_(std::move(io)),
       work_(io_->get_executor()),
       client_(std::move(client)),
-      proxy_(options.proxy, *client_, context.metrics),
+      proxy_(options.proxy, *client_, context.clock, context.metrics),
       handler_(io_->get_executor(), options.handler, context, proxy_, [this] { record_later(); }),
-      server_(io_->get_executor(), handler_, options.limits),
+      server_(io_->get_executor(), context.clock, handler_, options.limits),
       tasks_(io_->get_executor()),
       wake_up_(context.snapshots, [this] { base::asio::post(*io_, [this] { handler_.snapshot_changed(); }); }) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
-  begin_stop(net::Deadline::min());
+  begin_stop(net::Deadline::passed());
   join();
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/task_group.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 #include "net/server/http_server.hpp"
 #include "nmi/request/request_handler.hpp"
 
@@ -30,8 +30,8 @@ class Worker {
   // `deliver` is called on this worker's thread with issuances to record; it hands them on.
   using Deliver = std::function<void(std::vector<Issuance> issuances)>;
 
-  static base::Result<std::unique_ptr<Worker>> create(WorkerOptions options, const RequestHandlerContext& context,
-                                                      Deliver deliver);
+  static base::Result<std::unique_ptr<Worker>> create(WorkerOptions options, const net::HttpTransportFactory& http,
+                                                      const RequestHandlerContext& context, Deliver deliver);
   ~Worker();
 
   // Before start(). With port 0 the kernel chooses one.
@@ -44,7 +44,7 @@ class Worker {
   void join();
 
  private:
-  Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpClient> client,
+  Worker(WorkerOptions options, const RequestHandlerContext& context, std::unique_ptr<net::HttpTransport> client,
          std::unique_ptr<base::asio::io_context> io, Deliver deliver);
 
   void record_later();
@@ -61,7 +61,7 @@ class Worker {
 
   std::unique_ptr<base::asio::io_context> io_;
   base::asio::executor_work_guard<base::Executor> work_;
-  std::unique_ptr<net::HttpClient> client_;
+  std::unique_ptr<net::HttpTransport> client_;
   Proxy proxy_;
   RequestHandler handler_;
   net::HttpServer server_;

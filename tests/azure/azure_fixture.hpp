@@ -18,7 +18,7 @@ namespace podid::test {
 class AzureTest : public ::testing::Test {
  protected:
   void make_client(net::HttpClientOptions options = azure::http_client_options("podid-test")) {
-    auto client = net::HttpClient::create(io_.get_executor(), std::move(options));
+    auto client = net::HttpClient::create(io_.get_executor(), clock_, std::move(options));
     ASSERT_TRUE(client.has_value());
     http_ = std::move(*client);
   }

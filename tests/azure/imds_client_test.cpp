@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "azure/azure_fixture.hpp"
+#include "support/memory_network.hpp"
 
 namespace podid::azure {
 namespace {
@@ -125,6 +126,41 @@ TEST_F(ImdsClientTest, ABadEndpointIsRefusedAtOnce) {
   const auto client = ImdsClient::create({.endpoint = "169.254.169.254"}, *http_, clock_, random_);
   ASSERT_FALSE(client.has_value());
   EXPECT_THAT(client.error().message, HasSubstr("metadata endpoint 169.254.169.254"));
+}
+
+TEST(ImdsClientWithoutSockets, AsksUntilTheEndpointAnswers) {
+  base::asio::io_context io{1};
+  test::FakeClock clock;
+  test::PlainRandom random;
+  test::MemoryNetwork network(clock);
+  std::vector<test::MemoryNetwork::Exchange> asked;
+  network.attach("169.254.169.254:80",
+                 [&asked](const test::MemoryNetwork::Exchange& exchange) { asked.push_back(exchange); });
+  const auto http = network.connect(io.get_executor(), http_client_options("podid-test"));
+  auto client = ImdsClient::create({}, *http, clock, random).value();
+  ImdsTokenRequest wanted;
+  wanted.resource = "https://vault.azure.net";
+  std::optional<base::Result<AccessToken>> token;
+  base::asio::co_spawn(io, test::detail::store_result(client.token(wanted, clock.steady_now() + 60s), token),
+                       base::asio::detached);
+  const auto run = [&io] {
+    io.restart();
+    io.poll();
+  };
+  run();
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].request().headers.find("Metadata"), "true");
+  EXPECT_EQ(asked[0].request().headers.find("User-Agent"), "podid-test");
+  asked[0].break_off();
+  run();
+  ASSERT_THAT(asked, SizeIs(1)) << "waits before it asks again";
+  clock.advance(2s);
+  run();
+  ASSERT_THAT(asked, SizeIs(2));
+  asked[1].answer(200, std::string(test::kImdsToken));
+  run();
+  ASSERT_TRUE(token && *token) << (token ? token->error().message : "no answer");
+  EXPECT_EQ((*token)->received_at, clock.wall_now());
 }
 
 }  // namespace

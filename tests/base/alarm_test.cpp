@@ -44,13 +44,13 @@ TEST_F(AlarmTest, RingsOnceAtItsTime) {
   EXPECT_EQ(rung, 1);
   advance(seconds(100));
   EXPECT_EQ(rung, 1);
-  EXPECT_EQ(clock.sleepers(), 0u);
+  EXPECT_EQ(clock.timers(), 0u);
 }
 
 TEST_F(AlarmTest, ANewTimeReplacesTheOldOne) {
   set(seconds(10));
   set(seconds(5));
-  EXPECT_EQ(clock.sleepers(), 1u);
+  EXPECT_EQ(clock.timers(), 1u);
   advance(seconds(5));
   EXPECT_EQ(rung, 1);
   set(seconds(10));
@@ -64,7 +64,7 @@ TEST_F(AlarmTest, ANewTimeReplacesTheOldOne) {
 TEST_F(AlarmTest, CanBeSwitchedOff) {
   set(seconds(10));
   set(std::nullopt);
-  EXPECT_EQ(clock.sleepers(), 0u);
+  EXPECT_EQ(clock.timers(), 0u);
   advance(seconds(10));
   EXPECT_EQ(rung, 0);
 }

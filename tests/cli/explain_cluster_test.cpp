@@ -17,6 +17,7 @@
 #include "kube/client.hpp"
 #include "lab/apiserver/api_server.hpp"
 #include "lab/apiserver/wire/kubeconfig.hpp"
+#include "net/http_client.hpp"
 #include "support/builders.hpp"
 #include "support/open_definition.hpp"
 #include "support/run_task.hpp"
@@ -39,8 +40,8 @@ class ExplainClusterTest : public ::testing::Test {
       throw std::runtime_error("cannot write " + kubeconfig_);
     }
     server_thread_ = std::jthread([this] { server_io_.run(); });
-    auto client =
-        kube::Client::make(io_.get_executor(), kube::load_kubeconfig(kubeconfig_).value(), {}, clock_, random_);
+    auto client = kube::Client::make(io_.get_executor(), net::http_over_sockets(clock_),
+                                     kube::load_kubeconfig(kubeconfig_).value(), {}, clock_, random_);
     client_ = std::move(client.value());
   }
 
@@ -51,11 +52,11 @@ class ExplainClusterTest : public ::testing::Test {
   }
 
   void put(kube::ResourceType type, json::object object) {
-    const auto made = test::run_task(io_, client_->create(type, std::move(object), net::deadline_in(test::kNever)));
+    const auto made = test::run_task(io_, client_->create(type, std::move(object), net::Deadline::never()));
     ASSERT_TRUE(made.has_value()) << made.error().message;
   }
   std::string uid_of(kube::ResourceType type, const kube::ObjectKey& key) {
-    const auto found = test::run_task(io_, client_->get(type, key, net::deadline_in(test::kNever)));
+    const auto found = test::run_task(io_, client_->get(type, key, net::Deadline::never()));
     return found ? std::string(kube::string_at(*found, {"metadata", "uid"})) : found.error().message;
   }
   void define_kinds() {

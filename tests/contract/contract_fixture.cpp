@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "kube/config.hpp"
+#include "net/http_client.hpp"
 
 namespace podid::test {
 namespace {
@@ -51,7 +52,8 @@ Contract::Contract() {
     if (!started) throw std::runtime_error(started.error().message);
     config = config_of(*embedded_);
   }
-  auto made = kube::Client::make(io_.get_executor(), config, {.user_agent = "podid-contract"}, clock_, random_);
+  auto made = kube::Client::make(io_.get_executor(), net::http_over_sockets(clock_), config,
+                                 {.user_agent = "podid-contract"}, clock_, random_);
   if (!made) throw std::runtime_error(made.error().message);
   client_ = std::move(*made);
   RecordProperty("server", kubeconfig != nullptr ? kubeconfig : "embedded");

@@ -22,10 +22,11 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 struct World {
+  base::RealClock clock;
   asio::io_context io;
   tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
   std::unique_ptr<net::HttpClient> client =
-      net::HttpClient::create(io.get_executor(), {.max_header_bytes = 4096, .max_body_bytes = 1 << 20}).value();
+      net::HttpClient::create(io.get_executor(), clock, {.max_header_bytes = 4096, .max_body_bytes = 1 << 20}).value();
 };
 
 void request_over_a_socket(std::string_view answer) {
@@ -33,7 +34,7 @@ void request_over_a_socket(std::string_view answer) {
   bool ended = false;
   asio::co_spawn(world.io,
                  world.client->send({.host = "127.0.0.1", .port = world.acceptor.local_endpoint().port()},
-                                    {.method = "POST"}, net::deadline_in(std::chrono::seconds(30))),
+                                    {.method = "POST"}, net::Deadline::in(world.clock, std::chrono::seconds(30))),
                  [&ended](std::exception_ptr, const auto&) { ended = true; });
   tcp::socket peer(world.io);
   world.acceptor.async_accept(peer, [&peer, answer](boost::system::error_code) {

@@ -32,7 +32,7 @@ class Handler final : public net::HttpHandler {
       response.send(404, "text/plain", "body not read");
       co_return;
     }
-    auto body = co_await request.read_body(net::deadline_in(std::chrono::seconds(30)));
+    auto body = co_await request.read_body(net::Deadline::never());
     if (!body) {
       response.send(body.error().http_status != 0 ? body.error().http_status : 500, "", "");
       co_return;
@@ -49,8 +49,9 @@ class Handler final : public net::HttpHandler {
 
 struct World {
   asio::io_context io;
+  base::RealClock clock;
   Handler handler;
-  net::HttpServer server{io.get_executor(), handler, {.max_header_bytes = 4096, .max_body_bytes = 4096}};
+  net::HttpServer server{io.get_executor(), clock, handler, {.max_header_bytes = 4096, .max_body_bytes = 4096}};
   tcp::endpoint endpoint = server.listen({}).value();
 };
 

@@ -4,6 +4,8 @@
 #include "base/file.hpp"
 #include "kube/kube_fixture.hpp"
 #include "kube/status.hpp"
+#include "kube/watch_decoder.hpp"
+#include "support/memory_network.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace podid::kube {
@@ -177,7 +179,7 @@ TEST_F(ClientTest, ServerErrorsAreRepeatedOnlyWhereThatIsSafe) {
 
 TEST_F(ClientTest, RepeatsNothingThatCannotEndBeforeTheDeadline) {
   server.intercept = [](const net::Request&) { return refusal(429, "TooManyRequests", "60"); };
-  const auto refused = await(client->get(kPods, {"a", "x"}, net::deadline_in(std::chrono::seconds(20))));
+  const auto refused = await(client->get(kPods, {"a", "x"}, net::Deadline::in(clock, std::chrono::seconds(20))));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::throttled);
   EXPECT_EQ(refused.error().retry_after, std::chrono::seconds(60));
@@ -186,7 +188,7 @@ TEST_F(ClientTest, RepeatsNothingThatCannotEndBeforeTheDeadline) {
 
 TEST_F(ClientTest, RepeatsAreLimited) {
   server.intercept = [](const net::Request&) { return refusal(429, "TooManyRequests"); };
-  const auto refused = await_sleeping(client->get(kPods, {"a", "x"}, net::no_deadline));
+  const auto refused = await_sleeping(client->get(kPods, {"a", "x"}, net::Deadline::never()));
   ASSERT_FALSE(refused);
   EXPECT_EQ(server.requests.size(), static_cast<std::size_t>(Client::kMaxRepeats) + 1);
 }
@@ -242,6 +244,100 @@ TEST_F(ClientTest, RefusedWatchIsItsStatus) {
   const auto watch = await(client->watch(kPods, {.resource_version = "5"}, soon()));
   ASSERT_FALSE(watch.has_value());
   EXPECT_EQ(watch.error().kind, ErrorKind::gone);
+}
+
+// The client over another transport than sockets, as in a simulated network.
+class ClientWithoutSocketsTest : public ::testing::Test {
+ protected:
+  ClientWithoutSocketsTest() {
+    network.attach("api.local:6443",
+                   [this](const test::MemoryNetwork::Exchange& exchange) { asked.push_back(exchange); });
+    ClusterConfig config;
+    config.server = net::parse_url("http://api.local:6443").value();
+    config.token = base::Secret("t");
+    client = Client::make(io.get_executor(), network.transports(), config, {.user_agent = "podid-test"}, clock, random)
+                 .value();
+  }
+  template <class T>
+  void begin(base::Task<T> task, std::optional<T>& result) {
+    base::asio::co_spawn(io, test::detail::store_result(std::move(task), result), base::asio::detached);
+    run();
+  }
+  void run() {
+    io.restart();
+    io.poll();
+  }
+  void advance(base::Duration by) {
+    clock.advance(by);
+    run();
+  }
+
+  base::asio::io_context io{1};
+  test::FakeClock clock;
+  test::SeededRandom random;
+  test::MemoryNetwork network{clock};
+  std::vector<test::MemoryNetwork::Exchange> asked;
+  std::unique_ptr<Client> client;
+};
+
+TEST_F(ClientWithoutSocketsTest, ListsAndWatches) {
+  std::optional<base::Result<json::value>> list;
+  begin(client->list(kPods, {.ns = "a"}, net::Deadline::in(clock, std::chrono::seconds(10))), list);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].request().target, "/api/v1/namespaces/a/pods");
+  EXPECT_EQ(asked[0].request().headers.find("Authorization"), "Bearer t");
+  asked[0].answer(200, R"({"metadata":{"resourceVersion":"7"},"items":[]})");
+  run();
+  ASSERT_TRUE(list && *list);
+  EXPECT_EQ(string_at(**list, {"metadata", "resourceVersion"}), "7");
+
+  std::optional<base::Result<net::ResponseStream>> stream;
+  begin(client->watch(kPods, {.ns = "a", .resource_version = "7"}, net::Deadline::in(clock, std::chrono::seconds(10))),
+        stream);
+  ASSERT_EQ(asked.size(), 2u);
+  asked[1].begin(200);
+  run();
+  ASSERT_TRUE(stream && *stream);
+  std::optional<base::Result<std::string>> piece;
+  begin((*stream)->read_some(net::Deadline::in(clock, std::chrono::minutes(5))), piece);
+  advance(std::chrono::minutes(4));
+  EXPECT_FALSE(piece) << "a watch may be silent";
+  asked[1].write("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"x\"}}}\n");
+  run();
+  ASSERT_TRUE(piece && *piece);
+  std::vector<WatchEvent> events;
+  ASSERT_TRUE(WatchDecoder().feed(**piece, events));
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(string_at(events[0].object, {"metadata", "name"}), "x");
+
+  std::optional<base::Result<std::string>> silence;
+  begin((*stream)->read_some(net::Deadline::in(clock, std::chrono::minutes(5))), silence);
+  advance(std::chrono::minutes(5));
+  ASSERT_TRUE(silence);
+  EXPECT_EQ(silence->error().kind, ErrorKind::timeout);
+  EXPECT_FALSE(asked[1].abandoned());
+  stream.reset();
+  EXPECT_TRUE(asked[1].abandoned());
+}
+
+TEST_F(ClientWithoutSocketsTest, ThrottlingADeadlineAndAServerThatIsAway) {
+  std::optional<base::Result<json::value>> found;
+  begin(client->get(kPods, {"a", "x"}, net::Deadline::in(clock, std::chrono::seconds(30))), found);
+  asked[0].answer(429, "{}", {{"Retry-After", "3"}});
+  run();
+  EXPECT_EQ(asked.size(), 1u);
+  advance(std::chrono::seconds(4));
+  ASSERT_EQ(asked.size(), 2u) << "asked again when the server said";
+  advance(std::chrono::seconds(26));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->error().kind, ErrorKind::timeout);
+  EXPECT_TRUE(asked[1].abandoned());
+
+  network.detach("api.local:6443");
+  found.reset();
+  begin(client->get(kPods, {"a", "x"}, net::Deadline::in(clock, std::chrono::seconds(30))), found);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->error().kind, ErrorKind::unavailable);
 }
 
 }  // namespace

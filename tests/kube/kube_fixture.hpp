@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "kube/client.hpp"
+#include "net/http_client.hpp"
 #include "support/fake_clock.hpp"
 #include "support/model_server.hpp"
 #include "support/run_task.hpp"
@@ -33,7 +34,8 @@ class KubeFixture : public ::testing::Test {
     return config;
   }
   std::unique_ptr<kube::Client> make_client(const kube::ClusterConfig& config, kube::ClientOptions options = {}) {
-    auto made = kube::Client::make(io.get_executor(), config, std::move(options), clock, random);
+    auto made =
+        kube::Client::make(io.get_executor(), net::http_over_sockets(clock), config, std::move(options), clock, random);
     if (!made) throw std::runtime_error(made.error().message);
     return std::move(*made);
   }

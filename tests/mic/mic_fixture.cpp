@@ -14,7 +14,7 @@
 namespace podid::test {
 namespace {
 
-net::Deadline soon() { return net::deadline_in(kNever); }
+net::Deadline soon() { return net::Deadline::never(); }
 
 std::string name_of(const std::string& id) { return id.substr(id.rfind('/') + 1); }
 
@@ -37,7 +37,8 @@ void MicFixture::SetUp() {
   auto url = net::parse_url(api->url());
   ASSERT_TRUE(url.has_value());
   cluster_.server = *url;
-  auto made = kube::Client::make(io.get_executor(), cluster_, {.user_agent = "test"}, clock, random);
+  auto made = kube::Client::make(io.get_executor(), net::http_over_sockets(clock), cluster_, {.user_agent = "test"},
+                                 clock, random);
   ASSERT_TRUE(made.has_value()) << made.error().message;
   client = std::move(*made);
   define_kinds();
@@ -122,6 +123,7 @@ mic::Mic& MicFixture::start(mic::MicOptions options) {
       std::move(options),
       mic::MicDependencies{
           .executor = process->loop->get_executor(),
+          .http = net::http_over_sockets(clock),
           .clock = clock,
           .random = random,
           .cluster = cluster_,
@@ -165,7 +167,7 @@ void MicFixture::freeze(mic::Mic& mic) {
 }
 
 std::string MicFixture::http_get(std::uint16_t port, const std::string& path) {
-  auto http = net::HttpClient::create(io.get_executor(), {});
+  auto http = net::HttpClient::create(io.get_executor(), clock, {});
   if (!http) return http.error().message;
   auto response =
       run((*http)->send(*net::parse_url(fmt::format("http://127.0.0.1:{}", port)), {.target = path}, soon()));

@@ -9,6 +9,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
 
 #include "net/server/server_fixture.hpp"
 #include "support/scripted_peer.hpp"
@@ -30,7 +31,7 @@ Url url_of(const test::ScriptedPeer& server) { return *parse_url(server.url()); 
 class HttpClientTest : public testing::Test {
  protected:
   void use(HttpClientOptions options) {
-    auto made = HttpClient::create(io.get_executor(), std::move(options));
+    auto made = HttpClient::create(io.get_executor(), clock, std::move(options));
     ASSERT_TRUE(made) << made.error().message;
     client = std::move(*made);
   }
@@ -59,7 +60,24 @@ class HttpClientTest : public testing::Test {
     return response ? response->body : "";
   }
 
+  // Lets the time pass when the task waits for the peer.
+  template <class T>
+  T time_out(base::Task<T> task) {
+    std::optional<T> result;
+    boost::asio::co_spawn(io, test::detail::store_result(std::move(task), result), boost::asio::detached);
+    io.restart();
+    while (io.run_one_for(std::chrono::milliseconds(20)) > 0) {  // until it waits
+    }
+    EXPECT_FALSE(result);
+    clock.advance(kBrief);
+    EXPECT_TRUE(test::run_until(io, [&result] { return result.has_value(); }));
+    return std::move(*result);
+  }
+  Deadline brief() const { return Deadline::in(clock, kBrief); }
+
+  static constexpr std::chrono::seconds kBrief{5};
   boost::asio::io_context io;
+  test::FakeClock clock;
   std::unique_ptr<HttpClient> client;
 };
 
@@ -276,10 +294,11 @@ TEST_F(HttpClientTest, KeepsNoConnectionThatEitherSideWantsClosedOrThatIsDirty) 
 TEST_F(HttpClientTest, DropsPooledConnectionsByAgeAndNumber) {
   const test::ScriptedPeer::Script once = {peer::read_head(), peer::write(kHello)};
   for (const HttpClientOptions& options :
-       {HttpClientOptions{.idle_timeout = std::chrono::milliseconds(0)}, HttpClientOptions{.max_idle_per_origin = 0}}) {
+       {HttpClientOptions{.idle_timeout = std::chrono::minutes(1)}, HttpClientOptions{.max_idle_per_origin = 0}}) {
     test::ScriptedPeer server({once, once});
     use(options);
     EXPECT_TRUE(send(url_of(server)));
+    clock.advance(std::chrono::seconds(61));
     EXPECT_TRUE(send(url_of(server)));
     EXPECT_EQ(server.connections(), 2u);
   }
@@ -330,7 +349,7 @@ TEST_F(HttpClientTest, StreamsPiecesAsTheyComeAndStaysBrokenAfterATimeout) {
   EXPECT_EQ(stream->status(), 200);
   EXPECT_EQ(stream->headers().find("transfer-encoding"), "chunked");
   EXPECT_EQ(read_some(*stream).value(), "one");
-  auto nothing = read_some(*stream, deadline_in(std::chrono::milliseconds(1)));
+  auto nothing = read_some(*stream, Deadline::passed());
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().kind, ErrorKind::timeout);
   EXPECT_EQ(read_some(*stream).error().kind, ErrorKind::timeout);
@@ -357,19 +376,23 @@ TEST_F(HttpClientTest, TimesOutInEveryPhaseAndSaysInWhich) {
   test::ScriptedPeer server(
       {{peer::read_head(), peer::stall()},
        {peer::read_head(), peer::write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"), peer::stall()}});
-  const auto brief = [] { return deadline_in(std::chrono::milliseconds(50)); };
-  auto head = send(url_of(server), {}, brief());
+  auto head = time_out(client->send(url_of(server), {}, brief()));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().kind, ErrorKind::timeout);
   EXPECT_THAT(head.error().message, HasSubstr("waiting for the answer"));
-  auto body = send(url_of(server), {}, brief());
+  auto stream = open(url_of(server));
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(read_some(*stream).value(), "ab");
+  auto body = time_out(stream->read_some(brief()));
   ASSERT_FALSE(body);
   EXPECT_EQ(body.error().kind, ErrorKind::timeout);
-  auto write = send(url_of(server), {.method = "POST", .body = std::string(50'000'000, 'x')}, brief());
+  EXPECT_THAT(body.error().message, HasSubstr("reading the answer"));
+  auto write =
+      time_out(client->send(url_of(server), {.method = "POST", .body = std::string(50'000'000, 'x')}, brief()));
   ASSERT_FALSE(write);
   EXPECT_EQ(write.error().kind, ErrorKind::timeout);
   EXPECT_THAT(write.error().message, HasSubstr("sending the request"));
-  auto past = send(url_of(server), {}, Deadline::min());
+  auto past = send(url_of(server), {}, Deadline::passed());
   ASSERT_FALSE(past);
   EXPECT_EQ(past.error().kind, ErrorKind::timeout);
 }
@@ -384,7 +407,7 @@ TEST_F(HttpClientTest, SaysWhomItCannotReach) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
   EXPECT_THAT(refused.error().message, HasSubstr("cannot connect to 127.0.0.1:" + std::to_string(closed_port)));
-  auto unknown = send({.host = "no-such-host.invalid", .port = 1}, {}, deadline_in(std::chrono::seconds(5)));
+  auto unknown = send({.host = "no-such-host.invalid", .port = 1}, {}, Deadline::never());
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("cannot resolve no-such-host.invalid"));
 }
@@ -402,8 +425,8 @@ TEST_F(HttpClientTest, WaitsForAConnectionNoLongerThanTheConnectTimeout) {
     const auto endpoint = deaf.local_endpoint();
     ::connect(socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));  // may stay under way
   }
-  use({.connect_timeout = std::chrono::milliseconds(50)});
-  auto response = send({.host = "127.0.0.1", .port = deaf.local_endpoint().port()});
+  use({.connect_timeout = kBrief});
+  auto response = time_out(client->send({.host = "127.0.0.1", .port = deaf.local_endpoint().port()}, {}, test::soon()));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().kind, ErrorKind::timeout);
   EXPECT_THAT(response.error().message, HasSubstr("cannot connect to 127.0.0.1:"));
@@ -430,8 +453,8 @@ TEST_F(HttpClientTest, ACancelledRequestEndsAtOnce) {
 }
 
 TEST_F(HttpClientTest, RunsManyRequestsAtOnce) {
-  test::RoutesHandler handler(io.get_executor());
-  HttpServer server(io.get_executor(), handler, {});
+  test::RoutesHandler handler(io.get_executor(), clock);
+  HttpServer server(io.get_executor(), clock, handler, {});
   const auto endpoint = server.listen({});
   ASSERT_TRUE(endpoint);
   int answered = 0;

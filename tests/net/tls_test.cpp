@@ -31,7 +31,7 @@ class TlsTest : public test::ServerFixture {
   TlsTest() { restart({}, server_context(ca.issue({"127.0.0.1", "localhost", "*.lab.test"}))); }
 
   void use(const TlsClientOptions& tls) {
-    auto made = HttpClient::create(io.get_executor(), {.tls = tls});
+    auto made = HttpClient::create(io.get_executor(), clock, {.tls = tls});
     ASSERT_TRUE(made) << made.error().message;
     client = std::move(*made);
   }
@@ -160,22 +160,30 @@ TEST_F(TlsTest, APlainPeerIsNoTlsPeerAndTheOtherWayRound) {
 
 TEST_F(TlsTest, CancelsTheHandlerOfAPeerThatLeaves) {
   use({.ca_pem = ca.certificate_pem()});
-  auto gone = test::run_task(io, client->send({.tls = true, .host = "127.0.0.1", .port = endpoint.port()},
-                                              {.target = "/wait"}, deadline_in(std::chrono::milliseconds(200))));
-  EXPECT_FALSE(gone);
+  std::optional<base::Result<Response>> gone;
+  base::asio::co_spawn(
+      io,
+      test::detail::store_result(client->send({.tls = true, .host = "127.0.0.1", .port = endpoint.port()},
+                                              {.target = "/wait"}, Deadline::in(clock, std::chrono::seconds(5))),
+                                 gone),
+      base::asio::detached);
+  until([this] { return handler.waiting == 1; });
+  clock.advance(std::chrono::seconds(5));
+  until([&gone] { return gone.has_value(); });
+  EXPECT_FALSE(*gone);
   until([this] { return handler.waiting == 0 && server->statistics().open_connections == 0; });
   EXPECT_EQ(handler.abandoned, 1);
 }
 
 TEST_F(TlsTest, AHandshakeThatDoesNotEndIsEnded) {
   restart({.header_timeout = std::chrono::seconds(1)}, server_context(ca.issue({"127.0.0.1"})));
-  EXPECT_EQ(talk("\x16\x03\x01"), "");
+  EXPECT_EQ(talk_on("\x16\x03\x01"), "");
 }
 
 TEST_F(TlsTest, AServerWithAnIdleConnectionStops) {
   use({.ca_pem = ca.certificate_pem()});
   EXPECT_TRUE(get("/fast"));
-  test::run_task(io, server->stop(deadline_in(std::chrono::seconds(20))));
+  test::run_task(io, server->stop(Deadline::in(clock, std::chrono::seconds(20))));
   EXPECT_EQ(server->statistics().open_connections, 0u);
 }
 

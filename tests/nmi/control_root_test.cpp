@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "net/http_client.hpp"
 #include "nmi/control.hpp"
 #include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/node_namespace.hpp"
@@ -31,7 +32,8 @@ class ControlRootTest : public NodeNamespaceTest {
   void start_control(base::Clock& with) {
     base::Result<std::unique_ptr<Control>> made =
         Control::create(io.get_executor(), options,
-                        {.clock = with,
+                        {.http = net::http_over_sockets(with),
+                         .clock = with,
                          .random = random,
                          .metrics = metrics,
                          .snapshots = snapshots,
@@ -41,7 +43,7 @@ class ControlRootTest : public NodeNamespaceTest {
     const base::Result<> started = test::run_task(io, control->start());
     ASSERT_TRUE(started) << started.error().message;
   }
-  void stop_control() { test::run_task(io, control->stop(net::deadline_in(std::chrono::seconds(1)))); }
+  void stop_control() { test::run_task(io, control->stop(net::Deadline::passed())); }
   bool connects(const std::string& address, std::uint16_t port) {
     boost::asio::ip::tcp::socket socket(io);
     boost::system::error_code error;

@@ -48,7 +48,7 @@ class Outside {
   Outside() {
     imds.reply = [](const std::string& target) { return token_response(target, "real", "86399"); };
     api = std::make_unique<test::ModelServer>(io.get_executor());
-    imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
+    imds_server = std::make_unique<net::HttpServer>(io.get_executor(), clock, imds, net::ServerLimits{});
     imds_port = imds_server->listen({})->port();
     thread = std::thread([this] { io.run(); });
   }
@@ -75,6 +75,7 @@ class Outside {
     run([&] { api->put(path, std::move(object)); });
   }
 
+  base::RealClock clock;
   base::asio::io_context io{1};
   base::asio::executor_work_guard<base::Executor> work{io.get_executor()};
   std::unique_ptr<test::ModelServer> api;
@@ -86,7 +87,7 @@ class Outside {
  private:
   base::Task<> stop_all() {
     co_await api->stop();
-    co_await imds_server->stop(net::deadline_in(std::chrono::seconds(0)));
+    co_await imds_server->stop(net::Deadline::passed());
     io.stop();
   }
 };
@@ -121,7 +122,7 @@ class NmiTest : public ::testing::Test {
     outside.put("/api/v1/nodes/node-a", {{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
   }
   void start() {
-    nmi = std::make_unique<Nmi>(options, NmiDependencies{clock, random, metrics, {}});
+    nmi = std::make_unique<Nmi>(options, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
     const base::Result<> started = nmi->start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -370,7 +371,7 @@ TEST_F(NmiTest, APortInUseIsNamed) {
   start();
   NmiOptions same = options;
   same.probe_port = nmi->probe_port();
-  Nmi second(same, NmiDependencies{clock, random, metrics, {}});
+  Nmi second(same, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
   const base::Result<> started = second.start();
   ASSERT_FALSE(started);
   EXPECT_TRUE(started.error().message.contains(std::to_string(same.probe_port))) << started.error().message;

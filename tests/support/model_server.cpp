@@ -90,13 +90,13 @@ struct ModelServer::Target {
 };
 
 ModelServer::ModelServer(base::Executor executor)
-    : changed_(executor, base::SteadyTime::max()), server_(executor, *this, net::ServerLimits()) {
+    : changed_(executor, base::SteadyTime::max()), server_(executor, clock_, *this, net::ServerLimits()) {
   const auto endpoint = server_.listen({});
   if (!endpoint) throw std::runtime_error(endpoint.error().message);
   url_ = fmt::format("http://127.0.0.1:{}", endpoint->port());
 }
 
-base::Task<> ModelServer::stop() { return server_.stop(net::deadline_in(std::chrono::milliseconds(0))); }
+base::Task<> ModelServer::stop() { return server_.stop(net::Deadline::passed()); }
 
 std::int64_t ModelServer::put(const std::string& path, json::object object) {
   const Target target(path);
@@ -168,7 +168,7 @@ base::Task<> ModelServer::handle(net::ServerRequest& received, net::ServerRespon
   request.method = received.method();
   request.target = received.target();
   received.each_header([&](std::string_view name, std::string_view value) { request.headers.add(name, value); });
-  base::Result<std::string> body = co_await received.read_body(net::deadline_in(std::chrono::seconds(10)));
+  base::Result<std::string> body = co_await received.read_body(net::Deadline::in(clock_, std::chrono::seconds(10)));
   request.body = body.value_or(std::string());
   requests.push_back(request);
   std::optional<net::Response> answer_text;

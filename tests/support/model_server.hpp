@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "net/http.hpp"
 #include "net/server/http_server.hpp"
 
@@ -90,6 +91,7 @@ class ModelServer final : private net::HttpHandler {
   std::size_t open_watches_ = 0;
   base::SteadyTimer changed_;
   std::string url_;
+  base::RealClock clock_;
   net::HttpServer server_;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "net/http.hpp"
 #include "net/server/http_server.hpp"
 #include "support/run_task.hpp"
@@ -24,10 +25,10 @@ struct RecordedRequest {
 class ScriptedEndpoint final : public net::HttpHandler {
  public:
   explicit ScriptedEndpoint(base::asio::io_context& io, net::TlsContext tls = {})
-      : io_(io), server_(io.get_executor(), *this, net::ServerLimits{}), scheme_(tls ? "https" : "http") {
+      : io_(io), server_(io.get_executor(), clock_, *this, net::ServerLimits{}), scheme_(tls ? "https" : "http") {
     port_ = server_.listen(net::ListenOptions{.tls = std::move(tls)}).value().port();
   }
-  ~ScriptedEndpoint() override { run_task(io_, server_.stop(net::deadline_in(std::chrono::seconds(0)))); }
+  ~ScriptedEndpoint() override { run_task(io_, server_.stop(net::Deadline::passed())); }
 
   void answer(int status, std::string body, net::Headers headers = {}) {
     answers_.push_back({.status = status, .headers = std::move(headers), .body = std::move(body)});
@@ -42,7 +43,7 @@ class ScriptedEndpoint final : public net::HttpHandler {
     record.method = request.method();
     record.target = request.target();
     request.each_header([&record](std::string_view name, std::string_view value) { record.headers.add(name, value); });
-    const auto body = co_await request.read_body(net::no_deadline);
+    const auto body = co_await request.read_body(net::Deadline::never());
     if (body) record.body = *body;
     if (answers_.empty()) {
       response.send(599, "text/plain", "not in the script");
@@ -58,6 +59,7 @@ class ScriptedEndpoint final : public net::HttpHandler {
 
  private:
   base::asio::io_context& io_;
+  base::RealClock clock_;
   net::HttpServer server_;
   std::string scheme_;
   std::uint16_t port_ = 0;

@@ -95,7 +95,7 @@ base::Task<> Handler::handle(net::ServerRequest& request, net::ServerResponse& r
     co_return;
   }
   if (request.has_body()) {
-    auto body = co_await request.read_body(net::deadline_in(kBodyDeadline));
+    auto body = co_await request.read_body(net::Deadline::in(clock_, kBodyDeadline));
     if (!body) {
       send(response, refusal(body_refusal(body.error(), limits_)));
       co_return;

@@ -19,7 +19,9 @@ constexpr std::string_view kOurAnnotations[] = {core::kPodUidAnnotation, core::k
 
 kube::ObjectKey object_key(const Assigned& assigned) { return {.ns = assigned.meta.ns, .name = assigned.meta.name}; }
 
-net::Deadline write_deadline() { return net::deadline_in(kube::kWriteTimeout); }
+net::Deadline write_deadline(const kube::Client& client) {
+  return net::Deadline::in(client.clock(), kube::kWriteTimeout);
+}
 
 base::Result<Assigned> decode(const base::Result<json::value>& answer) {
   if (!answer) return std::unexpected(answer.error());
@@ -68,7 +70,7 @@ json::object finalizer_patch(const Assigned& stored, const std::string& status) 
 
 base::Task<base::Result<Assigned>> KubeAssignedApi::create(Assigned wanted) {
   auto answer = co_await client_.create(kube::kAzureAssignedIdentities, core::write_azure_assigned_identity(wanted),
-                                        write_deadline());
+                                        write_deadline(client_));
   co_return decode(answer);
 }
 
@@ -89,7 +91,7 @@ base::Task<base::Result<Assigned>> KubeAssignedApi::replace(Assigned stored, Ass
   }
   wanted.meta = std::move(meta);
   auto answer = co_await client_.replace(kube::kAzureAssignedIdentities, core::write_azure_assigned_identity(wanted),
-                                         "", write_deadline());
+                                         "", write_deadline(client_));
   co_return decode(answer);
 }
 
@@ -97,8 +99,8 @@ base::Task<base::Result<Assigned>> KubeAssignedApi::patch(Assigned stored, json:
   kube::Patch patch;
   patch.type = kube::PatchType::merge;
   patch.body = std::move(body);
-  auto answer =
-      co_await client_.patch(kube::kAzureAssignedIdentities, object_key(stored), std::move(patch), write_deadline());
+  auto answer = co_await client_.patch(kube::kAzureAssignedIdentities, object_key(stored), std::move(patch),
+                                       write_deadline(client_));
   if (!answer && is_another_object(answer.error())) answer.error().kind = base::ErrorKind::conflict;
   co_return decode(answer);
 }
@@ -124,8 +126,8 @@ base::Task<base::Result<std::optional<Assigned>>> KubeAssignedApi::take_finalize
 base::Task<base::Result<std::optional<Assigned>>> KubeAssignedApi::remove(Assigned stored) {
   kube::RemoveOptions options;
   options.uid = stored.meta.uid;
-  auto answer =
-      co_await client_.remove(kube::kAzureAssignedIdentities, object_key(stored), std::move(options), write_deadline());
+  auto answer = co_await client_.remove(kube::kAzureAssignedIdentities, object_key(stored), std::move(options),
+                                        write_deadline(client_));
   if (!answer) {
     if (answer.error().kind == base::ErrorKind::not_found) co_return std::optional<Assigned>();
     co_return std::unexpected(answer.error());

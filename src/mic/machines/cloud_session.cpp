@@ -9,9 +9,10 @@
 
 namespace podid::mic {
 
-base::Result<std::shared_ptr<CloudSession>> CloudSession::create(base::Executor executor, azure::CloudConfig config,
-                                                                 const CloudOptions& options, base::Clock& clock,
-                                                                 base::Random& random) {
+base::Result<std::shared_ptr<CloudSession>> CloudSession::create(base::Executor executor,
+                                                                 const net::HttpTransportFactory& http,
+                                                                 azure::CloudConfig config, const CloudOptions& options,
+                                                                 base::Clock& clock, base::Random& random) {
   auto cloud = azure::find_cloud(config.cloud, options.environment_file);
   if (!cloud) return std::unexpected(cloud.error());
   // The controller's own secret may go to its own cloud's directory, also where that is one of Azure Stack's.
@@ -19,11 +20,11 @@ base::Result<std::shared_ptr<CloudSession>> CloudSession::create(base::Executor 
   if (!directories) return std::unexpected(directories.error());
   net::HttpClientOptions client = azure::http_client_options(options.user_agent);
   client.tls.ca_pem = options.ca_pem;
-  auto http = net::HttpClient::create(executor, std::move(client));
-  if (!http) return std::unexpected(http.error());
+  auto transport = http(executor, std::move(client));
+  if (!transport) return std::unexpected(transport.error());
 
   std::shared_ptr<CloudSession> session(new CloudSession(std::move(config), clock));
-  session->http_ = std::move(*http);
+  session->http_ = std::move(*transport);
   auto imds = azure::ImdsClient::create({.endpoint = options.imds_endpoint}, *session->http_, clock, random);
   if (!imds) return std::unexpected(imds.error());
   session->imds_ = std::make_unique<azure::ImdsClient>(std::move(*imds));

@@ -16,7 +16,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "mic/machines/identity_api.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 
 namespace podid::mic {
 
@@ -32,9 +32,10 @@ struct CloudOptions {
 // One configuration's clients. One executor; destroy it after every call ended.
 class CloudSession {
  public:
-  static base::Result<std::shared_ptr<CloudSession>> create(base::Executor executor, azure::CloudConfig config,
-                                                            const CloudOptions& options, base::Clock& clock,
-                                                            base::Random& random);
+  static base::Result<std::shared_ptr<CloudSession>> create(base::Executor executor,
+                                                            const net::HttpTransportFactory& http,
+                                                            azure::CloudConfig config, const CloudOptions& options,
+                                                            base::Clock& clock, base::Random& random);
 
   const azure::CloudConfig& config() const { return config_; }
   base::Task<azure::UpdateResult> update(azure::AzureResource resource, azure::IdentityChange change);
@@ -45,7 +46,7 @@ class CloudSession {
 
   azure::CloudConfig config_;
   base::Clock& clock_;
-  std::unique_ptr<net::HttpClient> http_;
+  std::unique_ptr<net::HttpTransport> http_;
   std::unique_ptr<azure::ImdsClient> imds_;
   std::unique_ptr<azure::EntraClient> entra_;
   std::unique_ptr<azure::ArmTokenProvider> tokens_;

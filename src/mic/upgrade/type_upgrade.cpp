@@ -18,8 +18,6 @@ namespace {
 constexpr int kMaxAttempts = 5;
 constexpr std::uint32_t kPageSize = 500;
 
-net::Deadline soon() { return net::deadline_in(kube::kWriteTimeout); }
-
 // The rewritten objects of one kind by "namespace/name".
 using Rewritten = std::map<std::string, json::value>;
 
@@ -47,11 +45,14 @@ class Upgrade {
   }
 
  private:
+  net::Deadline write_deadline() const { return net::Deadline::in(client_.clock(), kube::kWriteTimeout); }
+
   base::Task<base::Result<json::value>> find_marker() {
-    auto found = co_await client_.get(kube::kConfigMaps, {.ns = options_.ns, .name = options_.config_map}, soon());
+    auto found =
+        co_await client_.get(kube::kConfigMaps, {.ns = options_.ns, .name = options_.config_map}, write_deadline());
     if (found || found.error().kind != base::ErrorKind::not_found) co_return found;
     json::value empty = {{"metadata", {{"namespace", options_.ns}, {"name", options_.config_map}}}};
-    auto created = co_await client_.create(kube::kConfigMaps, std::move(empty), soon());
+    auto created = co_await client_.create(kube::kConfigMaps, std::move(empty), write_deadline());
     co_return created;
   }
 
@@ -59,7 +60,7 @@ class Upgrade {
     json::object& object = marker.as_object();
     if (!object["data"].is_object()) object["data"] = json::object();
     object["data"].as_object()[options_.key] = options_.version;
-    auto written = co_await client_.replace(kube::kConfigMaps, std::move(marker), "", soon());
+    auto written = co_await client_.replace(kube::kConfigMaps, std::move(marker), "", write_deadline());
     if (!written) co_return std::unexpected(written.error());
     co_return base::Result<>();
   }
@@ -69,7 +70,7 @@ class Upgrade {
     kube::ListOptions page;
     page.limit = kPageSize;
     for (;;) {
-      auto answer = co_await client_.list(type, page, soon());
+      auto answer = co_await client_.list(type, page, write_deadline());
       if (!answer) co_return std::unexpected(answer.error());
       if (const json::value* items = kube::find(*answer, {"items"}); items != nullptr && items->is_array()) {
         for (const json::value& item : items->get_array()) all.push_back(item);
@@ -82,7 +83,7 @@ class Upgrade {
   // Gone meanwhile is as good as written.
   base::Task<base::Result<>> write_back(kube::ResourceType type, json::value object, Rewritten* rewritten) {
     const std::string key = kube::key_of(object).to_string();
-    auto written = co_await client_.replace(type, std::move(object), "", soon());
+    auto written = co_await client_.replace(type, std::move(object), "", write_deadline());
     if (!written && written.error().kind == base::ErrorKind::not_found) co_return base::Result<>();
     if (!written) co_return base::fail(written.error(), key);
     if (rewritten != nullptr) rewritten->insert_or_assign(key, std::move(*written));

@@ -55,8 +55,8 @@ void keep_peers_together(int fd, bool v6, unsigned sockets) {
 
 }  // namespace
 
-HttpServer::HttpServer(base::Executor executor, HttpHandler& handler, ServerLimits limits)
-    : core_(std::make_shared<ServerCore>(executor, handler, std::move(limits))) {}
+HttpServer::HttpServer(base::Executor executor, base::Clock& clock, HttpHandler& handler, ServerLimits limits)
+    : core_(std::make_shared<ServerCore>(executor, clock, handler, std::move(limits))) {}
 
 HttpServer::~HttpServer() {
   core_->close_listeners();

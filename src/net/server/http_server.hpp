@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "net/deadline.hpp"
 #include "net/http.hpp"
@@ -66,7 +67,7 @@ class ServerResponse {
   virtual bool answered() const = 0;
   // The next request of this connection, and the first of each that the peer opens meanwhile, is read only about so long
   // after this answer (half to one and a half times, so that those who were refused together do not come back together):
-  // a peer that asks too often is slowed down at no cost. Real time, a second at most in good use.
+  // a peer that asks too often is slowed down at no cost. A second at most in good use.
   virtual void rest_after(std::chrono::milliseconds pause) = 0;
   // Ask for the connection to be closed after this answer.
   virtual void close_after() = 0;
@@ -141,8 +142,8 @@ class ServerCore;
 // closed.
 class HttpServer {
  public:
-  // `handler` is not owned and outlives the server.
-  HttpServer(base::Executor executor, HttpHandler& handler, ServerLimits limits);
+  // `clock` and `handler` outlive the server and what runs on its executor.
+  HttpServer(base::Executor executor, base::Clock& clock, HttpHandler& handler, ServerLimits limits);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

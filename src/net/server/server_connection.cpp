@@ -48,7 +48,7 @@ void ServerConnection::start(std::shared_ptr<ServerCore> core, Socket socket, tc
   ServerConnection& connection = *self;
   asio::co_spawn(executor, connection.run(),
                  asio::bind_cancellation_slot(connection.cancel_.slot(), [self = std::move(self)](std::exception_ptr) {
-                   // Cancelled: aborted_ is set. The socket closes with the object.
+                   // Cancelled: abort() did it. The socket closes with the object.
                    self->transport_.close();
                  }));
 }
@@ -71,20 +71,24 @@ const tcp::endpoint& ServerConnection::local() const {
 
 void ServerConnection::check_deadline(Deadline now) {
   if (now < expires_) return;
-  expires_ = no_deadline;
-  expired_ = true;
+  expires_ = Deadline::never();
+  expire();
   transport_.cancel();
 }
 
 void ServerConnection::close_if_idle() {
-  if (!idle_) return;
-  expired_ = true;
+  if (state_ != State::idle && state_ != State::resting) return;
+  expire();
   if (resting_ != nullptr) resting_->cancel();
   transport_.cancel();
 }
 
+void ServerConnection::expire() {
+  if (interruption_ == Interruption::none) interruption_ = Interruption::expired;
+}
+
 void ServerConnection::abort() {
-  if (std::exchange(aborted_, true)) return;
+  if (std::exchange(interruption_, Interruption::aborted) == Interruption::aborted) return;
   cancel_.emit(asio::cancellation_type::terminal);
 }
 
@@ -96,7 +100,7 @@ base::Task<> ServerConnection::run() {
   if (tls_) {
     expires_ = core_->after(core_->limits().header_timeout);
     const error_code error = co_await transport_.accept_tls(std::move(tls_));
-    expires_ = no_deadline;
+    expires_ = Deadline::never();
     if (error) co_return;
   }
   co_await serve();
@@ -154,9 +158,9 @@ base::Task<> ServerConnection::serve() {
       buffer_.commit(n);
       error = failure;
     }
-    idle_ = false;
+    if (state_ == State::idle) state_ = State::answering;
     if (!error) continue;
-    if (expired_ && in_head_) {
+    if (interruption_ == Interruption::expired && state_ == State::head) {
       refuse({.status = 408, .problem = "took too long to arrive"});
       const bool written = co_await write_output();
       static_cast<void>(written);
@@ -168,11 +172,10 @@ base::Task<> ServerConnection::serve() {
 void ServerConnection::prepare_to_read() {
   if (buffer_.empty()) {
     release_idle_memory();
-    idle_ = true;
-    in_head_ = false;
+    state_ = State::idle;
     expires_ = core_->after(core_->limits().idle_timeout);
-  } else if (!in_head_) {  // later bytes of the same head do not prolong its time
-    in_head_ = true;
+  } else if (state_ != State::head) {  // later bytes of the same head do not prolong its time
+    state_ = State::head;
     expires_ = core_->after(core_->limits().header_timeout);
   }
 }
@@ -181,7 +184,7 @@ void ServerConnection::release_idle_memory() {
   if (exchange_) core_->give_back(std::move(exchange_));
   buffer_.release_above(kKeptBytes);
   if (output_.capacity() > kKeptBytes) output_ = std::string();
-  if (watch_ && !watch_->reading && !watch_->error) watch_.reset();
+  if (watch_ && !watch_->reading() && !watch_->error()) watch_.reset();
 }
 
 ServerConnection::Next ServerConnection::answer_buffered() {
@@ -205,8 +208,8 @@ ServerConnection::Next ServerConnection::answer_buffered() {
       return Next::close;
     }
     scanned_ = 0;
-    in_head_ = false;
-    expires_ = no_deadline;
+    state_ = State::answering;
+    expires_ = Deadline::never();
     if (!exchange_) exchange_ = core_->take_exchange();
     IncomingRequest& request = exchange_->request;
     const auto parsed = parse_request_head(buffer_.data().substr(0, head_size_), request.parsed_head());
@@ -249,7 +252,7 @@ bool ServerConnection::account_memory() {
   std::size_t bytes = buffer_.capacity() + output_.capacity();
   if (exchange_) bytes += exchange_->request.held_bytes();
   bytes -= std::min(bytes, kFreeBytes);
-  return bytes == held || core_->hold(*this, bytes);
+  return bytes == seat.held() || core_->hold(*this, bytes);
 }
 
 // The answer to what is no request, or one that there is no room for.
@@ -281,7 +284,7 @@ base::Task<bool> ServerConnection::handle() {
     static_cast<void>(flushed);  // the connection ends either way
     co_return false;
   }
-  handling_ = true;
+  state_ = State::handling;
   if (request.body_complete()) start_watch();
   std::exception_ptr failure;
   try {
@@ -289,8 +292,8 @@ base::Task<bool> ServerConnection::handle() {
   } catch (...) {
     failure = std::current_exception();
   }
-  handling_ = false;
-  if (aborted_ || expired_) co_return false;
+  state_ = State::finishing;
+  if (interruption_ != Interruption::none) co_return false;
   if (failure) base::log::error("request handler failed", {{"error", describe(failure)}});
   if (!response.answered()) {
     response.reset_fields();
@@ -336,22 +339,24 @@ void ServerConnection::begin_rest() {
 
 // False when the server stops meanwhile.
 base::Task<bool> ServerConnection::rest(std::chrono::milliseconds pause) {
-  base::SteadyTimer timer(core_->executor(), pause);
+  base::SteadyTimer ended(core_->executor(), base::SteadyTime::max());
+  const std::unique_ptr<base::Timer> timer = core_->clock().make_timer(core_->executor());
+  timer->set(core_->clock().steady_now() + pause, [&ended] { ended.cancel(); });
   release_idle_memory();
-  resting_ = &timer;
-  idle_ = true;
-  const auto [woken] = co_await timer.async_wait(base::as_result);
+  resting_ = &ended;
+  state_ = State::resting;
+  const auto [woken] = co_await ended.async_wait(base::as_result);
   static_cast<void>(woken);
   resting_ = nullptr;
-  idle_ = false;
-  co_return !expired_;
+  state_ = State::answering;
+  co_return interruption_ == Interruption::none;
 }
 
 void ServerConnection::begin_collecting() {
   ByteBuffer& received = exchange_->request.received();
   received.clear();
   received.append(buffer_.data().substr(head_size_));
-  collecting_ = true;
+  state_ = State::finishing;
 }
 
 void ServerConnection::end_collecting() {
@@ -359,7 +364,7 @@ void ServerConnection::end_collecting() {
   buffer_.clear();
   buffer_.append(received.data());
   received.clear();
-  collecting_ = false;
+  state_ = State::answering;
 }
 
 base::Task<error_code> ServerConnection::read_into(ByteBuffer& buffer) {
@@ -388,10 +393,11 @@ base::Task<base::Result<>> ServerConnection::receive(Deadline deadline) {
     received.commit(result.bytes);
     error = result.error;
   }
-  expires_ = no_deadline;
+  expires_ = Deadline::never();
   if (!error) co_return base::Result<>{};
   exchange_->response.close_after();  // the handler may still answer, but nothing can follow
-  if (std::exchange(expired_, false)) {
+  if (interruption_ == Interruption::expired) {
+    interruption_ = Interruption::none;  // the handler may still answer
     co_return base::fail(ErrorKind::timeout, "the request's body did not arrive in time");
   }
   co_return base::fail(ErrorKind::unavailable, "the peer left before the request's body was complete");
@@ -427,12 +433,13 @@ base::Task<base::Result<>> ServerConnection::flush() {
       if (!account_memory()) co_return base::fail(ErrorKind::throttled, "the peer leaves too much unread");
       expires_ = core_->after(core_->limits().write_timeout);
       result = co_await transport_.write_some(asio::buffer(rest));
-      expires_ = no_deadline;
+      expires_ = Deadline::never();
     }
     written_ += result.bytes;
     if (result.error) {
-      co_return base::fail(expired_ ? ErrorKind::timeout : ErrorKind::unavailable,
-                           expired_ ? "the peer does not read the answer" : "the peer has left");
+      const bool timed_out = interruption_ == Interruption::expired;
+      co_return base::fail(timed_out ? ErrorKind::timeout : ErrorKind::unavailable,
+                           timed_out ? "the peer does not read the answer" : "the peer has left");
     }
   }
   output_.clear();
@@ -447,48 +454,38 @@ base::Task<base::Result<>> ServerConnection::send_continue() {
 }
 
 void ServerConnection::body_complete() {
-  if (handling_) start_watch();
+  if (state_ == State::handling) start_watch();
 }
 
 void ServerConnection::start_watch() {
   if (exchange_->request.received().size() >= kMaxPipelinedBytes) return;
-  if (!watch_) watch_ = std::make_unique<Watch>(core_->executor());
-  if (watch_->reading || watch_->error) return;
-  watch_->reading = true;
-  transport_.start_read(asio::buffer(watch_->bytes),
-                        [self = shared_from_this()](IoResult result) { self->watch_ended(result); });
+  if (!watch_) watch_ = std::make_unique<PeerWatch>(core_->executor());
+  watch_->start(transport_, shared_from_this());
 }
 
-void ServerConnection::watch_ended(IoResult result) {
-  watch_->reading = false;
-  watch_->error = result.error;
-  ByteBuffer& received = collecting_ ? exchange_->request.received() : buffer_;
-  received.append(std::string_view(watch_->bytes.data(), result.bytes));
-  watch_->ended.cancel();
-  if (!handling_ || !exchange_->request.body_complete()) return;
-  if (!result.error) {
+void ServerConnection::peer_heard(std::string_view bytes, error_code error) {
+  ByteBuffer& received = is_collecting() ? exchange_->request.received() : buffer_;
+  received.append(bytes);
+  if (state_ != State::handling || !exchange_->request.body_complete()) return;
+  if (!error) {
     start_watch();
-  } else if (!expired_) {  // a timed-out write reports itself
+  } else if (interruption_ == Interruption::none) {  // a timed-out write reports itself
     abort();
   }
 }
 
-// Until the watch's read brings bytes or an error; on return there is a watch no more.
+// Until the watch's read brings bytes or an error.
 base::Task<error_code> ServerConnection::wait_for_watch() {
-  if (watch_->reading) {
-    const auto [woken] = co_await watch_->ended.async_wait(base::as_result);
-    static_cast<void>(woken);
-  }
-  const error_code error = watch_->error;
-  watch_.reset();
+  const error_code error = co_await watch_->wait();
+  if (!watch_->reading()) watch_.reset();  // a cancelled wait leaves its read under way
   co_return error;
 }
 
 base::Task<> ServerConnection::say_goodbye() {
-  if (aborted_ || expired_) co_return;
+  if (interruption_ != Interruption::none) co_return;
   expires_ = core_->after(kGoodbye);
   if (transport_.is_tls()) {
-    if (!watch_ || !watch_->reading) co_await transport_.shutdown_tls();
+    if (!watch_ || !watch_->reading()) co_await transport_.shutdown_tls();
     co_return;
   }
   if (!lingering_ || watch_) co_return;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection of the server: reads requests, has them answered, writes the answers.
 #pragma once
-#include <array>
 #include <boost/asio/cancellation_signal.hpp>
 #include <list>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "base/async.hpp"
 #include "net/byte_buffer.hpp"
+#include "net/server/peer_watch.hpp"
 #include "net/server/server_core.hpp"
 #include "net/server/server_messages.hpp"
 #include "net/transport.hpp"
@@ -20,7 +20,9 @@ namespace podid::net {
 // requests that have arrived are answered into the server's shared buffer and written at once. Otherwise handle() runs
 // inside the connection's coroutine; the head's bytes stay in `buffer_` untouched, and what came after them or arrives
 // meanwhile is collected in IncomingRequest::received() until the request is done with.
-class ServerConnection final : public ServerConnectionIo, public std::enable_shared_from_this<ServerConnection> {
+class ServerConnection final : public ServerConnectionIo,
+                               public PeerWatch::Listener,
+                               public std::enable_shared_from_this<ServerConnection> {
  public:
   static void start(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
                     TlsContext tls);
@@ -36,8 +38,7 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
 
   // Of the core.
   std::list<ServerConnection*>::iterator position;  // in its list
-  PeerUse* peer_use = nullptr;
-  std::size_t held = 0;  // as last told to ServerCore::hold()
+  PeerTable::Seat seat;
 
   const boost::asio::ip::tcp::endpoint& peer() const override { return peer_; }
   const boost::asio::ip::tcp::endpoint& local() const override;
@@ -49,14 +50,19 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
 
  private:
   enum class Next { read, write, handle, discard_body, rest, close };
-  // The read that notices a peer's departure while a handler waits. It may outlast the handler and then serves as the
-  // next read: cancelling a TLS read would be another source of trouble.
-  struct Watch {
-    explicit Watch(base::Executor executor) : ended(executor, no_deadline) {}
-    std::array<char, 1024> bytes;
-    bool reading = false;
-    boost::system::error_code error;
-    base::SteadyTimer ended;  // cancelled when a read ends
+  enum class State {
+    arrived,    // no request was looked for yet
+    idle,       // waits for the first byte of a request; may be closed at any time
+    head,       // waits for the rest of a head
+    answering,  // what has arrived
+    handling,   // handle() works on the request
+    finishing,  // before and after that: sends the answer, drops the rest of the request's body
+    resting,    // reads nothing for a while; may be closed at any time
+  };
+  enum class Interruption {
+    none,
+    expired,  // the tick, or close_if_idle(), ended the current wait
+    aborted,  // for good
   };
 
   base::Task<> run();
@@ -68,15 +74,18 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   void refuse(const HeadError& error);
   base::Task<bool> handle();
   base::Task<bool> discard_body();
+  void expire();
   void begin_rest();
   base::Task<bool> rest(std::chrono::milliseconds pause);
+  // What arrives goes to IncomingRequest::received(), else to buffer_.
+  bool is_collecting() const { return state_ == State::handling || state_ == State::finishing; }
   void begin_collecting();
   void end_collecting();
   base::Task<bool> write_output();
   base::Task<boost::system::error_code> wait_for_watch();
   base::Task<boost::system::error_code> read_into(ByteBuffer& buffer);
   void start_watch();
-  void watch_ended(IoResult result);
+  void peer_heard(std::string_view bytes, boost::system::error_code error) override;
   void prepare_to_read();
   void release_idle_memory();
   bool account_memory();
@@ -92,19 +101,15 @@ class ServerConnection final : public ServerConnectionIo, public std::enable_sha
   std::size_t scanned_ = 0;    // of buffer_, for find_head_end
   std::size_t head_size_ = 0;  // of the request in work, at the start of buffer_
   std::unique_ptr<Exchange> exchange_;
-  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<PeerWatch> watch_;
   std::string output_;  // of handle(), and what the kernel did not take at once
   std::size_t written_ = 0;
 
   std::chrono::milliseconds rest_{0};     // after the last answer
-  base::SteadyTimer* resting_ = nullptr;  // while rest() waits
-  Deadline expires_ = no_deadline;
-  bool expired_ = false;  // the tick, or close_if_idle(), ended the current wait
-  bool idle_ = false;
-  bool in_head_ = false;
-  bool handling_ = false;
-  bool collecting_ = false;  // what arrives goes to IncomingRequest::received(), else to buffer_
-  bool aborted_ = false;
+  base::SteadyTimer* resting_ = nullptr;  // while rest() waits; cancelled to end it
+  Deadline expires_ = Deadline::never();
+  State state_ = State::arrived;
+  Interruption interruption_ = Interruption::none;
   bool lingering_ = false;  // the peer may still be sending what we will not read
 };
 

@@ -6,12 +6,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <boost/asio/ip/address_v4.hpp>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
-#include <numbers>
 #include <system_error>
 #include <utility>
 
@@ -44,13 +41,15 @@ tcp::endpoint without_mapping(const tcp::endpoint& endpoint) {
 
 }  // namespace
 
-ServerCore::ServerCore(base::Executor executor, HttpHandler& handler, ServerLimits limits)
+ServerCore::ServerCore(base::Executor executor, base::Clock& clock, HttpHandler& handler, ServerLimits limits)
     : executor_(executor),
+      clock_(clock),
       handler_(handler),
       limits_(std::move(limits)),
-      now_(std::chrono::steady_clock::now()),
-      tick_timer_(executor),
-      emptied_(executor) {}
+      now_(clock.steady_now()),
+      tick_timer_(clock.make_timer(executor)),
+      peers_(limits_),
+      emptied_(executor, base::SteadyTime::max()) {}
 
 base::Result<tcp::endpoint> ServerCore::listen_on(int fd, TlsContext tls) {
   sockaddr_storage address{};
@@ -129,20 +128,13 @@ void ServerCore::accepted(int fd, tcp::endpoint peer, Listener& listener) {
     ++statistics.refused_connections;
     return;
   }
-  if (!has_room_for(peer.address())) {
+  if (!peers_.has_room_for(peer.address())) {
     ++statistics.refused_connections;
     if (!listener.tls) send_busy(fd);
     return;  // closes
   }
   start_ticking();
   ServerConnection::start(shared_from_this(), std::move(socket), peer, listener.tls);
-}
-
-bool ServerCore::has_room_for(const asio::ip::address& peer) const {
-  if (statistics.open_connections >= limits_.max_connections) return false;
-  if (limits_.max_connections_per_peer == 0) return true;
-  const auto at = peers_.find(peer);
-  return at == peers_.end() || at->second.connections < limits_.max_connections_per_peer;
 }
 
 // To a connection that is closed right after, without waiting for its request: that would be what there is no room for.
@@ -161,80 +153,52 @@ void ServerCore::send_busy(int fd) {
 
 void ServerCore::add(ServerConnection& connection) {
   connection.position = connections_.insert(connections_.end(), &connection);
-  statistics.open_connections = connections_.size();
-  connection.peer_use = &peers_[connection.peer().address()];
-  ++connection.peer_use->connections;
+  connection.seat = peers_.enter(connection.peer().address());
+  statistics.open_connections = peers_.connections();
 }
 
 void ServerCore::remove(ServerConnection& connection) {
   connections_.erase(connection.position);
-  statistics.open_connections = connections_.size();
-  hold(connection, 0);
-  PeerUse& use = *connection.peer_use;
-  // The tick forgets those that rested when they left.
-  if (--use.connections == 0 && use.rests_until == Deadline{}) peers_.erase(connection.peer().address());
+  peers_.leave(connection.seat);
+  statistics.open_connections = peers_.connections();
+  statistics.buffered_bytes = peers_.buffered_bytes();
   if (connections_.empty()) emptied_.cancel();
 }
 
 bool ServerCore::hold(ServerConnection& connection, std::size_t bytes) {
-  const std::size_t all = statistics.buffered_bytes - connection.held + bytes;
-  const std::size_t of_peer = connection.peer_use->buffered_bytes - connection.held + bytes;
-  const std::size_t most_of_peer = limits_.max_buffered_bytes_per_peer;
-  const bool fits = all <= limits_.max_buffered_bytes && (most_of_peer == 0 || of_peer <= most_of_peer);
-  if (bytes > connection.held && !fits) {
-    ++statistics.refused_buffers;
-    return false;
-  }
-  statistics.buffered_bytes = all;
-  connection.peer_use->buffered_bytes = of_peer;
-  connection.held = bytes;
-  return true;
+  const bool fits = peers_.hold(connection.seat, bytes);
+  if (!fits) ++statistics.refused_buffers;
+  statistics.buffered_bytes = peers_.buffered_bytes();
+  return fits;
 }
 
 std::chrono::milliseconds ServerCore::begin_rest(ServerConnection& connection, std::chrono::milliseconds pause) {
-  Deadline& until = connection.peer_use->rests_until;
-  until = std::max(until, std::chrono::steady_clock::now() + pause);
-  return spread(pause);
+  return peers_.begin_rest(connection.seat, clock_.steady_now(), pause);
 }
 
 std::chrono::milliseconds ServerCore::rest_of_new(const ServerConnection& connection) {
-  const Deadline until = connection.peer_use->rests_until;
-  if (until == Deadline{}) return {};
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-  return left.count() > 0 ? spread(left) : std::chrono::milliseconds{};
-}
-
-// Evenly over half to one and a half times: each step of the golden ratio falls into the widest gap of those before.
-std::chrono::milliseconds ServerCore::spread(std::chrono::milliseconds pause) {
-  spread_ += std::numbers::phi;
-  spread_ -= std::floor(spread_);
-  return std::chrono::ceil<std::chrono::milliseconds>(pause * (0.5 + spread_));
+  return peers_.rest_of_new(connection.seat, clock_.steady_now());
 }
 
 void ServerCore::start_ticking() {
   if (ticking_) return;
   ticking_ = true;
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock_.steady_now();
   tick();
 }
 
 void ServerCore::tick() {
-  tick_timer_.expires_after(kTick);
-  tick_timer_.async_wait([self = weak_from_this()](error_code error) {
-    const auto core = self.lock();
-    if (error || !core) return;
-    core->now_ = std::chrono::steady_clock::now();
-    for (ServerConnection* connection : core->connections_) connection->check_deadline(core->now_);
-    std::erase_if(core->peers_, [now = core->now_](const auto& peer) {
-      return peer.second.connections == 0 && peer.second.rests_until <= now;
-    });
-    for (const auto& listener : core->listeners_) {
-      if (std::exchange(listener->paused, false)) core->wait_for_connections(listener);
+  tick_timer_->set(now_ + kTick, [this] {
+    now_ = clock_.steady_now();
+    for (ServerConnection* connection : connections_) connection->check_deadline(Deadline::at(now_));
+    peers_.forget_rested(now_);
+    for (const auto& listener : listeners_) {
+      if (std::exchange(listener->paused, false)) wait_for_connections(listener);
     }
-    if (core->connections_.empty() && core->listeners_.empty()) {
-      core->ticking_ = false;
+    if (connections_.empty() && listeners_.empty()) {
+      ticking_ = false;
     } else {
-      core->tick();
+      tick();
     }
   });
 }
@@ -250,20 +214,20 @@ base::Task<> ServerCore::stop(Deadline deadline) {
   close_listeners();
   for (ServerConnection* connection : connections_) connection->close_if_idle();
   if (!connections_.empty()) {
-    emptied_.expires_at(deadline);
+    const std::unique_ptr<base::Timer> timer = clock_.make_timer(executor_);
+    if (!deadline.is_never()) timer->set(deadline.time(), [this] { emptied_.cancel(); });
     const auto [error] = co_await emptied_.async_wait(base::as_result);
-    static_cast<void>(error);  // expired, or woken by the last connection
+    static_cast<void>(error);  // always operation_aborted
   }
   abort_connections();
   while (!connections_.empty()) {
-    emptied_.expires_at(no_deadline);
     const auto [error] = co_await emptied_.async_wait(base::as_result);
     static_cast<void>(error);
   }
 }
 
 std::string_view ServerCore::date() {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
   if (now != date_second_) {
     date_second_ = now;
     date_ = base::format_http_date(now);

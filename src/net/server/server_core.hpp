@@ -3,7 +3,6 @@
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "base/async.hpp"
 #include "net/server/http_server.hpp"
+#include "net/server/peer_table.hpp"
 #include "net/server/server_messages.hpp"
 #include "net/transport.hpp"
 
@@ -18,20 +18,13 @@ namespace podid::net {
 
 class ServerConnection;
 
-// What one address occupies.
-struct PeerUse {
-  std::size_t connections = 0;
-  std::size_t buffered_bytes = 0;
-  Deadline rests_until{};  // its new connections are read from then on
-};
-
 // Belongs to one executor. Lives as long as the server or one of its connections.
 class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
   // One tick serves all time limits: what is due is seen at most this much late, never early.
   static constexpr std::chrono::seconds kTick{1};
 
-  ServerCore(base::Executor executor, HttpHandler& handler, ServerLimits limits);
+  ServerCore(base::Executor executor, base::Clock& clock, HttpHandler& handler, ServerLimits limits);
 
   // Takes ownership of the listening socket.
   base::Result<boost::asio::ip::tcp::endpoint> listen_on(int fd, TlsContext tls);
@@ -41,11 +34,12 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   // For connections.
   base::Executor executor() const { return executor_; }
+  base::Clock& clock() { return clock_; }
   HttpHandler& handler() { return handler_; }
   const ServerLimits& limits() const { return limits_; }
   bool draining() const { return draining_; }
   // A deadline at least `limit` from now, without a look at the clock.
-  Deadline after(std::chrono::seconds limit) const { return now_ + limit + kTick; }
+  Deadline after(std::chrono::seconds limit) const { return Deadline::at(now_ + limit + kTick); }
   // The Date field's value.
   std::string_view date();
   // Answers of the connection that is running right now; empty whenever a coroutine waits.
@@ -75,24 +69,22 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void wait_for_connections(std::shared_ptr<Listener> listener);
   void accept_waiting(Listener& listener);
   void accepted(int fd, boost::asio::ip::tcp::endpoint peer, Listener& listener);
-  bool has_room_for(const boost::asio::ip::address& peer) const;
   void send_busy(int fd);
-  std::chrono::milliseconds spread(std::chrono::milliseconds pause);
   void start_ticking();
   void tick();
 
   base::Executor executor_;
+  base::Clock& clock_;
   HttpHandler& handler_;
   ServerLimits limits_;
-  Deadline now_;  // as of the last tick
-  base::SteadyTimer tick_timer_;
+  base::SteadyTime now_;  // as of the last tick
+  std::unique_ptr<base::Timer> tick_timer_;
   bool ticking_ = false;
   bool draining_ = false;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::list<ServerConnection*> connections_;
-  std::map<boost::asio::ip::address, PeerUse> peers_;
-  double spread_ = 0;
-  base::SteadyTimer emptied_;  // cancelled when the last connection ends
+  PeerTable peers_;
+  base::SteadyTimer emptied_;  // never expires; cancelled when the last connection ends, or stop() waits no longer
   std::string output_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::string date_;

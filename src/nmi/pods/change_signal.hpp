@@ -9,7 +9,7 @@
 
 namespace podid::nmi {
 
-// One executor. The clock outlives the executor's last run. Nobody may wait when it is destroyed.
+// One executor. Nobody may wait when it is destroyed.
 class ChangeSignal {
  public:
   ChangeSignal(base::Executor executor, base::Clock& clock) : executor_(executor), clock_(clock) {}
@@ -22,7 +22,6 @@ class ChangeSignal {
 
  private:
   struct Waiter;
-  static base::Task<> alarm(base::Clock& clock, base::SteadyTime deadline, std::shared_ptr<Waiter> waiter);
 
   base::Executor executor_;
   base::Clock& clock_;

@@ -103,7 +103,7 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
   kube::ListOptions all;
   all.field_selector = pods_of_this_node_;
   const base::Result<boost::json::value> list =
-      co_await client_.list(kube::kPods, std::move(all), net::deadline_in(kConfirmTimeout));
+      co_await client_.list(kube::kPods, std::move(all), net::Deadline::in(client_.clock(), kConfirmTimeout));
   if (!list) co_return std::unexpected(list.error());
   const boost::json::value* items = kube::find(*list, {"items"});
   std::size_t known = 0;

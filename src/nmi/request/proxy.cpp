@@ -91,15 +91,16 @@ class Proxy::PodBody final : public net::BodySource {
   std::optional<base::Error> failure_;
 };
 
-Proxy::Proxy(ProxyOptions options, net::HttpClient& client, base::MetricsRegistry& metrics)
+Proxy::Proxy(ProxyOptions options, net::HttpTransport& client, base::Clock& clock, base::MetricsRegistry& metrics)
     : options_(std::move(options)),
       client_(client),
+      clock_(clock),
       forwarded_(metrics.counter(base::metric::kNmiProxiedRequests)),
       limit_hits_(metrics.counter(base::metric::kNmiLimitHits)),
       room_(options_.max_forwarded, options_.max_forwarded_per_pod) {}
 
 base::Task<base::Result<net::ResponseStream>> Proxy::open(const net::ServerRequest& request, PodBody& body) {
-  const net::Deadline deadline = net::deadline_in(options_.timeout);
+  const net::Deadline deadline = net::Deadline::in(clock_, options_.timeout);
   net::Request forwarded = forwarded_request(request, options_.endpoint);
   if (!request.has_body()) {
     auto answer = co_await client_.open(options_.endpoint, std::move(forwarded), deadline);
@@ -148,7 +149,7 @@ base::Task<> Proxy::pass_on(net::ResponseStream& answer, net::ServerResponse& re
   const base::Result<> started = co_await response.start(answer.status());
   if (!started) co_return;
   for (;;) {
-    const base::Result<std::string> piece = co_await answer.read_some(net::deadline_in(options_.silence));
+    const base::Result<std::string> piece = co_await answer.read_some(net::Deadline::in(clock_, options_.silence));
     if (!piece) {
       // The head has gone out: only a connection that breaks off can say that the body is not whole.
       response.drop();

@@ -4,8 +4,9 @@
 #include <string>
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "base/metrics/metrics.hpp"
-#include "net/http_client.hpp"
+#include "net/http_transport.hpp"
 #include "net/server/http_server.hpp"
 #include "nmi/request/answers.hpp"
 #include "nmi/request/pod_limits.hpp"
@@ -27,7 +28,7 @@ struct ProxyOptions {
 // endpoint must see and refuse it. No redirect is followed and no proxy is used. Bodies are streamed both ways.
 class Proxy {
  public:
-  Proxy(ProxyOptions options, net::HttpClient& client, base::MetricsRegistry& metrics);
+  Proxy(ProxyOptions options, net::HttpTransport& client, base::Clock& clock, base::MetricsRegistry& metrics);
 
   // The caller has checked that the path may go there. Answers with the endpoint's answer, or 500 and the error's text;
   // 400, 408 or 413 when it is the request's body that fails.
@@ -39,7 +40,8 @@ class Proxy {
   base::Task<> pass_on(net::ResponseStream& answer, net::ServerResponse& response);
 
   const ProxyOptions options_;
-  net::HttpClient& client_;
+  net::HttpTransport& client_;
+  base::Clock& clock_;
   base::Family<base::Counter>& forwarded_;
   base::Family<base::Counter>& limit_hits_;
   WaitingRoom room_;

@@ -11,7 +11,7 @@ KubeSecretReader::KubeSecretReader(kube::Client& client, base::MetricsRegistry& 
 
 base::Task<base::Result<SecretReader::Data>> KubeSecretReader::read(core::SecretReference secret,
                                                                     base::SteadyTime deadline) {
-  const net::Deadline until = net::deadline_in(deadline - client_.clock().steady_now());
+  const net::Deadline until = net::Deadline::at(deadline);
   base::Result<boost::json::value> object = co_await client_.get(kube::kSecrets, {secret.ns, secret.name}, until);
   if (!object) {
     errors_.increment({"get_secret"});

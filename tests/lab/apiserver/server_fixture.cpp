@@ -10,7 +10,7 @@
 namespace podid::lab::apiserver {
 namespace {
 
-net::Deadline never() { return net::deadline_in(test::kNever); }
+net::Deadline never() { return net::Deadline::never(); }
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void ServerTest::start(ApiServerOptions options) {
   server_ = std::make_unique<ApiServer>(io_.get_executor(), clock_, random_, std::move(options));
   const auto endpoint = server_->start();
   ASSERT_TRUE(endpoint) << endpoint.error().message;
-  auto client = net::HttpClient::create(io_.get_executor(), {});
+  auto client = net::HttpClient::create(io_.get_executor(), clock_, {});
   ASSERT_TRUE(client);
   client_ = std::move(*client);
 }

@@ -145,7 +145,7 @@ TEST_F(ControlTest, AnswersAreDelayedOnTheSimulatorsClock) {
   ASSERT_TRUE(url.has_value());
   std::optional<base::Result<net::Response>> answer;
   net::Request request{.target = "/metadata/versions", .headers = {{"Metadata", "true"}}, .body = {}};
-  base::asio::co_spawn(io_, store(client_->send(*url, std::move(request), net::deadline_in(test::kNever)), answer),
+  base::asio::co_spawn(io_, store(client_->send(*url, std::move(request), net::Deadline::never()), answer),
                        base::asio::detached);
   ASSERT_TRUE(test::run_until(io_, [&] { return clock_.sleepers() == 1; }));
   EXPECT_FALSE(answer.has_value());

@@ -63,7 +63,7 @@ void SimulatorTest::SetUp() {
   ASSERT_TRUE(bound.has_value()) << bound.error().message;
   net::HttpClientOptions client_options;
   client_options.tls.ca_pem = ca_pem_;
-  auto client = net::HttpClient::create(io_.get_executor(), std::move(client_options));
+  auto client = net::HttpClient::create(io_.get_executor(), clock_, std::move(client_options));
   ASSERT_TRUE(client.has_value()) << client.error().message;
   client_ = std::move(*client);
 }
@@ -72,7 +72,7 @@ base::Result<net::Response> SimulatorTest::try_send(Role role, net::Request requ
   const bool plain = role == Role::imds || role == Role::control;
   const auto url = net::parse_url(fmt::format("{}://{}", plain ? "http" : "https", simulator_->address_of(role, node)));
   if (!url) return std::unexpected(url.error());
-  return test::run_task(io_, client_->send(*url, std::move(request), net::deadline_in(test::kNever)));
+  return test::run_task(io_, client_->send(*url, std::move(request), net::Deadline::never()));
 }
 
 net::Response SimulatorTest::send(Role role, net::Request request, std::string_view node) {

@@ -71,12 +71,13 @@ TEST(AzureProgram, SaysWhereItListensAndEndsOnSigterm) {
   EXPECT_EQ(listeners[0].at("role"), "imds");
 
   base::asio::io_context io(1);
-  auto client = net::HttpClient::create(io.get_executor(), {});
+  base::RealClock clock;
+  auto client = net::HttpClient::create(io.get_executor(), clock, {});
   ASSERT_TRUE(client.has_value());
   const auto url = net::parse_url("http://127.0.0.1:" + std::to_string(listeners[1].at("port").to_number<int>()));
   ASSERT_TRUE(url.has_value());
   const auto response = test::run_task(
-      io, (*client)->send(*url, {.target = "/_lab/health", .headers = {}, .body = {}}, net::deadline_in(test::kNever)));
+      io, (*client)->send(*url, {.target = "/_lab/health", .headers = {}, .body = {}}, net::Deadline::never()));
   ASSERT_TRUE(response.has_value()) << response.error().message;
   EXPECT_EQ(response->status, 200);
 

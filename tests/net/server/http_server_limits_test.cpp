@@ -13,7 +13,15 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class HttpServerLimitsTest : public test::ServerFixture {};
+class HttpServerLimitsTest : public test::ServerFixture {
+ protected:
+  // Never early, and at most two ticks (and the test's step) late.
+  void expect_ended_in_time(base::SteadyTime began, base::Duration limit) const {
+    const base::Duration took = clock.steady_now() - began;
+    EXPECT_GE(took, limit);
+    EXPECT_LE(took, limit + seconds(3));
+  }
+};
 
 std::string request_of_size(std::size_t size) {
   std::string request = "GET /fast HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: \r\n\r\n";
@@ -151,26 +159,41 @@ TEST_F(HttpServerLimitsTest, LimitsIdleTime) {
   test::RawClient client = connect();
   test::run_task(io, client.write("GET /fast HTTP/1.1\r\nHost: h\r\n\r\n"));
   test::run_task(io, client.read_until("hello"));
-  EXPECT_EQ(test::run_task(io, client.read_to_end()), "");
+  const base::SteadyTime began = clock.steady_now();
+  EXPECT_EQ(read_on(client), "");
+  expect_ended_in_time(began, seconds(1));
 }
 
 TEST_F(HttpServerLimitsTest, LimitsTheTimeForAHead) {
-  restart({.header_timeout = seconds(1)});
-  EXPECT_THAT(talk("GET /fast HTTP/1.1\r\nHost:"), StartsWith("HTTP/1.1 408 "));
+  restart({.header_timeout = seconds(20)});
+  const base::SteadyTime began = clock.steady_now();
+  EXPECT_THAT(talk_on("GET /fast HTTP/1.1\r\nHost:"), StartsWith("HTTP/1.1 408 "));
+  expect_ended_in_time(began, seconds(20));
+}
+
+TEST_F(HttpServerLimitsTest, LaterBytesOfAHeadDoNotProlongItsTime) {
+  restart({.header_timeout = seconds(20)});
+  const base::SteadyTime began = clock.steady_now();
+  test::RawClient client = connect();
+  test::run_task(io, client.write("GET /fast HTTP/1.1\r\n"));
+  until_on([&] { return clock.steady_now() >= began + seconds(15); });
+  test::run_task(io, client.write("Host:"));
+  EXPECT_THAT(read_on(client), StartsWith("HTTP/1.1 408 "));
+  expect_ended_in_time(began, seconds(20));
 }
 
 TEST_F(HttpServerLimitsTest, LimitsTheTimeForABody) {
-  EXPECT_THAT(talk("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabc"), StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(talk_on("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabc"), StartsWith("HTTP/1.1 408 "));
   EXPECT_EQ(handler.seen, "abc<timeout>");
 }
 
 TEST_F(HttpServerLimitsTest, LimitsTheTimeForAPeerThatDoesNotRead) {
-  restart({.write_timeout = seconds(1)});
+  restart({.write_timeout = seconds(30)});
   test::RawClient big = connect();
   test::run_task(io, big.write("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
   test::RawClient stream = connect();
   test::run_task(io, stream.write("GET /flood HTTP/1.1\r\nHost: h\r\n\r\n"));
-  until([this] { return server->statistics().requests == 2 && server->statistics().open_connections == 0; });
+  until_on([this] { return server->statistics().requests == 2 && server->statistics().open_connections == 0; });
   ASSERT_FALSE(handler.write_result);
   EXPECT_EQ(handler.write_result.error().kind, base::ErrorKind::timeout);
 }

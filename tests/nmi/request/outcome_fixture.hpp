@@ -79,7 +79,7 @@ class OutcomeFixture : public RequestFixture {
 
   // Tokens by another way or with other limits. `next` outlives the fixture, or the next call.
   void fetch_from(nmi::TokenSource& next, const nmi::TokenCacheOptions& cache_options = {}) {
-    run_task(io, server->stop(net::deadline_in(std::chrono::seconds(0))));
+    run_task(io, server->stop(net::Deadline::passed()));
     run_task(io, cache->stop());
     handler.reset();
     broker.reset();

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/file.hpp"
+#include "net/http_client.hpp"
 #include "nmi/nmi.hpp"
 #include "nmi/request/outcome_fixture.hpp"
 #include "support/temporary_folder.hpp"
@@ -108,7 +109,7 @@ TEST(OutcomeConnections, ThoseBeyondTheLimitsAreAnswered) {
       base::RealClock clock;
       base::SystemRandom random;
       base::MetricsRegistry metrics;
-      Nmi nmi(options, NmiDependencies{clock, random, metrics, {}});
+      Nmi nmi(options, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
       const base::Result<> started = nmi.start();
       ASSERT_TRUE(started) << started.error().message;
       base::asio::io_context io{1};

@@ -49,7 +49,7 @@ class OutcomeTokenTest : public test::OutcomeFixture {
     directory = std::make_unique<test::ScriptedEndpoint>(io, tls.value());
     net::HttpClientOptions http_options = azure::http_client_options("podid-test");
     http_options.tls.ca_pem = authority.certificate_pem();
-    http = net::HttpClient::create(io.get_executor(), std::move(http_options)).value();
+    http = net::HttpClient::create(io.get_executor(), clock, std::move(http_options)).value();
     entra = std::make_unique<azure::EntraClient>(
         azure::DirectoryEndpoints::create({directory->url(), "https://127.0.0.1:1"}).value(), *http, clock, random);
     use_imds("http://127.0.0.1:" + std::to_string(proxy_options.endpoint.port), {});
@@ -361,7 +361,7 @@ TEST_F(OutcomeTokenTest, AnEndpointThatIsSilentCostsTheDeadlineAtMost) {
   for (const bool legacy : kBoth) {
     serve({.pods = {usual_pod()}, .assigned = {assigned("reader")}}, {.legacy = legacy});
     for (const bool host : kBoth) {
-      const Got got = ask_for_token(host, "resource=r");
+      const Got got = ask_for_token(host, "resource=r", milliseconds(100));
       EXPECT_EQ(got.status, 503) << got.body;
       EXPECT_TRUE(got.body.contains("no token before the deadline, 1 attempt made")) << got.body;
     }

@@ -7,6 +7,7 @@
 #include <source_location>
 #include <string>
 
+#include "net/http_client.hpp"
 #include "nmi/fake_token_source.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/request_handler.hpp"
@@ -44,7 +45,7 @@ class FakeImds final : public net::HttpHandler {
       seen.append(name).append(": ").append(value).append("\n");
     });
     if (request.has_body()) {
-      const base::Result<std::string> body = co_await request.read_body(net::deadline_in(kNever));
+      const base::Result<std::string> body = co_await request.read_body(net::Deadline::never());
       seen += body.value_or("(no body)");
     }
     requests.push_back(seen);
@@ -69,9 +70,9 @@ class RequestFixture : public ::testing::Test {
   explicit RequestFixture(const nmi::TokenCacheOptions& cache_options = {}) {
     cache = std::make_unique<nmi::TokenCache>(io.get_executor(), cache_options, tokens, clock, random, metrics);
     broker = std::make_unique<nmi::TokenBroker>(io.get_executor(), *cache);
-    imds_server = std::make_unique<net::HttpServer>(io.get_executor(), imds, net::ServerLimits{});
+    imds_server = std::make_unique<net::HttpServer>(io.get_executor(), clock, imds, net::ServerLimits{});
     const auto imds_at = imds_server->listen({});
-    client = net::HttpClient::create(io.get_executor(), {}).value();
+    client = net::HttpClient::create(io.get_executor(), clock, {}).value();
     proxy_options.endpoint.host = "127.0.0.1";
     proxy_options.endpoint.port = imds_at->port();
     options.authorizer.node_name = "node-a";
@@ -80,19 +81,19 @@ class RequestFixture : public ::testing::Test {
   }
   ~RequestFixture() override {
     tokens.open();
-    run_task(io, server->stop(net::deadline_in(std::chrono::seconds(0))));
-    run_task(io, imds_server->stop(net::deadline_in(std::chrono::seconds(0))));
+    run_task(io, server->stop(net::Deadline::passed()));
+    run_task(io, imds_server->stop(net::Deadline::passed()));
     run_task(io, cache->stop());
   }
 
   // Anew, with the options as they are now.
   void start() {
-    if (server) run_task(io, server->stop(net::deadline_in(std::chrono::seconds(0))));
+    if (server) run_task(io, server->stop(net::Deadline::passed()));
     server.reset();
-    proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, metrics);
+    proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, clock, metrics);
     const nmi::RequestHandlerContext context{source, *broker, clock, metrics};
     handler = std::make_unique<nmi::RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
-    server = std::make_unique<net::HttpServer>(io.get_executor(), *handler, net::ServerLimits{});
+    server = std::make_unique<net::HttpServer>(io.get_executor(), clock, *handler, net::ServerLimits{});
     endpoint = *server->listen({});
   }
 
@@ -172,6 +173,8 @@ class RequestFixture : public ::testing::Test {
     return pending.got();
   }
   void advance(base::Duration by) {
+    io.restart();
+    io.poll();  // whoever is about to wait does
     clock.advance(by);
     io.restart();
     io.poll();

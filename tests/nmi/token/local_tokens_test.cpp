@@ -19,13 +19,13 @@ class LocalTokensTest : public test::RequestFixture {
   LocalTokensTest() : RequestFixture({.max_entries = 2}) {
     const RequestHandlerContext context{source, *broker, clock, metrics};
     other_handler = std::make_unique<RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
-    other_server = std::make_unique<net::HttpServer>(io.get_executor(), *other_handler, net::ServerLimits{});
+    other_server = std::make_unique<net::HttpServer>(io.get_executor(), clock, *other_handler, net::ServerLimits{});
     other_endpoint = *other_server->listen({});
     publish_usual();
   }
   ~LocalTokensTest() override {
     tokens.open();
-    test::run_task(io, other_server->stop(net::deadline_in(seconds(0))));
+    test::run_task(io, other_server->stop(net::Deadline::passed()));
   }
   Got ask_other(const std::string& target) {
     std::swap(endpoint, other_endpoint);
