@@ -30,7 +30,7 @@ class NoSecrets final : public SecretReader {
 class OutcomeOwnerTest : public test::OutcomeFixture {
  protected:
   OutcomeOwnerTest() {
-    http = net::HttpClient::create(io.get_executor(), {}).value();
+    http = net::HttpClient::create(io.get_executor(), clock, {}).value();
     entra = std::make_unique<azure::EntraClient>(azure::DirectoryEndpoints::create({}).value(), *http, clock, random);
     const std::string at = "http://127.0.0.1:" + std::to_string(proxy_options.endpoint.port);
     imds_client = std::make_unique<azure::ImdsClient>(
