@@ -19,7 +19,6 @@
 #include "core/naming.hpp"
 #include "mic/control/controller.hpp"
 #include "mic/control/fakes.hpp"
-#include "net/http_client.hpp"
 #include "support/seeded_random.hpp"
 
 namespace {
@@ -51,7 +50,6 @@ class Bench {
                              .first_bad_delay = std::chrono::minutes(1),
                              .last_bad_delay = std::chrono::minutes(60)};
     controller_.emplace(options_, mic::ControllerDependencies{.executor = io_.get_executor(),
-                                                              .http = net::http_over_sockets(clock_),
                                                               .clock = clock_,
                                                               .random = random_,
                                                               .assigned = api_,
