@@ -28,6 +28,16 @@ Settings& settings() {
   return instance;
 }
 
+constexpr std::size_t kLongestValue = 1024;  // what others write must not fill the log
+
+// A cut does not leave half a character.
+std::string shortened(std::string_view text) {
+  if (text.size() <= kLongestValue) return std::string(text);
+  std::size_t end = kLongestValue;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "… (" + std::to_string(text.size()) + " bytes)";
+}
+
 std::string quoted(std::string_view text) { return boost::json::serialize(boost::json::string(text)); }
 
 void write(spdlog::level::level_enum level, std::string_view message, Fields fields) {
@@ -42,7 +52,7 @@ void write(spdlog::level::level_enum level, std::string_view message, Fields fie
       line += ',';
       line += quoted(field.name);
       line += ':';
-      line += field.quoted ? quoted(field.value) : field.value;
+      line += field.quoted ? quoted(shortened(field.value)) : field.value;
     }
     line += '}';
   } else {
@@ -51,7 +61,7 @@ void write(spdlog::level::level_enum level, std::string_view message, Fields fie
       line += ' ';
       line += field.name;
       line += '=';
-      line += field.quoted ? quoted(field.value) : field.value;
+      line += field.quoted ? quoted(shortened(field.value)) : field.value;
     }
   }
   s.logger->log(level, "{}", line);

@@ -13,7 +13,7 @@ namespace podid::base::log {
 enum class Level { debug, info, warning, error };
 enum class Format { text, json };
 
-// A name and a value that is already text. Secrets and tokens are never fields (base::Secret does not convert).
+// A name and a value that is already text; of more than 1 KiB the beginning and the size are written. Secrets and tokens are never fields (base::Secret does not convert).
 struct Field {
   std::string_view name;
   std::string value;

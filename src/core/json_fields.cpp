@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 namespace podid::core {
@@ -60,10 +61,19 @@ void JsonFields::report(std::string_view field, std::string_view expected, const
   problem_ = Invalid{path(field), fmt::format("expected {}, found {}", expected, kind_of(found))};
 }
 
-std::string JsonFields::text(std::string_view name) const {
+bool JsonFields::fits(std::string_view field, std::size_t size, std::size_t most, std::string_view unit) const {
+  if (size <= most) return true;
+  problem_ = Invalid{path(field), fmt::format("expected at most {} {}, found {}", most, unit, size)};
+  return false;
+}
+
+std::string JsonFields::text(std::string_view name, std::size_t most) const {
   const json::value* value = find(name);
   if (value == nullptr) return {};
-  if (const json::string* string = value->if_string()) return std::string(string->data(), string->size());
+  if (const json::string* string = value->if_string()) {
+    if (!fits(name, string->size(), most, "bytes")) return {};
+    return std::string(string->data(), string->size());
+  }
   report(name, "a string", *value);
   return {};
 }
@@ -102,7 +112,7 @@ std::optional<std::int32_t> JsonFields::optional_int32(std::string_view name) co
   return int32(name);
 }
 
-StringMap JsonFields::strings(std::string_view name) const {
+StringMap JsonFields::strings(std::string_view name, std::size_t most_items, std::size_t most) const {
   const json::value* value = find(name);
   if (value == nullptr) return {};
   const json::object* members = value->if_object();
@@ -110,6 +120,7 @@ StringMap JsonFields::strings(std::string_view name) const {
     report(name, "an object", *value);
     return {};
   }
+  if (!fits(name, members->size(), most_items, "members")) return {};
   StringMap map;
   for (const auto& [key, item] : *members) {
     if (item.is_null()) continue;
@@ -118,12 +129,13 @@ StringMap JsonFields::strings(std::string_view name) const {
       JsonFields(nullptr, this, name, std::nullopt, problem_).report(key, "a string", item);
       return {};
     }
+    if (!fits(name, std::max(key.size(), string->size()), most, "bytes in a member")) return {};
     map.emplace(std::string(key), std::string(string->data(), string->size()));
   }
   return map;
 }
 
-std::vector<std::string> JsonFields::list(std::string_view name) const {
+std::vector<std::string> JsonFields::list(std::string_view name, std::size_t most_items, std::size_t most) const {
   const json::value* value = find(name);
   if (value == nullptr) return {};
   const json::array* items = value->if_array();
@@ -131,6 +143,7 @@ std::vector<std::string> JsonFields::list(std::string_view name) const {
     report(name, "a list", *value);
     return {};
   }
+  if (!fits(name, items->size(), most_items, "items")) return {};
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < items->size(); ++i) {
     const json::value& item = (*items)[i];
@@ -140,16 +153,20 @@ std::vector<std::string> JsonFields::list(std::string_view name) const {
       JsonFields(nullptr, this, name, i, problem_).report("", "a string", item);
       return {};
     }
+    if (!JsonFields(nullptr, this, name, i, problem_).fits("", string->size(), most, "bytes")) return {};
     texts.emplace_back(string->data(), string->size());
   }
   return texts;
 }
 
-json::object JsonFields::others(std::initializer_list<std::string_view> known) const {
+json::object JsonFields::others(std::initializer_list<std::string_view> known, std::size_t most) const {
   json::object rest;
   if (object_ == nullptr) return rest;
   for (const auto& [key, value] : *object_) {
     if (std::ranges::find(known, std::string_view(key)) == known.end()) rest.emplace(key, value);
+  }
+  if (most != kNoLimit && !rest.empty() && !fits("", json::serialize(rest).size(), most, "bytes of unknown members")) {
+    return {};
   }
   return rest;
 }

@@ -21,20 +21,24 @@ namespace podid::core {
 // problem and the parent.
 class JsonFields {
  public:
+  static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
   JsonFields(const boost::json::value& root, std::optional<Invalid>& problem);
 
-  std::string text(std::string_view name) const;
+  // Texts longer than `most` bytes are an error: what anybody may write must not fill our memory.
+  std::string text(std::string_view name, std::size_t most = kNoLimit) const;
   bool boolean(std::string_view name) const;
   std::int64_t integer(std::string_view name, std::int64_t minimum = std::numeric_limits<std::int64_t>::min(),
                        std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
   std::int32_t int32(std::string_view name) const;
   std::optional<std::int32_t> optional_int32(std::string_view name) const;
   // An object whose values are strings; null values are left out.
-  StringMap strings(std::string_view name) const;
+  StringMap strings(std::string_view name, std::size_t most_items = kNoLimit, std::size_t most = kNoLimit) const;
   // A list of strings; null items are left out.
-  std::vector<std::string> list(std::string_view name) const;
-  // The members that are not in `known`.
-  boost::json::object others(std::initializer_list<std::string_view> known) const;
+  std::vector<std::string> list(std::string_view name, std::size_t most_items = kNoLimit,
+                                std::size_t most = kNoLimit) const;
+  // The members that are not in `known`; an error where they are more than `most` bytes of JSON.
+  boost::json::object others(std::initializer_list<std::string_view> known, std::size_t most = kNoLimit) const;
   // The member as an object; an empty one when absent.
   JsonFields object(std::string_view name [[clang::lifetimebound]]) const [[clang::lifetimebound]];
   // Calls `read` for each item of a list of objects; null items are left out.
@@ -46,6 +50,8 @@ class JsonFields {
   const boost::json::value* find(std::string_view name) const;
   std::string path(std::string_view name) const;
   void report(std::string_view field, std::string_view expected, const boost::json::value& found) const;
+  // Whether `size` is within `most`; else that is the problem of the field.
+  bool fits(std::string_view field, std::size_t size, std::size_t most, std::string_view unit) const;
 
   const boost::json::object* object_ = nullptr;
   const JsonFields* parent_ = nullptr;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/resources.hpp"
 
+#include <utility>
+
 #include "core/naming.hpp"
 
 namespace podid::core {
 namespace {
+
+constexpr std::size_t kMostAnnotation = 64;
 
 ObjectMeta copied_meta(const ObjectMeta& meta) {
   ObjectMeta copy;
@@ -13,7 +17,9 @@ ObjectMeta copied_meta(const ObjectMeta& meta) {
   copy.uid = meta.uid;
   copy.resource_version = meta.resource_version;
   for (const auto key : {kBehaviorAnnotation, kObjectIdAnnotation}) {
-    if (const auto value = value_or_empty(meta.annotations, key); !value.empty()) copy.annotations.emplace(key, value);
+    // A longer value says nothing to us, and must not be kept.
+    const auto value = value_or_empty(meta.annotations, key);
+    if (!value.empty() && value.size() <= kMostAnnotation) copy.annotations.emplace(key, value);
   }
   return copy;
 }
@@ -38,6 +44,16 @@ AzureIdentityBinding copied(AzureIdentityBinding binding) {
   binding.available_replicas = 0;
   binding.unknown.status.clear();
   return binding;
+}
+
+AzureIdentity kept(AzureIdentity identity) { return copied(std::move(identity)); }
+
+AzureIdentityBinding kept(AzureIdentityBinding binding) { return copied(std::move(binding)); }
+
+AzurePodIdentityException kept(AzurePodIdentityException exception) {
+  exception.meta = copied_meta(exception.meta);
+  exception.unknown = {};
+  return exception;
 }
 
 }  // namespace podid::core

@@ -106,4 +106,9 @@ struct AzurePodIdentityException {
   bool operator==(const AzurePodIdentityException&) const = default;
 };
 
+// What is worth keeping in memory of objects that anybody may write: as copied(), without the rest of their metadata.
+AzureIdentity kept(AzureIdentity identity);
+AzureIdentityBinding kept(AzureIdentityBinding binding);
+AzurePodIdentityException kept(AzurePodIdentityException exception);
+
 }  // namespace podid::core

@@ -33,40 +33,50 @@ ObjectMeta read_meta(const JsonFields& fields) {
   return meta;
 }
 
-AzureIdentity read_identity(const JsonFields& fields, ObjectMeta meta) {
+// Whether an object's own lengths are looked at (resources_json.hpp).
+enum class Lengths { limited, free };
+
+std::size_t most(Lengths lengths, std::size_t limit) {
+  return lengths == Lengths::limited ? limit : JsonFields::kNoLimit;
+}
+
+AzureIdentity read_identity(const JsonFields& fields, ObjectMeta meta, Lengths lengths) {
   AzureIdentity identity;
   identity.meta = std::move(meta);
   const JsonFields spec = fields.object("spec");
   identity.type = static_cast<IdentityType>(spec.integer("type"));
-  identity.resource_id = trimmed_resource_id(spec.text("resourceID"));
-  identity.client_id = spec.text("clientID");
+  identity.resource_id = trimmed_resource_id(spec.text("resourceID", most(lengths, kMostResourceId)));
+  identity.client_id = spec.text("clientID", most(lengths, kMostClientId));
   const JsonFields password = spec.object("clientPassword");
-  identity.client_password = {password.text("name"), password.text("namespace")};
-  identity.tenant_id = spec.text("tenantID");
-  identity.auxiliary_tenant_ids = spec.list("auxiliaryTenantIDs");
-  identity.ad_resource_id = spec.text("adResourceID");
-  identity.ad_endpoint = spec.text("adEndpoint");
+  identity.client_password = {password.text("name", most(lengths, kMostName)),
+                              password.text("namespace", most(lengths, kMostName))};
+  identity.tenant_id = spec.text("tenantID", most(lengths, kMostTenantId));
+  identity.auxiliary_tenant_ids =
+      spec.list("auxiliaryTenantIDs", most(lengths, kMostItems), most(lengths, kMostTenantId));
+  identity.ad_resource_id = spec.text("adResourceID", most(lengths, kMostResourceId));
+  identity.ad_endpoint = spec.text("adEndpoint", most(lengths, kMostEndpoint));
   identity.replicas = spec.optional_int32("replicas");
   const JsonFields status = fields.object("status");
   identity.available_replicas = status.int32("availableReplicas");
   // `metadata` in spec and status has no meaning (api.md §1.1).
   identity.unknown.spec = spec.others({"type", "resourceID", "clientID", "clientPassword", "tenantID",
-                                       "auxiliaryTenantIDs", "adResourceID", "adEndpoint", "replicas", "metadata"});
-  identity.unknown.status = status.others({"availableReplicas", "metadata"});
+                                       "auxiliaryTenantIDs", "adResourceID", "adEndpoint", "replicas", "metadata"},
+                                      most(lengths, kMostUnknown));
+  identity.unknown.status = status.others({"availableReplicas", "metadata"}, most(lengths, kMostUnknown));
   return identity;
 }
 
-AzureIdentityBinding read_binding(const JsonFields& fields, ObjectMeta meta) {
+AzureIdentityBinding read_binding(const JsonFields& fields, ObjectMeta meta, Lengths lengths) {
   AzureIdentityBinding binding;
   binding.meta = std::move(meta);
   const JsonFields spec = fields.object("spec");
-  binding.azure_identity = spec.text("azureIdentity");
-  binding.selector = spec.text("selector");
+  binding.azure_identity = spec.text("azureIdentity", most(lengths, kMostName));
+  binding.selector = spec.text("selector", most(lengths, kMostSelector));
   binding.weight = spec.integer("weight");
   const JsonFields status = fields.object("status");
   binding.available_replicas = status.int32("availableReplicas");
-  binding.unknown.spec = spec.others({"azureIdentity", "selector", "weight", "metadata"});
-  binding.unknown.status = status.others({"availableReplicas", "metadata"});
+  binding.unknown.spec = spec.others({"azureIdentity", "selector", "weight", "metadata"}, most(lengths, kMostUnknown));
+  binding.unknown.status = status.others({"availableReplicas", "metadata"}, most(lengths, kMostUnknown));
   return binding;
 }
 
@@ -168,13 +178,15 @@ json::object write_status(std::int32_t available_replicas, const UnknownMembers&
 }  // namespace
 
 Read<AzureIdentity> read_azure_identity(const json::value& object) {
-  return read_root<AzureIdentity>(
-      object, [](const JsonFields& root) { return read_identity(root, read_meta(root.object("metadata"))); });
+  return read_root<AzureIdentity>(object, [](const JsonFields& root) {
+    return read_identity(root, read_meta(root.object("metadata")), Lengths::limited);
+  });
 }
 
 Read<AzureIdentityBinding> read_azure_identity_binding(const json::value& object) {
-  return read_root<AzureIdentityBinding>(
-      object, [](const JsonFields& root) { return read_binding(root, read_meta(root.object("metadata"))); });
+  return read_root<AzureIdentityBinding>(object, [](const JsonFields& root) {
+    return read_binding(root, read_meta(root.object("metadata")), Lengths::limited);
+  });
 }
 
 Read<AzureAssignedIdentity> read_azure_assigned_identity(const json::value& object) {
@@ -183,9 +195,9 @@ Read<AzureAssignedIdentity> read_azure_assigned_identity(const json::value& obje
     assigned.meta = read_meta(root.object("metadata"));
     const JsonFields spec = root.object("spec");
     const JsonFields identity = spec.object("azureIdentityRef");
-    assigned.identity = copied(read_identity(identity, read_meta(identity.object("metadata"))));
+    assigned.identity = copied(read_identity(identity, read_meta(identity.object("metadata")), Lengths::free));
     const JsonFields binding = spec.object("azureBindingRef");
-    assigned.binding = copied(read_binding(binding, read_meta(binding.object("metadata"))));
+    assigned.binding = copied(read_binding(binding, read_meta(binding.object("metadata")), Lengths::free));
     assigned.pod = spec.text("pod");
     assigned.pod_namespace = spec.text("podNamespace");
     assigned.node_name = spec.text("nodename");
@@ -205,9 +217,9 @@ Read<AzurePodIdentityException> read_azure_pod_identity_exception(const json::va
     AzurePodIdentityException exception;
     exception.meta = read_meta(root.object("metadata"));
     const JsonFields spec = root.object("spec");
-    exception.pod_labels = spec.strings("podLabels");
-    exception.unknown.spec = spec.others({"podLabels", "metadata"});
-    exception.unknown.status = root.object("status").others({"metadata"});
+    exception.pod_labels = spec.strings("podLabels", kMostItems, kMostLabelKey);
+    exception.unknown.spec = spec.others({"podLabels", "metadata"}, kMostUnknown);
+    exception.unknown.status = root.object("status").others({"metadata"}, kMostUnknown);
     return exception;
   });
 }

@@ -5,6 +5,10 @@
 // not looked at (old releases wrote other spellings into the copies). A field of the wrong type is an error
 // that names its path.
 //
+// What anybody may write in a namespace of theirs has lengths (those of deploy/crds, kMost… below): AzureIdentities, bindings
+// and exceptions beyond them are errors. An AzureAssignedIdentity has none: the controller must be able to remove what it
+// once wrote.
+//
 // Unknown fields: those of spec and status are kept in the value and written back. Those of metadata are the server's
 // (managedFields, generation) and are left out, which tells it to keep them.
 #pragma once
@@ -14,6 +18,17 @@
 #include "core/resources.hpp"
 
 namespace podid::core {
+
+// In bytes.
+inline constexpr std::size_t kMostClientId = 64;
+inline constexpr std::size_t kMostResourceId = 1024;
+inline constexpr std::size_t kMostName = 253;  // of objects and namespaces
+inline constexpr std::size_t kMostTenantId = 253;
+inline constexpr std::size_t kMostEndpoint = 256;
+inline constexpr std::size_t kMostSelector = 63;  // as of a label's value
+inline constexpr std::size_t kMostLabelKey = 317;
+inline constexpr std::size_t kMostItems = 64;
+inline constexpr std::size_t kMostUnknown = 16 * 1024;  // members of spec and status that we do not know, as JSON
 
 Read<AzureIdentity> read_azure_identity(const boost::json::value& object);
 Read<AzureIdentityBinding> read_azure_identity_binding(const boost::json::value& object);

@@ -20,7 +20,7 @@ using base::ErrorKind;
 using base::Result;
 using base::Task;
 
-constexpr std::size_t kMaxAnswerBytes = 256 << 20;  // one page of 500 of the largest objects that are usual
+constexpr std::size_t kMaxAnswerBytes = 32 << 20;  // some twenty of the largest objects that a server takes
 constexpr std::size_t kMaxRefusalBytes = 64 << 10;
 constexpr std::chrono::milliseconds kShortestRepeat{100};
 constexpr std::chrono::seconds kRepeatWithoutAdvice{1};
@@ -179,11 +179,12 @@ class Client::Impl {
     }
   }
 
-  Task<Result<json::value>> call(net::Request request, net::Deadline deadline) {
+  Task<Result<json::value>> call(net::Request request, net::Deadline deadline, std::size_t* answer_bytes = nullptr) {
     request.headers.set("Accept", "application/json");
     const std::string what = description(request);
     Result<net::Response> response = co_await send(std::move(request), deadline);
     if (!response) co_return std::unexpected(std::move(response.error()));
+    if (answer_bytes != nullptr) *answer_bytes = response->body.size();
     co_return parse_json(response->body, "the answer to " + what);
   }
 
@@ -248,7 +249,8 @@ Task<Result<json::value>> Client::list(ResourceType type, ListOptions options, n
   query.add("continue", options.continue_token);
   query.add("resourceVersion", options.resource_version);
   query.add("resourceVersionMatch", options.resource_version_match);
-  return impl_->call(make_request("GET", type.collection_path(options.ns) + query.text()), deadline);
+  return impl_->call(make_request("GET", type.collection_path(options.ns) + query.text()), deadline,
+                     options.answer_bytes);
 }
 
 Task<Result<json::value>> Client::create(ResourceType type, json::value object, net::Deadline deadline) {

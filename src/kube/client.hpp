@@ -37,6 +37,7 @@ struct ListOptions {
   std::string continue_token = {};  // metadata.continue of the page before
   std::string resource_version = {};
   std::string resource_version_match = {};  // "NotOlderThan", "Exact" or empty
+  std::size_t* answer_bytes = nullptr;      // where the size of the answer goes, for who wants to know
 };
 
 struct WatchOptions {

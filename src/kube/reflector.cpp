@@ -28,6 +28,16 @@ constexpr double kWatchTimeoutStretch = 0.5;
 
 constexpr std::string_view kAnyVersion = "0";
 
+// Nobody knows how large the objects are before the first page.
+constexpr std::uint32_t kFirstPage = 50;
+constexpr std::size_t kPageBytes = 4 << 20;
+
+// How many objects to ask for after a page of `limit` of them took so many bytes.
+std::uint32_t next_page(std::uint32_t limit, std::size_t bytes, std::uint32_t most) {
+  const std::size_t fitting = kPageBytes * limit / std::max<std::size_t>(bytes, 1);
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(fitting, 1, std::min<std::size_t>(limit * 2UL, most)));
+}
+
 }  // namespace
 
 Reflector::Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink)
@@ -35,6 +45,7 @@ Reflector::Reflector(Client& client, ReflectorOptions options, ReflectorSink& si
       options_(std::move(options)),
       sink_(sink),
       version_(options_.page_size == 0 ? kAnyVersion : ""),
+      most_in_page_(options_.page_size),
       backoff_(options_.backoff, client.random()),
       tasks_(client.executor()) {}
 
@@ -65,7 +76,9 @@ Task<Result<>> Reflector::list() {
   page.ns = options_.ns;
   page.label_selector = options_.label_selector;
   page.field_selector = options_.field_selector;
-  page.limit = options_.page_size;
+  page.limit = std::min(most_in_page_, kFirstPage);
+  std::size_t bytes = 0;
+  page.answer_bytes = &bytes;
   page.resource_version = version_;
   if (!version_.empty() && version_ != kAnyVersion) page.resource_version_match = "NotOlderThan";
   sink_.list_begin();
@@ -73,7 +86,12 @@ Task<Result<>> Reflector::list() {
   do {
     Result<json::value> answer =
         co_await client_.list(options_.type, page, net::Deadline::in(client_.clock(), options_.request_timeout));
-    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    if (!answer) {
+      // Perhaps it was too large to be read.
+      if (answer.error().kind == ErrorKind::invalid && page.limit > 1) most_in_page_ = page.limit / 2;
+      co_return std::unexpected(std::move(answer.error()));
+    }
+    if (page.limit != 0) page.limit = next_page(page.limit, bytes, most_in_page_);
     // All pages show the state of the first one's version.
     if (version.empty()) version = string_at(*answer, {"metadata", "resourceVersion"});
     page.continue_token = string_at(*answer, {"metadata", "continue"});
@@ -88,6 +106,7 @@ Task<Result<>> Reflector::list() {
   }
   version_ = std::move(version);
   must_list_ = false;
+  most_in_page_ = std::min(options_.page_size, most_in_page_ * 2);
   ++statistics_.lists;
   heard();
   sink_.list_end();

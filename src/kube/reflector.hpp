@@ -24,7 +24,8 @@ struct ReflectorOptions {
   std::string field_selector = {};
   // 0: no pages, and the first list may be what the server has in its cache (resourceVersion=0), however old. That is
   // the cheapest way for many clients with a small part each, such as the pods of one node; a large collection in one
-  // piece is not. With pages every list is a consistent read.
+  // piece is not. With pages every list is a consistent read. A page has at most so many objects, and fewer where they
+  // are large: whoever may write objects must not decide how much memory a list takes.
   std::uint32_t page_size = 500;
   // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not come
   // back at once.
@@ -96,6 +97,7 @@ class Reflector {
   // state
   std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
+  std::uint32_t most_in_page_;  // fewer than asked for after an answer that was too large
   base::Backoff backoff_;
   base::SteadyTime last_contact_{};
   std::optional<base::Error> last_error_;

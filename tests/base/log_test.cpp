@@ -37,5 +37,16 @@ TEST_F(LogDeathTest, JsonLineIsOneObject) {
       R"(^\{"ts":"[-0-9T:.]+Z","level":"debug","component":"mic","msg":"step","name":"a\\"b","count":2\})");
 }
 
+// SEC-7: what a tenant writes into an object must not fill the log.
+TEST_F(LogDeathTest, LongValuesAreCutBetweenCharacters) {
+  EXPECT_EXIT(
+      {
+        log::configure(log::Format::text, 0, "nmi");
+        log::warning("bad", {{"value", std::string(1023, 'x') + "\xc3\xa9" + std::string(500000, 'y')}, {"next", 1}});
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), R"re(bad value="x+… \(501025 bytes\)" next=1)re");
+}
+
 }  // namespace
 }  // namespace podid::base

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/resources_json.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 
+#include "core/naming.hpp"
 #include "support/builders.hpp"
 
 namespace podid::core {
@@ -151,6 +153,64 @@ TEST(ResourcesJson, WhatIsWrittenReadsBack) {
   AzurePodIdentityException exception;
   exception.pod_labels = {{"app", "mic"}};
   EXPECT_EQ(read_azure_pod_identity_exception(write_azure_pod_identity_exception(exception)), exception);
+}
+
+// SEC-7: what a tenant may write is bounded, as in deploy/crds.
+TEST(ResourcesJson, LengthsAreLimited) {
+  struct Limit {
+    const char* field;
+    std::size_t most;
+  };
+  const Limit identity_limits[] = {
+      {"resourceID", 1024}, {"clientID", 64}, {"tenantID", 253}, {"adEndpoint", 256}, {"adResourceID", 1024}};
+  for (const auto& [field, most] : identity_limits) {
+    const auto of_size = [field](std::size_t size) {
+      return json::object{{"spec", {{field, std::string(size, 'x')}}}};
+    };
+    EXPECT_TRUE(read_azure_identity(of_size(most))) << field;
+    const auto refused = read_azure_identity(of_size(most + 1));
+    ASSERT_FALSE(refused) << field;
+    EXPECT_EQ(refused.error().message(),
+              fmt::format("spec.{}: expected at most {} bytes, found {}", field, most, most + 1));
+  }
+  const std::string name(254, 'x');
+  for (const json::object& spec :
+       {json::object{{"clientPassword", {{"name", name}}}}, json::object{{"clientPassword", {{"namespace", name}}}},
+        json::object{{"auxiliaryTenantIDs", json::array{name}}},
+        json::object{{"auxiliaryTenantIDs", json::array(65, "t")}},
+        json::object{{"later", std::string(16 * 1024, 'x')}}}) {
+    EXPECT_FALSE(read_azure_identity(json::object{{"spec", spec}})) << spec;
+  }
+  for (const json::object& spec :
+       {json::object{{"azureIdentity", name}}, json::object{{"selector", std::string(64, 'x')}}}) {
+    EXPECT_FALSE(read_azure_identity_binding(json::object{{"spec", spec}})) << spec;
+  }
+  EXPECT_TRUE(read_azure_identity_binding(json::object{{"spec", {{"selector", std::string(63, 'x')}}}}));
+  json::object many;
+  for (int i = 0; i < 65; ++i) many[std::to_string(i)] = "x";
+  for (const json::object& labels : {json::object{{"app", std::string(318, 'x')}}, many}) {
+    EXPECT_FALSE(read_azure_pod_identity_exception(json::object{{"spec", {{"podLabels", labels}}}}));
+  }
+  // The controller wrote it, and must be able to remove it.
+  EXPECT_TRUE(read_azure_assigned_identity(
+      json::object{{"spec", {{"azureIdentityRef", {{"spec", {{"clientID", std::string(1000, 'x')}}}}}}}}));
+}
+
+TEST(ResourcesJson, OfWhatATenantWritesOnlyWhatIsReadIsKept) {
+  AzureIdentity identity = test::make_identity("shop", "kv");
+  identity.meta.labels = {{"big", std::string(1000, 'x')}};
+  identity.meta.annotations = {{"big", std::string(1000, 'x')},
+                               {std::string(kObjectIdAnnotation), std::string(1000, 'x')},
+                               {std::string(kBehaviorAnnotation), "namespaced"}};
+  const AzureIdentity known = kept(identity);
+  EXPECT_TRUE(known.meta.labels.empty());
+  EXPECT_EQ(known.meta.annotations, (StringMap{{std::string(kBehaviorAnnotation), "namespaced"}}));
+  EXPECT_EQ(known.meta.uid, identity.meta.uid);
+  AzurePodIdentityException exception;
+  exception.meta.annotations = {{"big", std::string(1000, 'x')}};
+  exception.pod_labels = {{"app", "mic"}};
+  EXPECT_TRUE(kept(exception).meta.annotations.empty());
+  EXPECT_EQ(kept(exception).pod_labels, exception.pod_labels);
 }
 
 TEST(ResourcesJson, UnknownMembersOfSpecAndStatusSurvive) {

@@ -108,6 +108,39 @@ TEST_F(InformerTest, ListsInPagesAndOnlyTheWholeListCounts) {
   EXPECT_EQ(statistics().expired_versions, 1u);
 }
 
+// SEC-7: whoever may write objects must not decide how much memory a list takes.
+TEST_F(InformerTest, PagesFollowTheBytes) {
+  const auto limits = [this] {
+    std::vector<std::string> limits;
+    for (const std::string& target : list_targets()) {
+      const std::string rest = target.substr(target.find("limit=") + 6);
+      limits.push_back(rest.substr(0, rest.find('&')));
+    }
+    return limits;
+  };
+  for (int i = 0; i < 160; ++i) put(fmt::format("p{:03}", i), "small");
+  start();
+  ASSERT_TRUE(until([&] { return informer->synced(); }));
+  EXPECT_THAT(limits(), ElementsAre("50", "100", "200"));
+  await(informer->stop());
+  server.requests.clear();
+  for (int i = 0; i < 160; ++i) put(fmt::format("p{:03}", i), json::string(200 * 1024, 'x'));
+  start();
+  ASSERT_TRUE(until([&] { return informer->synced(); }));
+  EXPECT_EQ(informer->size(), 160u);
+  ASSERT_GT(limits().size(), 5u);
+  EXPECT_EQ(limits()[0], "50");
+  for (std::size_t i = 1; i < limits().size(); ++i) EXPECT_EQ(limits()[i], "20");
+}
+
+TEST_F(InformerTest, APageThatIsTooLargeIsAskedForInSmallerOnes) {
+  for (int i = 0; i < 40; ++i) put(fmt::format("p{:02}", i), json::string(1000 * 1024, 'x'));
+  start();
+  ASSERT_TRUE(until([&] { return informer->synced(); }));
+  EXPECT_EQ(informer->size(), 40u);
+  EXPECT_EQ(statistics().failures, 1u);
+}
+
 TEST_F(InformerTest, WithoutPagesTheFirstListTakesWhatTheServerHas) {
   options.page_size = 0;
   options.ns = "a";

@@ -2,7 +2,14 @@
 // CRDs and the resources that they define, over HTTP.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <map>
+
+#include "base/file.hpp"
 #include "lab/apiserver/server_fixture.hpp"
+#include "lab/apiserver/wire/yaml.hpp"
 
 namespace podid::lab::apiserver {
 namespace {
@@ -147,6 +154,79 @@ TEST_F(CustomResourcesTest, GoWithTheirDefinition) {
   merge(fmt::format("{}/f", kFoos), R"({"metadata":{"finalizers":null}})");
   EXPECT_EQ(get(fmt::format("{}/foos.g.io", kCrds)).status, 404);
   EXPECT_EQ(get(kFoos).text, "404 page not found\n");
+}
+
+// ---- deploy/crds ----
+
+constexpr std::string_view kOurs = "/apis/aadpodidentity.k8s.io/v1/namespaces/default/";
+
+// SEC-7: whoever may write objects must not decide how much memory their readers need.
+TEST_F(CustomResourcesTest, WhatTenantsWriteHasLengths) {
+  install_crds();
+  struct Field {
+    std::string_view plural;
+    std::string_view kind;
+    std::string_view field;
+    std::size_t most;
+  };
+  for (const auto& [plural, kind, field, most] :
+       {Field{"azureidentities", "AzureIdentity", "clientID", 64},
+        Field{"azureidentities", "AzureIdentity", "resourceID", 1024},
+        Field{"azureidentities", "AzureIdentity", "tenantID", 253},
+        Field{"azureidentities", "AzureIdentity", "adEndpoint", 256},
+        Field{"azureidentities", "AzureIdentity", "adResourceID", 1024},
+        Field{"azureidentitybindings", "AzureIdentityBinding", "azureIdentity", 253},
+        Field{"azureidentitybindings", "AzureIdentityBinding", "selector", 63}}) {
+    const auto of_size = [&](std::string_view name, std::size_t size) {
+      return post(fmt::format("{}{}", kOurs, plural),
+                  fmt::format(R"({{"apiVersion":"aadpodidentity.k8s.io/v1","kind":"{}","metadata":{{"name":"{}"}},
+                              "spec":{{"{}":"{}"}}}})",
+                              kind, name, field, std::string(size, 'x')));
+    };
+    std::string name = fmt::format("{}-fits", field);
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    EXPECT_EQ(of_size(name, most).status, 201) << field;
+    const Response refused = of_size("too-long", most + 1);
+    EXPECT_EQ(refused.status, 422) << field;
+    EXPECT_EQ(refused.cause_fields(), fmt::format("spec.{}", field));
+  }
+}
+
+// Those that people have, for all that.
+TEST_F(CustomResourcesTest, ManifestsOfAadPodIdentityAreTaken) {
+  const std::filesystem::path manifests = PODID_SOURCE_DIR "/../shared/data/aad-pod-identity";
+  if (!std::filesystem::exists(manifests)) GTEST_SKIP() << "they are not part of the repository";
+  install_crds();
+  std::size_t taken = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(manifests)) {
+    if (file.path().extension() != ".yaml") continue;
+    const auto text = base::read_file(file.path().string());
+    ASSERT_TRUE(text) << text.error().message;
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+      const std::size_t end = rest.find("\n---");
+      const std::string_view document = rest.substr(0, end);
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 4);
+      if (!document.contains("aadpodidentity.k8s.io/v1") || document.contains("CustomResourceDefinition")) continue;
+      std::string problem;
+      const auto object = parse_yaml(document, problem);
+      if (!object) continue;  // a ClusterRole that names the group, say
+      const std::string kind = at(*object, {"kind"});
+      const std::map<std::string, std::string> plurals = {{"AzureIdentity", "azureidentities"},
+                                                          {"AzureIdentityBinding", "azureidentitybindings"},
+                                                          {"AzurePodIdentityException", "azurepodidentityexceptions"}};
+      const auto plural = plurals.find(kind);
+      if (plural == plurals.end()) continue;
+      const std::string ns = at(*object, {"metadata", "namespace"});
+      const std::string path = fmt::format("/apis/aadpodidentity.k8s.io/v1/namespaces/{}/{}",
+                                           ns == "(absent)" ? "default" : ns, plural->second);
+      const Response made = post(path, json::serialize(*object));
+      EXPECT_EQ(made.status, 201) << file.path() << ": " << made.text;
+      remove(fmt::format("{}/{}", path, at(*object, {"metadata", "name"})));
+      ++taken;
+    }
+  }
+  EXPECT_GE(taken, 5u);
 }
 
 }  // namespace
