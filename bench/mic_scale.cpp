@@ -91,9 +91,9 @@ class Bench {
     identity.meta.name = "id";
     identity.meta.ns = "default";
     identity.meta.resource_version = "1";
-    identity.resource_id =
-        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one";
-    identity.client_id = "client";
+    identity.resource_id = core::ResourceId(
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one");
+    identity.client_id = core::ClientId("client");
     controller_->put(std::move(identity));
     core::AzureIdentityBinding binding;
     binding.meta.name = "b";

@@ -15,9 +15,9 @@ struct ExplainRequest {
   core::OperationMode mode = core::OperationMode::standard;
   bool namespaced = false;                // the NMI runs with --forceNamespaced
   std::string mic_namespace = "default";  // the NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false
-  std::string client_id;                  // what the application asks for; all empty: any identity
-  std::string resource_id;
-  std::string object_id;
+  core::ClientId client_id;               // what the application asks for; all empty: any identity
+  core::ResourceId resource_id;
+  core::ObjectId object_id;
 };
 
 struct ExplainedBinding {

@@ -38,6 +38,12 @@ base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterCon
   co_return base::Result<>{};
 }
 
+// CLI11 fills text alone.
+template <class Id>
+void add_id_option(CLI::App& verb, const std::string& name, Id& id, const std::string& help) {
+  verb.add_option_function<std::string>(name, [&id](const std::string& text) { id = Id(text); }, help);
+}
+
 }  // namespace
 
 ExplainVerb::~ExplainVerb() = default;
@@ -51,9 +57,9 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
       "pod", "Whether a pod gets a token, and why: every check with the object that it looked at and what to change");
   pod->add_option("name", s.pod.name, "Name of the pod")->required();
   pod->add_option("-n,--namespace", s.pod.ns, "Namespace of the pod; default: the kubeconfig's");
-  pod->add_option("--client-id", s.request.client_id, "As if the application asked for this client ID");
-  pod->add_option("--resource-id", s.request.resource_id, "As if it asked for this resource ID");
-  pod->add_option("--object-id", s.request.object_id, "As if it asked for this object ID");
+  add_id_option(*pod, "--client-id", s.request.client_id, "As if the application asked for this client ID");
+  add_id_option(*pod, "--resource-id", s.request.resource_id, "As if it asked for this resource ID");
+  add_id_option(*pod, "--object-id", s.request.object_id, "As if it asked for this object ID");
   pod->add_option("--kubeconfig", s.kubeconfig,
                   "kubeconfig file; without one, the service account of the pod we run in")
       ->envname("KUBECONFIG");

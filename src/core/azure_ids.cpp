@@ -80,7 +80,8 @@ std::string_view trimmed_resource_id(std::string_view id) {
   return id;
 }
 
-bool is_valid_identity_resource_id(std::string_view id) {
+bool is_valid_identity_resource_id(ResourceIdView resource_id) {
+  const std::string_view id = resource_id.text();
   // An empty one stands for any name.
   constexpr std::string_view kForm[] = {
       "subscriptions",          "", "resourcegroups", "", "providers", "microsoft.managedidentity",
@@ -92,14 +93,14 @@ bool is_valid_identity_resource_id(std::string_view id) {
   });
 }
 
-std::string invalid_resource_id_text(std::string_view id) {
-  return "invalid resource id: " + quoted(id) +
+std::string invalid_resource_id_text(ResourceIdView id) {
+  return "invalid resource id: " + quoted(id.text()) +
          ", must match "
          "/subscriptions/<subid>/resourcegroups/<resourcegroup>/providers/Microsoft.ManagedIdentity/"
          "userAssignedIdentities/<name>";
 }
 
-std::string resource_id_key(std::string_view id) { return ascii_lower(id); }
+std::string resource_id_key(ResourceIdView id) { return ascii_lower(id.text()); }
 
 Read<ProviderId> parse_provider_id(std::string_view id) {
   const auto parts = segments(id);

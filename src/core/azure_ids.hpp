@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/ids.hpp"
 #include "core/invalid.hpp"
 #include "core/node.hpp"
 
@@ -15,11 +16,11 @@ std::string_view trimmed_resource_id(std::string_view id);
 // Exactly "/subscriptions/S/resourceGroups/G/providers/Microsoft.ManagedIdentity/userAssignedIdentities/N" in any case,
 // where S, G and N consist of what Azure allows in names and are no dot segments: nothing else may reach Azure, where
 // one malformed ID makes it refuse those beside it (SEC-4; api.md §2.2 has the laxer rule of aad-pod-identity).
-bool is_valid_identity_resource_id(std::string_view id);
+bool is_valid_identity_resource_id(ResourceIdView id);
 // aad-pod-identity's error text for an id that fails the rule.
-std::string invalid_resource_id_text(std::string_view id);
+std::string invalid_resource_id_text(ResourceIdView id);
 // What identities are compared, counted and merged by (MIC-10, MIC-15).
-std::string resource_id_key(std::string_view id);
+std::string resource_id_key(ResourceIdView id);
 
 // A node's provider ID taken apart; the parts keep their case. For a scale-set instance `name` is the scale
 // set (mic.md §5.1).

@@ -15,9 +15,7 @@ namespace podid::core {
 namespace {
 
 bool fits(const IdentityRequest& request, const AzureIdentity& identity) {
-  const auto equals = [](std::string_view asked, std::string_view found) {
-    return !asked.empty() && equal_ignoring_case(asked, found);
-  };
+  const auto equals = [](auto asked, decltype(asked) found) { return !asked.empty() && asked.same_as(found); };
   return !request.specific() || equals(request.client_id, identity.client_id) ||
          equals(request.resource_id, identity.resource_id) || equals(request.object_id, identity.object_id());
 }

@@ -19,9 +19,9 @@ enum class OperationMode : std::uint8_t { standard, managed };
 // What the client asked for; empty means not asked. An identity that fits any of them is acceptable (nmi.md
 // §3.7); all compare without regard to case (NMI-5).
 struct IdentityRequest {
-  std::string_view client_id;
-  std::string_view resource_id;
-  std::string_view object_id;
+  ClientIdView client_id;
+  ResourceIdView resource_id;
+  ObjectIdView object_id;
   bool specific() const { return !client_id.empty() || !resource_id.empty() || !object_id.empty(); }
 };
 

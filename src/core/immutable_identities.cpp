@@ -25,7 +25,7 @@ ImmutableIdentities::ImmutableIdentities(std::span<const std::string> configured
 }
 
 bool ImmutableIdentities::contains(const AzureIdentity& identity) const {
-  return ids_.contains(ascii_lower(identity.client_id)) || ids_.contains(resource_id_key(identity.resource_id));
+  return ids_.contains(ascii_lower(identity.client_id.text())) || ids_.contains(resource_id_key(identity.resource_id));
 }
 
 }  // namespace podid::core

@@ -38,9 +38,8 @@ bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_na
 }
 
 bool gives_the_same(const AzureIdentity& copy, const AzureIdentity& identity) {
-  return copy.type == identity.type && equal_ignoring_case(copy.client_id, identity.client_id) &&
-         equal_ignoring_case(copy.resource_id, identity.resource_id) &&
-         equal_ignoring_case(copy.tenant_id, identity.tenant_id) &&
+  return copy.type == identity.type && copy.client_id.same_as(identity.client_id) &&
+         copy.resource_id.same_as(identity.resource_id) && equal_ignoring_case(copy.tenant_id, identity.tenant_id) &&
          std::ranges::equal(copy.auxiliary_tenant_ids, identity.auxiliary_tenant_ids, equal_ignoring_case) &&
          copy.ad_endpoint == identity.ad_endpoint && copy.client_password == identity.client_password &&
          copy.namespaced() == identity.namespaced();

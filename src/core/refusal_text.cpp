@@ -10,7 +10,7 @@ namespace podid::core {
 namespace {
 
 std::string legacy_no_match(const IdentityRequest& request) {
-  return fmt::format("no azure identity found for request clientID {}", redact(request.client_id));
+  return fmt::format("no azure identity found for request clientID {}", redact(request.client_id.text()));
 }
 
 std::string legacy_failed_after(const DecisionInput& input, std::string_view state, int attempts,
@@ -28,9 +28,9 @@ std::string describe(const IdentityRequest& request) {
   const auto append = [&text](std::string_view name, std::string_view value) {
     if (!value.empty()) text += fmt::format("{}{} {}", text.empty() ? "" : " or ", name, value);
   };
-  append("client_id", redact(request.client_id));
-  append("resource ID", request.resource_id);
-  append("object_id", redact(request.object_id));
+  append("client_id", redact(request.client_id.text()));
+  append("resource ID", request.resource_id.text());
+  append("object_id", redact(request.object_id.text()));
   return text.empty() ? "any identity" : text;
 }
 
@@ -92,7 +92,7 @@ std::string legacy_refusal_text(const DecisionInput& input, const Decision& deci
   }
   std::string text = legacy_failed_after(input, "CREATED", retry.attempts_for_created, retry.interval_seconds);
   if (!input.request.specific()) return text;
-  return fmt::format("clientID in request: {}, {}", redact(input.request.client_id), text);
+  return fmt::format("clientID in request: {}, {}", redact(input.request.client_id.text()), text);
 }
 
 }  // namespace podid::core

@@ -30,7 +30,9 @@ bool AzureIdentity::namespaced() const {
   return value_or_empty(meta.annotations, kBehaviorAnnotation) == kNamespacedBehavior;
 }
 
-std::string_view AzureIdentity::object_id() const { return value_or_empty(meta.annotations, kObjectIdAnnotation); }
+ObjectIdView AzureIdentity::object_id() const {
+  return ObjectIdView(value_or_empty(meta.annotations, kObjectIdAnnotation));
+}
 
 AzureIdentity copied(AzureIdentity identity) {
   identity.meta = copied_meta(identity.meta);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/ids.hpp"
 #include "core/object_meta.hpp"
 
 namespace podid::core {
@@ -40,8 +41,8 @@ struct UnknownMembers {
 struct AzureIdentity {
   ObjectMeta meta;
   IdentityType type = IdentityType::user_assigned;
-  std::string resource_id;  // trimmed_resource_id() of what is written
-  std::string client_id;
+  ResourceId resource_id;  // trimmed_resource_id() of what is written
+  ClientId client_id;
   SecretReference client_password;
   std::string tenant_id;
   std::vector<std::string> auxiliary_tenant_ids;
@@ -57,8 +58,8 @@ struct AzureIdentity {
   // The annotation of api.md §2.3: usable only when identity, binding and pod share a namespace.
   bool namespaced() const;
   // The identity's object (principal) ID where the author gave it in the annotation kObjectIdAnnotation, else
-  // "".
-  std::string_view object_id() const;
+  // empty.
+  ObjectIdView object_id() const;
   bool operator==(const AzureIdentity&) const = default;
 };
 

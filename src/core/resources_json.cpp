@@ -45,8 +45,9 @@ AzureIdentity read_identity(const JsonFields& fields, ObjectMeta meta, Lengths l
   identity.meta = std::move(meta);
   const JsonFields spec = fields.object("spec");
   identity.type = static_cast<IdentityType>(spec.integer("type"));
-  identity.resource_id = trimmed_resource_id(spec.text("resourceID", most(lengths, kMostResourceId)));
-  identity.client_id = spec.text("clientID", most(lengths, kMostClientId));
+  identity.resource_id =
+      ResourceId(std::string(trimmed_resource_id(spec.text("resourceID", most(lengths, kMostResourceId)))));
+  identity.client_id = ClientId(spec.text("clientID", most(lengths, kMostClientId)));
   const JsonFields password = spec.object("clientPassword");
   identity.client_password = {password.text("name", most(lengths, kMostName)),
                               password.text("namespace", most(lengths, kMostName))};
@@ -141,8 +142,8 @@ json::object write_meta(const ObjectMeta& meta) {
 json::object write_spec(const AzureIdentity& identity) {
   json::object spec = identity.unknown.spec;
   put(spec, "type", static_cast<std::int64_t>(identity.type));
-  put(spec, "resourceID", identity.resource_id);
-  put(spec, "clientID", identity.client_id);
+  put(spec, "resourceID", identity.resource_id.text());
+  put(spec, "clientID", identity.client_id.text());
   json::object password;
   put(password, "name", identity.client_password.name);
   put(password, "namespace", identity.client_password.ns);

@@ -85,7 +85,7 @@ const Case kCases[] = {
      "identity_missing", "identity_exists", CheckOutcome::failed, "azureidentity shop/reader, which does not exist"},
     {"InvalidResourceId",
      [](PodObjects& o, ExplainRequest&) {
-       o.identities[0].resource_id = "reader";
+       o.identities[0].resource_id = core::ResourceId("reader");
        o.assigned.clear();
      },
      "identity_missing", "identity_exists", CheckOutcome::failed, "correct spec.resourceID"},
@@ -98,13 +98,15 @@ const Case kCases[] = {
     {"AssignmentOfAnIdentityThatIsGone", [](PodObjects& o, ExplainRequest&) { o.identities.clear(); },
      "untrusted_assignment", "assignment_trusted", CheckOutcome::failed, "not what the AzureIdentity of that name says",
      true},
-    {"AssignmentOfAnotherClientId", [](PodObjects& o, ExplainRequest&) { o.assigned[0].identity.client_id = "other"; },
+    {"AssignmentOfAnotherClientId",
+     [](PodObjects& o, ExplainRequest&) { o.assigned[0].identity.client_id = core::ClientId("other"); },
      "untrusted_assignment", "assignment_trusted", CheckOutcome::failed, "not what the AzureIdentity of that name says",
      true},
-    {"OtherClientId", [](PodObjects&, ExplainRequest& r) { r.client_id = "11111111-2222-3333-4444-555555555555"; },
+    {"OtherClientId",
+     [](PodObjects&, ExplainRequest& r) { r.client_id = core::ClientId("11111111-2222-3333-4444-555555555555"); },
      "not_requested", "identity_requested", CheckOutcome::failed, "is not client_id 1111##### REDACTED #####5555"},
-    {"ClientIdInAnotherCase", [](PodObjects&, ExplainRequest& r) { r.client_id = "CLIENT-READER"; }, "none",
-     "identity_requested", CheckOutcome::passed, "is the identity asked for"},
+    {"ClientIdInAnotherCase", [](PodObjects&, ExplainRequest& r) { r.client_id = core::ClientId("CLIENT-READER"); },
+     "none", "identity_requested", CheckOutcome::passed, "is the identity asked for"},
     {"ForcedNamespaced",
      [](PodObjects& o, ExplainRequest& r) {
        r.namespaced = true;

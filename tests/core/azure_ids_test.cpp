@@ -13,7 +13,7 @@ TEST(AzureIds, FollowsTheRuleForIdentityResourceIds) {
       "/SUBSCRIPTIONS/s/resourceGroups/g/providers/microsoft.managedidentity/USERASSIGNEDIDENTITIES/n",
       "/subscriptions/0-1/resourcegroups/My.rg_(1)-x/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n..",
   };
-  for (const std::string& id : good) EXPECT_TRUE(is_valid_identity_resource_id(id)) << id;
+  for (const std::string& id : good) EXPECT_TRUE(is_valid_identity_resource_id(ResourceIdView(id))) << id;
   const std::string bad[] = {
       "",
       "n",
@@ -37,7 +37,7 @@ TEST(AzureIds, FollowsTheRuleForIdentityResourceIds) {
       "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/%2e",
       " /subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n",
   };
-  for (const std::string& id : bad) EXPECT_FALSE(is_valid_identity_resource_id(id)) << id;
+  for (const std::string& id : bad) EXPECT_FALSE(is_valid_identity_resource_id(ResourceIdView(id))) << id;
 }
 
 TEST(AzureIds, BlanksAndOneSlashAreTrimmed) {
@@ -49,7 +49,7 @@ TEST(AzureIds, BlanksAndOneSlashAreTrimmed) {
 }
 
 TEST(AzureIds, QuotesAnInvalidIdAsAadPodIdentityDoes) {
-  EXPECT_EQ(invalid_resource_id_text("a\"b\n"),
+  EXPECT_EQ(invalid_resource_id_text(ResourceIdView("a\"b\n")),
             "invalid resource id: \"a\\\"b\\n\", must match /subscriptions/<subid>/resourcegroups/<resourcegroup>/"
             "providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>");
 }

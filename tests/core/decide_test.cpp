@@ -86,7 +86,7 @@ TEST_F(DecideStandardTest, AssignedIdentityIsGranted) {
   assign(make_identity("default", "kv"));
   const Decision decision = decide_now();
   ASSERT_TRUE(decision.granted());
-  EXPECT_EQ(decision.identity->client_id, "client-kv");
+  EXPECT_EQ(decision.identity->client_id.text(), "client-kv");
   EXPECT_EQ(decision.binding->meta.name, "b-kv");
   EXPECT_EQ(decision.assigned->meta.name, "web-0-shop-kv");
   EXPECT_EQ(decision.candidates, 1u);
@@ -133,14 +133,17 @@ TEST_F(DecideStandardTest, RequestsCompareWithoutCase) {
   assign(identity);
   assign(make_identity("default", "aa"));
   const std::string resource_id = test::identity_resource_id("KV");
-  const IdentityRequest fitting[] = {
-      {"CLIENT-KV", "", ""}, {"", resource_id, ""}, {"", "", "Object-KV"}, {"other", resource_id, ""}};
+  const auto asked = [](std::string_view client, std::string_view resource, std::string_view object) {
+    return IdentityRequest{ClientIdView(client), ResourceIdView(resource), ObjectIdView(object)};
+  };
+  const IdentityRequest fitting[] = {asked("CLIENT-KV", "", ""), asked("", resource_id, ""), asked("", "", "Object-KV"),
+                                     asked("other", resource_id, "")};
   for (const IdentityRequest& request : fitting) {
     input.request = request;
     expect_granted("kv");
   }
-  const IdentityRequest others[] = {
-      {"client-kx", "", ""}, {resource_id, "", ""}, {"", "client-kv", ""}, {"", "", "object"}};
+  const IdentityRequest others[] = {asked("client-kx", "", ""), asked(resource_id, "", ""), asked("", "client-kv", ""),
+                                    asked("", "", "object")};
   for (const IdentityRequest& request : others) {
     input.request = request;
     expect_refused(RefusalReason::not_requested, Healing::settles);
@@ -149,7 +152,7 @@ TEST_F(DecideStandardTest, RequestsCompareWithoutCase) {
 
 TEST_F(DecideStandardTest, WhatIsAskedForMayFollowWhileAnotherIsUnderWay) {
   assign(make_identity("default", "aa"), kCreated);
-  input.request.client_id = "client-kv";
+  input.request.client_id = ClientIdView("client-kv");
   expect_refused(RefusalReason::not_requested, Healing::waits);
   EXPECT_FALSE(decide_now().created_seen);
   assign(make_identity("default", "kv"), kCreated);
@@ -180,7 +183,7 @@ TEST_F(DecideStandardTest, ForeignIdentitiesComeAfterThePodsOwn) {
   const Decision unspecific = decide_now();
   ASSERT_TRUE(unspecific.granted());
   EXPECT_EQ(unspecific.identity->meta.ns, "shop");
-  input.request.client_id = "client-kv";
+  input.request.client_id = ClientIdView("client-kv");
   EXPECT_EQ(decide_now().identity->meta.ns, "shop") << "both have the client ID that was asked for";
 }
 
@@ -208,7 +211,7 @@ TEST_F(DecideStandardTest, FollowsTheNamespaceRule) {
   expect_granted("kv", "not namespaced");
   input.namespaced = true;
   expect_refused(RefusalReason::namespace_rule, Healing::settles);
-  input.request.client_id = "client-kv";
+  input.request.client_id = ClientIdView("client-kv");
   expect_refused(RefusalReason::namespace_rule, Healing::settles);
   assign(make_identity("shop", "own")).meta.ns = "shop";
   input.request = {};
@@ -285,7 +288,7 @@ TEST_F(DecideStandardTest, GrantAllocatesNothing) {
   for (int i = 0; i < 20; ++i) assign(make_identity("default", "a-rather-long-identity-name-" + std::to_string(i)));
   decide_now();  // fills the views
   const std::string client = "client-a-rather-long-identity-name-7";
-  input.request.client_id = client;
+  input.request.client_id = ClientIdView(client);
   const std::size_t before = test::allocations();
   const Decision decision = decide(input, nullptr);
   EXPECT_EQ(test::allocations(), before);
@@ -325,8 +328,8 @@ TEST_F(DecideManagedTest, EmptySelectorsAndUnlabelledPodsMatchNothing) {
 TEST_F(DecideManagedTest, AManagedIdentityThatNothingNamesIsNotTheNodesOwn) {
   bind(make_binding("shop", "b", "kv"));
   AzureIdentity identity = make_identity("shop", "kv");
-  identity.client_id.clear();
-  identity.resource_id.clear();
+  identity.client_id = {};
+  identity.resource_id = {};
   define(identity);
   expect_refused(RefusalReason::identity_missing, Healing::none);
 }
@@ -343,9 +346,9 @@ TEST_F(DecideManagedTest, FollowsRequestAndOrder) {
   }
   expect_granted("aa");
   EXPECT_EQ(decide_now().candidates, 3u);
-  input.request.client_id = "CLIENT-CC";
+  input.request.client_id = ClientIdView("CLIENT-CC");
   expect_granted("cc");
-  input.request.client_id = "client-x";
+  input.request.client_id = ClientIdView("client-x");
   expect_refused(RefusalReason::not_requested, Healing::none);
   input.request = {};
   AzureIdentityBinding heavy = make_binding("shop", "z", "bb");
@@ -379,7 +382,7 @@ std::string summary(const CheckList& checks) {
 
 TEST_F(DecideTest, ChecksSayWhyItIsAGrant) {
   assign(make_identity("default", "kv"));
-  input.request.client_id = "client-kv";
+  input.request.client_id = ClientIdView("client-kv");
   CheckList checks;
   decide_now(&checks);
   EXPECT_EQ(summary(checks),
@@ -406,7 +409,7 @@ TEST_F(DecideTest, ChecksUseKnownBindings) {
   bind(make_binding("shop", "b", "kv"));
   bind(make_binding("shop", "c", "gone"));
   AzureIdentity broken = make_identity("shop", "kv");
-  broken.resource_id = "kv";
+  broken.resource_id = ResourceId("kv");
   define(broken);
   CheckList checks;
   decide_now(&checks);
@@ -427,7 +430,7 @@ TEST_F(DecideTest, RecordingDoesNotChangeTheDecision) {
   for (const bool namespaced : {false, true}) {
     for (const char* client : {"", "client-kv", "client-aa", "client-x"}) {
       input.namespaced = namespaced;
-      input.request.client_id = client;
+      input.request.client_id = ClientIdView(client);
       CheckList checks;
       const Decision recorded = decide_now(&checks);
       const Decision plain = decide_now();

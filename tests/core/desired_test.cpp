@@ -85,7 +85,7 @@ TEST_F(DesiredTest, BindingNamesAnIdentityOfItsOwnNamespace) {
 
 TEST_F(DesiredTest, InvalidResourceIdIsLeftOutWithAWarning) {
   AzureIdentity identity = make_identity("shop", "kv");
-  identity.resource_id = "kv";
+  identity.resource_id = ResourceId("kv");
   rules.put(identity);
   rules.put(make_binding("shop", "b", "kv"));
   EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());

@@ -17,7 +17,7 @@ TEST(ImmutableIdentities, ClientAndResourceIdsAreTrimmedAndCompareWithoutCase) {
   EXPECT_TRUE(immutable.contains(make_identity("x", "b")));
   EXPECT_FALSE(immutable.contains(make_identity("x", "c")));
   AzureIdentity cluster = make_identity("x", "c");
-  cluster.client_id = "cluster-ID";
+  cluster.client_id = ClientId("cluster-ID");
   EXPECT_TRUE(immutable.contains(cluster));
   EXPECT_FALSE(ImmutableIdentities({}, "").contains(AzureIdentity{})) << "an empty id is in no set";
 }

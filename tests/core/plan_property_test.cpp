@@ -51,7 +51,7 @@ class World {
         AzureIdentity identity = make_identity(any(kNamespaces), any(kIdentities));
         identity.meta.resource_version = std::to_string(++version_);
         identity.type = static_cast<IdentityType>(pick(4) == 0 ? 1 : 0);
-        if (pick(5) == 0) identity.resource_id = "broken";
+        if (pick(5) == 0) identity.resource_id = ResourceId("broken");
         if (pick(3) == 0) identity.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
         identities_.insert_or_assign(identity.meta.key(), identity);
         break;
@@ -150,7 +150,7 @@ class World {
         object.meta.deletion_timestamp = "2026-01-01T00:00:00Z";
         break;
       case 5:
-        object.identity.client_id = "forged";
+        object.identity.client_id = ClientId("forged");
         break;
     }
   }

@@ -68,7 +68,7 @@ TEST_F(PlanTest, OnlyTheseChangesMakeAReplacement) {
        [](AzureAssignedIdentity& a) { a.meta.annotations[std::string(kPodUidAnnotation)] = "older"; }},
       {"label edited", [](AzureAssignedIdentity& a) { a.meta.labels.clear(); }},
       {"finalizer gone", [](AzureAssignedIdentity& a) { a.meta.finalizers = {"theirs"}; }},
-      {"identity edited by hand", [](AzureAssignedIdentity& a) { a.identity.client_id = "forged"; }},
+      {"identity edited by hand", [](AzureAssignedIdentity& a) { a.identity.client_id = ClientId("forged"); }},
   };
   const AzureAssignedIdentity good = stored;
   for (const auto& [what, change] : cases) {

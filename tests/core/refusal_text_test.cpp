@@ -47,7 +47,7 @@ TEST_F(RefusalTextTest, DescriptionNamesPodNamespaceAndCommand) {
 }
 
 TEST_F(RefusalTextTest, DescriptionRedactsTheClientId) {
-  input.request.client_id = "aabc0000-a83v-9h4m-000j-2c0a66b0c1f9";
+  input.request.client_id = ClientIdView("aabc0000-a83v-9h4m-000j-2c0a66b0c1f9");
   EXPECT_THAT(refusal_description(input, refused(RefusalReason::not_requested)),
               AllOf(HasSubstr("client_id aabc##### REDACTED #####c1f9"), Not(HasSubstr("0000-a83v"))));
 }
@@ -61,11 +61,11 @@ TEST_F(RefusalTextTest, LegacyTextsOfStandardModeAreThoseOfAadPodIdentity) {
   EXPECT_EQ(legacy(RefusalReason::awaiting_assignment, true),
             "getting assigned identities for pod shop/web-0 in ASSIGNED state failed after 20 attempts, retry duration "
             "[5]s, error: <nil>. Check MIC pod logs for identity assignment errors");
-  input.request.client_id = "aabc0000-a83v-9h4m-000j-2c0a66b0c1f9";
+  input.request.client_id = ClientIdView("aabc0000-a83v-9h4m-000j-2c0a66b0c1f9");
   EXPECT_EQ(legacy(RefusalReason::not_requested), "clientID in request: aabc##### REDACTED #####c1f9, " + created);
   EXPECT_EQ(legacy(RefusalReason::namespace_rule),
             "no azure identity found for request clientID aabc##### REDACTED #####c1f9");
-  input.request = {"", "/some/id", ""};
+  input.request = {{}, ResourceIdView("/some/id"), {}};
   EXPECT_EQ(legacy(RefusalReason::not_requested), "clientID in request: , " + created);
   EXPECT_EQ(legacy(RefusalReason::namespace_rule), "no azure identity found for request clientID ");
   input.request = {};

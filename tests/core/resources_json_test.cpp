@@ -32,7 +32,7 @@ TEST(ResourcesJson, ReadsAnIdentity) {
   EXPECT_EQ(identity->meta.resource_version, "7");
   EXPECT_FALSE(identity->meta.deleting());
   EXPECT_TRUE(identity->namespaced());
-  EXPECT_EQ(identity->object_id(), "o-1");
+  EXPECT_EQ(identity->object_id().text(), "o-1");
   EXPECT_EQ(identity->type, IdentityType::service_principal_certificate);
   EXPECT_EQ(identity->client_password, (SecretReference{"n", "s"}));
   EXPECT_THAT(identity->auxiliary_tenant_ids, ElementsAre("x", "y"));
@@ -93,8 +93,8 @@ TEST(ResourcesJson, EmbeddedKindsOfOldReleasesAreTolerated) {
 
 TEST(ResourcesJson, FieldNamesAreCaseSensitive) {
   const auto identity = read_azure_identity(json::parse(R"({"spec": {"ClientID": "c", "resourceid": "r"}})"));
-  EXPECT_THAT(identity->client_id, IsEmpty());
-  EXPECT_THAT(identity->resource_id, IsEmpty());
+  EXPECT_TRUE(identity->client_id.empty());
+  EXPECT_TRUE(identity->resource_id.empty());
 }
 
 TEST(ResourcesJson, WritingLeavesOutZeroValues) {

@@ -24,7 +24,7 @@ TEST(Resources, ACopyHasWhatDecisionsReadAndNoMore) {
   EXPECT_TRUE(copy.meta.labels.empty());
   EXPECT_EQ(copy.meta.annotations.size(), 2u);
   EXPECT_TRUE(copy.namespaced());
-  EXPECT_EQ(copy.object_id(), "o-1");
+  EXPECT_EQ(copy.object_id().text(), "o-1");
   EXPECT_EQ(copy.client_id, identity.client_id);
   EXPECT_EQ(copy.available_replicas, 0);
   EXPECT_TRUE(copy.unknown.spec.contains("later"));

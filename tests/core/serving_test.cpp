@@ -184,7 +184,7 @@ TEST(Serving, AnAssignmentIsConfirmedByItsIdentityAsItIsOrWas) {
   AzureAssignedIdentity assigned = make_assigned(make_pod("shop", "web"), reader, make_binding("shop", "b", "reader"));
   assigned.meta.uid = "uid-assigned";
   AzureIdentity rotated = reader;
-  rotated.client_id = "client-of-tomorrow";
+  rotated.client_id = ClientId("client-of-tomorrow");
   EXPECT_TRUE(is_confirmed(assigned, &reader, {}));
   EXPECT_FALSE(is_confirmed(assigned, nullptr, {}));
   EXPECT_FALSE(is_confirmed(assigned, &rotated, {}));
@@ -193,7 +193,7 @@ TEST(Serving, AnAssignmentIsConfirmedByItsIdentityAsItIsOrWas) {
   EXPECT_TRUE(is_confirmed(assigned, &rotated, before)) << "nothing is interrupted";
   EXPECT_FALSE(is_confirmed(assigned, nullptr, before)) << "the identity is gone";
   AzureAssignedIdentity forged = assigned;
-  forged.identity.client_id = "client-admin";
+  forged.identity.client_id = ClientId("client-admin");
   EXPECT_FALSE(is_confirmed(forged, &rotated, before));
   AzureAssignedIdentity another = assigned;
   another.meta.uid = "uid-another";

@@ -45,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   std::string scratch;
   const nmi::TokenQuery query = nmi::parse_token_query(routed.query, scratch);
-  require(query.resource.size() <= size && query.client_id.size() <= size && query.resource_id.size() <= size);
+  require(query.resource.size() <= size && query.client_id.text().size() <= size &&
+          query.resource_id.text().size() <= size);
   return 0;
 }

@@ -104,11 +104,11 @@ class Generator {
     core::AzureIdentity identity = test::make_identity(ns, name);
     if (chance(5)) identity.meta.annotations.emplace(core::kBehaviorAnnotation, core::kNamespacedBehavior);
     if (chance(3)) identity.meta.annotations.emplace(core::kObjectIdAnnotation, "object-" + name);
-    if (chance(5)) identity.client_id += "-of-" + ns;
-    if (chance(10)) identity.resource_id = "no-resource-id";
+    if (chance(5)) identity.client_id = core::ClientId(identity.client_id.text() + "-of-" + ns);
+    if (chance(10)) identity.resource_id = core::ResourceId("no-resource-id");
     if (chance(10)) identity.type = core::IdentityType::service_principal_secret;
-    if (chance(12)) identity.client_id.clear();
-    if (chance(20)) identity.resource_id.clear();
+    if (chance(12)) identity.client_id = {};
+    if (chance(20)) identity.resource_id = {};
     return identity;
   }
 
@@ -149,11 +149,11 @@ class Generator {
         assigned.meta.ns = "elsewhere";
         break;
       case 5:
-        assigned.identity.client_id = pick<std::string>({"client-admin", ""});
+        assigned.identity.client_id = core::ClientId(pick<std::string>({"client-admin", ""}));
         break;
       case 6:
-        assigned.identity.resource_id.clear();
-        assigned.identity.client_id.clear();
+        assigned.identity.resource_id = {};
+        assigned.identity.client_id = {};
         break;
       case 7:
         assigned.meta.annotations[std::string(core::kPodUidAnnotation)] = "uid-of-an-earlier-pod";
@@ -166,7 +166,7 @@ class Generator {
         assigned.meta.deletion_timestamp = "2027-01-15T07:00:00Z";
         break;
       case 10:
-        assigned.identity.client_id = "CLIENT-" + about.meta.name;  // another case is no other ID
+        assigned.identity.client_id = core::ClientId("CLIENT-" + about.meta.name);  // another case is no other ID
         break;
       default:
         break;
@@ -191,9 +191,9 @@ class Generator {
   void ask(Cluster& c) {
     if (chance(2)) return;
     const std::string name = pick<std::string>({"reader", "writer", "nobody"});
-    if (chance(2)) c.request.client_id = pick<std::string>({"client-", "CLIENT-"}) + name;
-    if (chance(4)) c.request.resource_id = test::identity_resource_id(name);
-    if (chance(4)) c.request.object_id = "object-" + name;
+    if (chance(2)) c.request.client_id = core::ClientId(pick<std::string>({"client-", "CLIENT-"}) + name);
+    if (chance(4)) c.request.resource_id = core::ResourceId(test::identity_resource_id(name));
+    if (chance(4)) c.request.object_id = core::ObjectId("object-" + name);
   }
 
   test::SeededRandom random_;

@@ -31,8 +31,8 @@ inline core::AzureIdentity make_identity(const std::string& ns, const std::strin
   identity.meta.name = name;
   identity.meta.uid = "uid-" + name;
   identity.meta.resource_version = "1";
-  identity.resource_id = identity_resource_id(name);
-  identity.client_id = "client-" + name;
+  identity.resource_id = core::ResourceId(identity_resource_id(name));
+  identity.client_id = core::ClientId("client-" + name);
   return identity;
 }
 

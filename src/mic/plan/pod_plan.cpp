@@ -156,7 +156,7 @@ class Planner {
       }
       // Else whoever may write an AzureIdentity would get the tokens of any identity on the machine (SEC-1).
       const std::string_view client_id = in_.azure.client_id(node.target->key(), identity);
-      if (contradicts(stored->identity.client_id, client_id)) {
+      if (contradicts(stored->identity.client_id.text(), client_id)) {
         plan_.problems.push_back(
             {.stored = stored, .text = mismatch_text(stored->identity, client_id), .client_id_mismatch = true});
         publish_client_id(stored, client_id);
@@ -263,14 +263,14 @@ class Planner {
 
   bool is_immutable(const Release& release) const {
     core::AzureIdentity identity;
-    identity.resource_id = release.identity;
+    identity.resource_id = core::ResourceId(release.identity);
     identity.client_id = release.client_id;
     return in_.immutable.contains(identity);
   }
 
   bool is_claimed(const Release& release, std::string_view source) const {
     return in_.claims.in_use(release.target, release.identity) ||
-           in_.claims.client_in_use(release.target, base::to_lower(release.client_id), source);
+           in_.claims.client_in_use(release.target, base::to_lower(release.client_id.text()), source);
   }
 
   // Waits until the unclaimed ones are off. Gives all that is to be remembered until then.
@@ -310,7 +310,7 @@ std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssig
   if (!node.exists || !node.target) return std::nullopt;
   return Claim{.target = node.target->key(),
                .identity = core::resource_id_key(desired.identity.resource_id),
-               .client_id = base::to_lower(desired.identity.client_id),
+               .client_id = base::to_lower(desired.identity.client_id.text()),
                .source = desired.identity.meta.key().text()};
 }
 

@@ -29,9 +29,10 @@ std::vector<Release> pending_releases(const core::AzureAssignedIdentity& assigne
     if (!item.is_object() || releases.size() == kMaxPendingDetach) continue;
     const json::object& entry = item.get_object();
     Release release{.target = text_at(entry, "target"),
-                    .identity = core::resource_id_key(text_at(entry, "identity")),
-                    .client_id = text_at(entry, "clientID")};
-    if (!core::compute_target_from_key(release.target) || !core::is_valid_identity_resource_id(release.identity))
+                    .identity = core::resource_id_key(core::ResourceIdView(text_at(entry, "identity"))),
+                    .client_id = core::ClientId(text_at(entry, "clientID"))};
+    if (!core::compute_target_from_key(release.target) ||
+        !core::is_valid_identity_resource_id(core::ResourceIdView(release.identity)))
       continue;
     releases.push_back(std::move(release));
   }
@@ -43,8 +44,9 @@ std::string pending_releases_text(const std::vector<Release>& releases) {
   json::array list;
   const std::size_t first = releases.size() > kMaxPendingDetach ? releases.size() - kMaxPendingDetach : 0;
   for (std::size_t i = first; i < releases.size(); ++i) {
-    list.push_back(json::object{
-        {"target", releases[i].target}, {"identity", releases[i].identity}, {"clientID", releases[i].client_id}});
+    list.push_back(json::object{{"target", releases[i].target},
+                                {"identity", releases[i].identity},
+                                {"clientID", releases[i].client_id.text()}});
   }
   return json::serialize(list);
 }

@@ -18,9 +18,9 @@ inline constexpr std::string_view kPendingDetachAnnotation = "aadpodidentity.k8s
 inline constexpr std::size_t kMaxPendingDetach = 16;
 
 struct Release {
-  std::string target;     // core::ComputeTarget::key()
-  std::string identity;   // core::resource_id_key()
-  std::string client_id;  // as written in the AzureIdentity
+  std::string target;        // core::ComputeTarget::key()
+  std::string identity;      // core::resource_id_key()
+  core::ClientId client_id;  // as written in the AzureIdentity
   auto operator<=>(const Release&) const = default;
 };
 

@@ -25,7 +25,7 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
   scratch.clear();
   scratch.reserve(raw.size());  // decoding never lengthens
   TokenQuery query;
-  std::string_view msi_res_id, mi_res_id, resource_id;
+  std::string_view client_id, msi_res_id, mi_res_id, resource_id, object_id;
   // Whether a value of that name was seen: an empty first value wins over a later one.
   bool seen_resource = false, seen_client = false, seen_msi = false, seen_mi = false, seen_object = false,
        seen_id = false;
@@ -45,7 +45,7 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
     if (*name == "resource") {
       take(query.resource, seen_resource, *value);
     } else if (*name == "client_id") {
-      take(query.client_id, seen_client, *value);
+      take(client_id, seen_client, *value);
     } else if (*name == "msi_res_id") {
       take(msi_res_id, seen_msi, *value);
     } else if (*name == "mi_res_id") {
@@ -54,7 +54,7 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
       take(resource_id, seen_id,
            *value);  // azure-identity for Python passes it on as it was given (azure-wire.md §6.1)
     } else if (*name == "object_id") {
-      take(query.object_id, seen_object, *value);
+      take(object_id, seen_object, *value);
     } else if (*name == "bypass_cache") {
       if (std::exchange(seen_bypass, true) || *value != "true") continue;
       query.bypass_cache = true;
@@ -65,7 +65,11 @@ TokenQuery parse_token_query(std::string_view raw, std::string& scratch) {
       query.extra.emplace_back(*name, *value);
     }
   }
-  query.resource_id = !msi_res_id.empty() ? msi_res_id : !mi_res_id.empty() ? mi_res_id : resource_id;
+  query.client_id = core::ClientIdView(client_id);
+  query.resource_id = core::ResourceIdView(!msi_res_id.empty()  ? msi_res_id
+                                           : !mi_res_id.empty() ? mi_res_id
+                                                                : resource_id);
+  query.object_id = core::ObjectIdView(object_id);
   return query;
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/ids.hpp"
+
 namespace podid::nmi {
 
 // Longer queries are refused: what they hold becomes part of cache keys. Resources and identity IDs need a few
@@ -15,9 +17,9 @@ inline constexpr std::size_t kMaxTokenQueryBytes = 4096;
 // Parameters that count; of a repeated name the first value. Empty: absent.
 struct TokenQuery {
   std::string_view resource;
-  std::string_view client_id;
-  std::string_view resource_id;  // msi_res_id, else mi_res_id, else resource_id
-  std::string_view object_id;
+  core::ClientIdView client_id;
+  core::ResourceIdView resource_id;  // msi_res_id, else mi_res_id, else resource_id
+  core::ObjectIdView object_id;
   bool bypass_cache = false;  // bypass_cache=true
   // claims, xms_cc, token_sha256_to_refresh, and bypass_cache itself: passed on to IMDS, decoded.
   std::vector<std::pair<std::string, std::string>> extra;

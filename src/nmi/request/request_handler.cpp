@@ -335,7 +335,7 @@ void RequestHandler::send_token(net::ServerResponse& response, const TokenCall& 
                                 std::string_view origin) {
   body_.clear();
   if (call.host) {
-    std::string_view client_id;
+    core::ClientIdView client_id;
     if (call.decision.identity != nullptr) client_id = call.decision.identity->client_id;
     token.text.append_host_answer(body_, client_id, clock_.wall_now());
   } else {

@@ -27,7 +27,7 @@ std::string_view imds_operation(const Credential& credential) {
 // Of an endpoint's refusal of a request by resource ID that also could be made by client ID.
 bool may_not_know_resource_ids(const Credential& credential, const base::Error& error) {
   if (credential.whom != Credential::For::bound || credential.resource_id.empty() ||
-      base::trim(credential.client_id).empty())
+      base::trim(credential.client_id.text()).empty())
     return false;
   if (error.http_status != kBadRequest || error.message.contains("Identity not found")) return false;
   return error.code != "invalid_resource" && !error.code.starts_with("AADSTS");
@@ -126,14 +126,14 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_imds(const TokenRequ
   azure::ImdsTokenRequest imds;
   imds.resource = request.resource;
   const Credential& credential = *request.credential;
-  imds.resource_id = credential.resource_id;
-  if (credential.resource_id.empty()) imds.client_id = credential.client_id;
-  imds.object_id = credential.object_id;
+  imds.resource_id = credential.resource_id.text();
+  if (credential.resource_id.empty()) imds.client_id = credential.client_id.text();
+  imds.object_id = credential.object_id.text();
   imds.extra = request.extra;
   base::Result<azure::AccessToken> token = co_await imds_.token(imds, deadline);
   if (!token && may_not_know_resource_ids(credential, token.error())) {
     imds.resource_id.clear();
-    imds.client_id = credential.client_id;
+    imds.client_id = credential.client_id.text();
     token = co_await imds_.token(std::move(imds), deadline);
     // Whose it is must be seen: a sealed token would be anybody's whose client ID was named.
     if (token && !owner_of(*token).readable) token = std::unexpected(unproven_owner());
@@ -158,7 +158,7 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_directory(const Toke
   if (!secret) co_return std::unexpected(std::move(secret.error()));
   azure::EntraTokenRequest entra{.directory = credential.directory,
                                  .tenant_id = credential.tenant_id,
-                                 .client_id = credential.client_id,
+                                 .client_id = credential.client_id.text(),
                                  .resource = request.resource,
                                  .credential = std::move(*secret),
                                  .claims = std::move(*claims)};

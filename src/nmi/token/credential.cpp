@@ -16,8 +16,8 @@ std::string join_key(std::initializer_list<std::string_view> parts) {
 }
 
 std::string managed_key(std::string_view kind, const Credential& credential) {
-  return join_key({kind, base::to_lower(credential.client_id), base::to_lower(credential.resource_id),
-                   base::to_lower(credential.object_id)});
+  return join_key({kind, base::to_lower(credential.client_id.text()), base::to_lower(credential.resource_id.text()),
+                   base::to_lower(credential.object_id.text())});
 }
 
 }  // namespace
@@ -44,21 +44,22 @@ Credential credential_of(const core::AzureIdentity& identity) {
   credential.directory = identity.ad_endpoint;
   credential.secret = identity.client_password;
   if (credential.secret.ns.empty()) credential.secret.ns = identity.meta.ns;
-  credential.key = join_key({"sp", std::to_string(static_cast<std::int64_t>(identity.type)), identity.meta.ns,
-                             identity.meta.name, credential.client_id, credential.tenant_id, credential.directory,
-                             credential.secret.ns, credential.secret.name, credential.namespaced ? "namespaced" : ""});
+  credential.key =
+      join_key({"sp", std::to_string(static_cast<std::int64_t>(identity.type)), identity.meta.ns, identity.meta.name,
+                credential.client_id.text(), credential.tenant_id, credential.directory, credential.secret.ns,
+                credential.secret.name, credential.namespaced ? "namespaced" : ""});
   for (const std::string& tenant : credential.auxiliary_tenant_ids) append_to_key(credential.key, tenant);
   return credential;
 }
 
-Credential node_credential(Credential::For whom, std::string_view client_id, std::string_view resource_id,
-                           std::string_view object_id) {
+Credential node_credential(Credential::For whom, core::ClientIdView client_id, core::ResourceIdView resource_id,
+                           core::ObjectIdView object_id) {
   Credential credential;
   credential.whom = whom;
   // One selector at most: the endpoint refuses two.
-  credential.client_id = client_id;
-  if (client_id.empty()) credential.resource_id = resource_id;
-  if (client_id.empty() && resource_id.empty()) credential.object_id = object_id;
+  credential.client_id = core::ClientId(client_id);
+  if (client_id.empty()) credential.resource_id = core::ResourceId(resource_id);
+  if (client_id.empty() && resource_id.empty()) credential.object_id = core::ObjectId(object_id);
   credential.key = managed_key(whom == Credential::For::controller ? "controller" : "excepted", credential);
   return credential;
 }

@@ -15,9 +15,9 @@ struct Credential {
   core::IdentityType type = core::IdentityType::user_assigned;
   // A managed identity is asked for by its resource ID where it has one; the token must then be of this client ID. Else by
   // client ID, else (of the node's own identities) by object ID.
-  std::string client_id;
-  std::string resource_id;
-  std::string object_id;
+  core::ClientId client_id;
+  core::ResourceId resource_id;
+  core::ObjectId object_id;
   core::ObjectKey identity;  // the AzureIdentity, for messages and the namespace rule of API-1
   // Whom it is for: a bound identity is compared with what comes back; an excepted pod gets whatever the endpoint has, the
   // controller even what --never-issue names.
@@ -41,8 +41,8 @@ Credential credential_of(const core::AzureIdentity& identity);
 
 // What an excepted pod or the controller asks the node's endpoint for (nmi.md §5.2, NMI-17). All empty: the
 // system-assigned or only identity.
-Credential node_credential(Credential::For whom, std::string_view client_id, std::string_view resource_id,
-                           std::string_view object_id);
+Credential node_credential(Credential::For whom, core::ClientIdView client_id, core::ResourceIdView resource_id,
+                           core::ObjectIdView object_id);
 
 // Appends a part to a key that others may not be able to imitate by what they put into a part.
 void append_to_key(std::string& key, std::string_view part);

@@ -244,7 +244,7 @@ base::Task<> TokenCache::fetch(Flight flight) {
   // Also of a refresh that no request sees.
   if (!token && log_budget_.take(clock_.steady_now())) {
     base::log::warning("a token could not be fetched", {{"resource", resource},
-                                                        {"client_id", core::redact(credential->client_id)},
+                                                        {"client_id", core::redact(credential->client_id.text())},
                                                         {"identity", credential->identity.text()},
                                                         {"error", result.error()},
                                                         {"suppressed_before", log_budget_.take_suppressed()}});

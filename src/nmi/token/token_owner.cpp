@@ -68,14 +68,14 @@ TokenOwner owner_of(const azure::AccessToken& token) {
 
 base::Result<> check_owner(const Credential& credential, const TokenOwner& owner) {
   const bool by_resource = !credential.resource_id.empty();
-  if (by_resource && !owner.resource_id.empty() && !same(owner.resource_id, credential.resource_id)) {
+  if (by_resource && !owner.resource_id.empty() && !same(owner.resource_id, credential.resource_id.text())) {
     return withheld(kClientIdMismatch,
                     "the token that came is of another identity than the one that spec.resourceID names; nothing is "
                     "issued until the AzureIdentity is corrected");
   }
-  const bool with_client = !base::trim(credential.client_id).empty();
+  const bool with_client = !base::trim(credential.client_id.text()).empty();
   for (const std::string_view found : {std::string_view(owner.client_id), std::string_view(owner.app_id)}) {
-    if (!with_client || found.empty() || same(found, credential.client_id)) continue;
+    if (!with_client || found.empty() || same(found, credential.client_id.text())) continue;
     if (!by_resource) {
       return withheld(kClientIdMismatch,
                       "the token that came is of another identity than the one that spec.clientID names; nothing is "
@@ -95,8 +95,8 @@ base::Result<> check_owner(const Credential& credential, const TokenOwner& owner
 
 base::Result<> check_published(const core::AzureAssignedIdentity& assigned) {
   const std::string_view of_azure = core::value_or_empty(assigned.meta.annotations, core::kAzureClientIdAnnotation);
-  if (!assigned.identity.user_assigned() || base::trim(assigned.identity.client_id).empty()) return {};
-  if (base::trim(of_azure).empty() || same(of_azure, assigned.identity.client_id)) return {};
+  if (!assigned.identity.user_assigned() || base::trim(assigned.identity.client_id.text()).empty()) return {};
+  if (base::trim(of_azure).empty() || same(of_azure, assigned.identity.client_id.text())) return {};
   return wrong_client_id(of_azure);
 }
 
@@ -122,9 +122,9 @@ bool NeverIssue::lists(std::string_view id) const { return ids_.contains(base::t
 base::Result<> NeverIssue::check(const Credential& credential) const {
   if (credential.whom == Credential::For::controller) return {};
   TokenOwner asked;
-  asked.client_id = credential.client_id;
-  asked.object_id = credential.object_id;
-  asked.resource_id = credential.resource_id;
+  asked.client_id = credential.client_id.text();
+  asked.object_id = credential.object_id.text();
+  asked.resource_id = credential.resource_id.text();
   return check(asked);
 }
 
@@ -141,7 +141,7 @@ base::Result<> NeverIssue::check(const TokenOwner& owner) const {
 }
 
 std::string problem_with_never_issue(std::string_view id) {
-  if (is_guid(id) || core::is_valid_identity_resource_id(id)) return {};
+  if (is_guid(id) || core::is_valid_identity_resource_id(core::ResourceIdView(id))) return {};
   return fmt::format("\"{}\" is neither a client ID nor the resource ID of a user-assigned identity", id);
 }
 

@@ -54,10 +54,10 @@ void TokenText::append_answer(std::string& out, base::WallTime now) const {
   out += ']';
 }
 
-void TokenText::append_host_answer(std::string& out, std::string_view client_id, base::WallTime now) const {
+void TokenText::append_host_answer(std::string& out, core::ClientIdView client_id, base::WallTime now) const {
   out += "{\"token\":";
   append_piece(pieces_.front(), out, now);
-  out += ",\"clientid\":" + quoted(client_id) + "}";
+  out += ",\"clientid\":" + quoted(client_id.text()) + "}";
 }
 
 }  // namespace podid::nmi

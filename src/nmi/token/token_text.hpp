@@ -9,6 +9,7 @@
 #include "azure/access_token.hpp"
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "core/ids.hpp"
 
 namespace podid::nmi {
 
@@ -22,7 +23,7 @@ class TokenText {
   // depends on `now`.
   void append_answer(std::string& out, base::WallTime now) const;
   // Appends the body of a host token answer, with the first token alone.
-  void append_host_answer(std::string& out, std::string_view client_id, base::WallTime now) const;
+  void append_host_answer(std::string& out, core::ClientIdView client_id, base::WallTime now) const;
 
   base::WallTime received_at() const { return received_at_; }
   // The earliest expiry; the largest time where no token says when it expires.

@@ -152,8 +152,9 @@ void ControllerFixture::identity(const std::string& name, const std::string& res
   identity.meta.uid = "uid-identity-" + name;
   identity.meta.resource_version = next_version();
   identity.type = type;
-  identity.resource_id = resource.starts_with("/") || resource.empty() ? resource : identity_id(resource);
-  identity.client_id = client.empty() ? "client-" + resource : client;
+  identity.resource_id =
+      core::ResourceId(resource.starts_with("/") || resource.empty() ? resource : identity_id(resource));
+  identity.client_id = core::ClientId(client.empty() ? "client-" + resource : client);
   identities_[identity.meta.key().text()] = identity;
   if (controller) controller->put(std::move(identity));
 }

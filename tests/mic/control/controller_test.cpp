@@ -268,7 +268,7 @@ TEST_F(ControllerTest, AnEditedIdentityReplacesTheOldOne) {
   identity("id", "two");
   settle();
   EXPECT_THAT(states(), ElementsAre("other-default-id: Created", "web-default-id: Created"));
-  EXPECT_EQ(api.objects().at("default/web-default-id")->identity.resource_id, identity_id("two"));
+  EXPECT_EQ(api.objects().at("default/web-default-id")->identity.resource_id.text(), identity_id("two"));
   azure.release();
   settle();
   EXPECT_THAT(states(), ElementsAre("other-default-id: Assigned", "web-default-id: Assigned"));

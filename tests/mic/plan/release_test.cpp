@@ -29,14 +29,14 @@ core::AzureAssignedIdentity assigned(const std::string& status = "Assigned") {
   core::AzureAssignedIdentity assigned;
   assigned.node_name = "node-a";
   assigned.status = status;
-  assigned.identity.resource_id = kIdentity;
-  assigned.identity.client_id = "client";
+  assigned.identity.resource_id = core::ResourceId(kIdentity);
+  assigned.identity.client_id = core::ClientId("client");
   return assigned;
 }
 
 TEST(Release, PendingReleasesSurviveTheirAnnotation) {
-  const std::vector<Release> releases{{.target = kSet, .identity = kIdentity, .client_id = "client"},
-                                      {.target = kVm, .identity = kIdentity, .client_id = ""}};
+  const std::vector<Release> releases{{.target = kSet, .identity = kIdentity, .client_id = core::ClientId("client")},
+                                      {.target = kVm, .identity = kIdentity, .client_id = {}}};
   core::AzureAssignedIdentity object;
   object.meta.annotations[std::string(kPendingDetachAnnotation)] = pending_releases_text(releases);
   EXPECT_EQ(pending_releases(object), releases);
@@ -53,7 +53,7 @@ TEST(Release, AnAnnotationThatSomebodyHasSpoiledIsReadAsFarAsPossible) {
 }
 
 TEST(Release, TheAnnotationHasALimit) {
-  const std::vector<Release> many(kMaxPendingDetach + 5, {.target = kVm, .identity = kIdentity, .client_id = ""});
+  const std::vector<Release> many(kMaxPendingDetach + 5, {.target = kVm, .identity = kIdentity, .client_id = {}});
   core::AzureAssignedIdentity object;
   object.meta.annotations[std::string(kPendingDetachAnnotation)] = pending_releases_text(many);
   EXPECT_THAT(pending_releases(object), SizeIs(kMaxPendingDetach));
@@ -64,7 +64,7 @@ TEST(Release, AnAssignmentReleasesItsIdentityWhereItsNodeIs) {
   nodes.put(node("azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"));
   const auto release = own_release(assigned(), nodes);
   ASSERT_TRUE(release.has_value());
-  EXPECT_EQ(*release, (Release{.target = kVm, .identity = kIdentity, .client_id = "client"}));
+  EXPECT_EQ(*release, (Release{.target = kVm, .identity = kIdentity, .client_id = core::ClientId("client")}));
   EXPECT_TRUE(own_release(assigned("Created"), nodes)) << "possibly attached (MIC-12)";
   EXPECT_TRUE(own_release(assigned(""), nodes)) << "written by an old release";
   EXPECT_FALSE(own_release(assigned("Unassigned"), nodes));
@@ -72,7 +72,7 @@ TEST(Release, AnAssignmentReleasesItsIdentityWhereItsNodeIs) {
   other.identity.type = core::IdentityType::service_principal_secret;
   EXPECT_FALSE(own_release(other, nodes));
   other = assigned();
-  other.identity.resource_id = "";
+  other.identity.resource_id = {};
   EXPECT_FALSE(own_release(other, nodes));
 }
 

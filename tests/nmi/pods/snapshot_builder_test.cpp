@@ -110,7 +110,7 @@ TEST_F(SnapshotBuilderTest, AssignmentsBelongToTheirPodWithTheirCredentials) {
   const PodEntryPtr entry = at("10.0.0.1").entry;
   ASSERT_EQ(entry->assigned.size(), 1u);
   ASSERT_NE(entry->credential_of(&entry->assigned[0]->identity), nullptr);
-  EXPECT_EQ(entry->credential_of(&entry->assigned[0]->identity)->client_id, "client-reader");
+  EXPECT_EQ(entry->credential_of(&entry->assigned[0]->identity)->client_id.text(), "client-reader");
   EXPECT_TRUE(at("10.0.0.2").entry->assigned.empty());
   builder.remove(*assigned);
   EXPECT_TRUE(at("10.0.0.1").entry->assigned.empty());
@@ -130,13 +130,13 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
   EXPECT_TRUE(is_confirmed());
 
   core::AzureIdentity rotated = reader;
-  rotated.client_id = "client-of-tomorrow";
+  rotated.client_id = core::ClientId("client-of-tomorrow");
   builder.put(shared(rotated));
   EXPECT_TRUE(is_confirmed()) << "until the controller replaces it";
   builder.put(shared(pod_at("web-0", {"10.0.0.1"})));
   EXPECT_TRUE(is_confirmed()) << "whatever else changes";
   core::AzureAssignedIdentity forged = assigned;
-  forged.identity.client_id = "client-admin";
+  forged.identity.client_id = core::ClientId("client-admin");
   builder.remove(assigned);
   builder.put(shared(forged));
   EXPECT_FALSE(is_confirmed());

@@ -27,7 +27,8 @@ class OutcomeGrantTest : public test::OutcomeFixture {
   OutcomeGrantTest() {
     tokens.answer = [this](const TokenRequest& request) -> test::FakeTokenSource::Answer {
       const Credential& credential = *request.credential;
-      const std::string& asked = credential.client_id.empty() ? credential.resource_id : credential.client_id;
+      const std::string& asked =
+          credential.client_id.empty() ? credential.resource_id.text() : credential.client_id.text();
       return std::vector{test::make_token("of " + asked, 86400, clock.wall_now())};
     };
   }

@@ -75,8 +75,8 @@ class OutcomeOwnerTest : public test::OutcomeFixture {
 
   static core::AzureIdentity identity(const std::string& resource, const std::string& client) {
     core::AzureIdentity made = make_identity("shop", "reader");
-    made.resource_id = resource.empty() ? "" : test::identity_resource_id(resource);
-    made.client_id = client.empty() ? "" : "client-" + client;
+    made.resource_id = core::ResourceId(resource.empty() ? "" : test::identity_resource_id(resource));
+    made.client_id = core::ClientId(client.empty() ? "" : "client-" + client);
     return made;
   }
   static Cluster standard_with(const core::AzureIdentity& of) {
@@ -219,7 +219,7 @@ TEST_F(OutcomeOwnerTest, AnAssignmentThatWillNotComeIsRefusedAtOnce) {
   const std::vector<Issuance> taken = handler->issuances().take();
   EXPECT_TRUE(std::ranges::any_of(taken, [](const Issuance& one) { return one.mismatch == sentence(kWrongClient); }));
   // What is not, or no longer, contradicted is waited for.
-  stuck.identity.client_id = "CLIENT-mine";
+  stuck.identity.client_id = core::ClientId("CLIENT-mine");
   serve({.pods = {usual_pod()}, .assigned = {stuck}}, {});
   EXPECT_NE(ask_for_token(false, "resource=r", std::chrono::seconds(40)).status, 403);
 }

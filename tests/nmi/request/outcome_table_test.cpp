@@ -242,7 +242,8 @@ TEST_F(OutcomeTableTest, RefusalsAreAsListedInManagedMode) {
   const auto other_selector = make_binding("shop", "b", "reader", "writer");
   const auto empty_selector = make_binding("shop", "b", "reader", "");
   core::AzureIdentity nameless = reader;
-  nameless.client_id = nameless.resource_id = "";
+  nameless.client_id = {};
+  nameless.resource_id = {};
   const std::string no_binding =
       "no AzureIdentityBinding has the selector reader of " + kPodText + " (label aadpodidbinding)";
   const std::string no_label = kPodText + " has no label aadpodidbinding, so no AzureIdentityBinding can select it";
@@ -289,13 +290,19 @@ TEST_F(OutcomeTableTest, ForgedAssignmentsAreRefused) {
       {"another name", [](auto& assigned) { assigned.meta.name = "web-0"; }},
       {"a namespace of the author's", [](auto& assigned) { assigned.meta.ns = "evil"; }},
       {"an identity that nothing names",
-       [](auto& assigned) { assigned.identity.client_id = assigned.identity.resource_id = ""; }},
+       [](auto& assigned) {
+         assigned.identity.client_id = {};
+         assigned.identity.resource_id = {};
+       }},
       {"for an earlier pod of the name",
        [](auto& assigned) { assigned.meta.annotations[std::string(core::kPodUidAnnotation)] = "uid-before"; }},
       {"a binding that selects others", [](auto& assigned) { assigned.binding.selector = "writer"; }},
       {"a binding that selects everybody", [](auto& assigned) { assigned.binding.selector = ""; }},
-      {"another client ID", [](auto& assigned) { assigned.identity.client_id = "client-admin"; }},
-      {"another resource ID", [](auto& assigned) { assigned.identity.resource_id += "-admin"; }},
+      {"another client ID", [](auto& assigned) { assigned.identity.client_id = core::ClientId("client-admin"); }},
+      {"another resource ID",
+       [](auto& assigned) {
+         assigned.identity.resource_id = core::ResourceId(assigned.identity.resource_id.text() + "-admin");
+       }},
       {"another Secret",
        [](auto& assigned) {
          assigned.identity.type = core::IdentityType::service_principal_secret;

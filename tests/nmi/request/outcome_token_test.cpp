@@ -199,7 +199,7 @@ TEST_F(OutcomeTokenTest, FailuresOfTheDirectoryAndOfTheConfigurationAreToldApart
        403,
        "parameter 'secret' cannot be empty"},
       {"no client ID",
-       [](auto& identity) { identity.client_id = ""; },
+       [](auto& identity) { identity.client_id = {}; },
        {},
        503,
        403,

@@ -41,8 +41,8 @@ TEST(Query, ReadsParametersAsFormsWriteThem) {
     std::string scratch;
     const TokenQuery query = parse_token_query(c.raw, scratch);
     EXPECT_EQ(query.resource, c.resource) << c.raw;
-    EXPECT_EQ(query.client_id, c.client_id) << c.raw;
-    EXPECT_EQ(query.resource_id, c.resource_id) << c.raw;
+    EXPECT_EQ(query.client_id.text(), c.client_id) << c.raw;
+    EXPECT_EQ(query.resource_id.text(), c.resource_id) << c.raw;
     EXPECT_FALSE(query.wants_new_token()) << c.raw;
   }
 }
@@ -50,9 +50,9 @@ TEST(Query, ReadsParametersAsFormsWriteThem) {
 TEST(Query, DecodedValuesDoNotMove) {
   std::string scratch;
   const TokenQuery query = parse_token_query("client_id=%41%42&resource=%43%44&object_id=%45", scratch);
-  EXPECT_EQ(query.client_id, "AB");
+  EXPECT_EQ(query.client_id.text(), "AB");
   EXPECT_EQ(query.resource, "CD");
-  EXPECT_EQ(query.object_id, "E");
+  EXPECT_EQ(query.object_id.text(), "E");
 }
 
 TEST(Query, KeepsWhatTheRealEndpointIsToSee) {

@@ -26,7 +26,7 @@ TEST_F(RequestHandlerTest, APodGetsTheTokenOfItsAssignedIdentity) {
   EXPECT_TRUE(got.body.starts_with("{\"access_token\":\"token-1\",\"refresh_token\":\"\",\"expires_in\":\"86400\""))
       << got.body;
   ASSERT_EQ(tokens.requests.size(), 1u);
-  EXPECT_EQ(tokens.requests[0].credential->client_id, "client-reader");
+  EXPECT_EQ(tokens.requests[0].credential->client_id.text(), "client-reader");
   EXPECT_EQ(tokens.requests[0].resource, "https://vault.azure.net");
   clock.advance(seconds(10));
   EXPECT_TRUE(ask(kTokenPath).body.contains("\"expires_in\":\"86390\""));
@@ -294,9 +294,9 @@ TEST_F(RequestHandlerTest, RequestedIdentitiesCompareWithoutCase) {
   put(assigned("writer"));
   publish();
   EXPECT_EQ(ask(kTokenPath + "&client_id=CLIENT-writer").status, 200);
-  EXPECT_EQ(tokens.requests.back().credential->client_id, "client-writer");
+  EXPECT_EQ(tokens.requests.back().credential->client_id.text(), "client-writer");
   EXPECT_EQ(ask(kTokenPath + "&msi_res_id=" + test::identity_resource_id("READER")).status, 200);
-  EXPECT_EQ(tokens.requests.back().credential->client_id, "client-reader");
+  EXPECT_EQ(tokens.requests.back().credential->client_id.text(), "client-reader");
 }
 
 TEST_F(RequestHandlerTest, TokenErrorsSayWhoseTheyAre) {
@@ -368,11 +368,11 @@ TEST_F(RequestHandlerTest, ExceptedPodsGetTokensOfTheNode) {
   builder.set_complete();
   publish();
   EXPECT_EQ(ask(kTokenPath).status, 200);
-  EXPECT_EQ(tokens.requests.back().credential->client_id, "");
+  EXPECT_EQ(tokens.requests.back().credential->client_id.text(), "");
   EXPECT_EQ(ask(kTokenPath + "&client_id=x").status, 200);
-  EXPECT_EQ(tokens.requests.back().credential->client_id, "x");
+  EXPECT_EQ(tokens.requests.back().credential->client_id.text(), "x");
   EXPECT_EQ(ask(kTokenPath + "&mi_res_id=y").status, 200);
-  EXPECT_EQ(tokens.requests.back().credential->resource_id, "y");
+  EXPECT_EQ(tokens.requests.back().credential->resource_id.text(), "y");
   legacy();
   token_fails(base::ErrorKind::unavailable, 0, "boom");
   expect_text(ask(kTokenPath + "&client_id=z"), 403, "failed to get service principal token, error: boom");

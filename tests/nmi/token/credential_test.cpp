@@ -11,27 +11,28 @@ namespace {
 core::AzureIdentity service_principal(const std::string& ns, const std::string& name) {
   core::AzureIdentity identity = test::make_identity(ns, name);
   identity.type = core::IdentityType::service_principal_secret;
-  identity.client_id = "11111111-0000-0000-0000-000000000000";
+  identity.client_id = core::ClientId("11111111-0000-0000-0000-000000000000");
   identity.tenant_id = "tenant";
   identity.client_password = {"secret", ns};
   return identity;
 }
 
 Credential excepted(std::string_view client_id, std::string_view resource_id = "", std::string_view object_id = "") {
-  return node_credential(Credential::For::excepted, client_id, resource_id, object_id);
+  return node_credential(Credential::For::excepted, core::ClientIdView(client_id), core::ResourceIdView(resource_id),
+                         core::ObjectIdView(object_id));
 }
 
 TEST(Credential, ManagedIdentitiesShareTokensByWhatIsAskedForAndMustComeBack) {
   core::AzureIdentity one = test::make_identity("a", "one");
   core::AzureIdentity two = test::make_identity("b", "two");
-  one.client_id = "AAAA";
-  two.client_id = "aaaa";
-  two.resource_id = "/SUBSCRIPTIONS" + one.resource_id.substr(14);
+  one.client_id = core::ClientId("AAAA");
+  two.client_id = core::ClientId("aaaa");
+  two.resource_id = core::ResourceId("/SUBSCRIPTIONS" + one.resource_id.text().substr(14));
   EXPECT_EQ(credential_of(one).key, credential_of(two).key);
   EXPECT_EQ(credential_of(one).resource_id, one.resource_id);
-  two.client_id = "bbbb";
+  two.client_id = core::ClientId("bbbb");
   EXPECT_NE(credential_of(one).key, credential_of(two).key);
-  two.client_id = "";
+  two.client_id = {};
   EXPECT_NE(credential_of(one).key, credential_of(two).key);
 }
 
@@ -41,11 +42,11 @@ TEST(Credential, ManagedIdentitiesWithDifferentResourceIdsShareNothing) {
   core::AzureIdentity evil = test::make_identity("b", "two");
   evil.client_id = victim.client_id;
   EXPECT_NE(credential_of(victim).key, credential_of(evil).key);
-  evil.resource_id = "";
+  evil.resource_id = {};
   EXPECT_NE(credential_of(victim).key, credential_of(evil).key);
   // What stands in one part cannot pass for two.
   for (const char* between : {"\n", "1:", "", "\0"}) {
-    evil.client_id = victim.client_id + between + victim.resource_id;
+    evil.client_id = core::ClientId(victim.client_id.text() + between + victim.resource_id.text());
     EXPECT_NE(credential_of(victim).key, credential_of(evil).key) << between;
   }
 }
@@ -53,16 +54,16 @@ TEST(Credential, ManagedIdentitiesWithDifferentResourceIdsShareNothing) {
 // What an excepted pod gets is not compared with anything: it is nobody else's.
 TEST(Credential, TheNodesTokensAreNotThoseOfAnIdentity) {
   core::AzureIdentity identity = test::make_identity("a", "one");
-  identity.resource_id = "";
-  const Credential controller = node_credential(Credential::For::controller, identity.client_id, "", "");
-  EXPECT_NE(credential_of(identity).key, excepted(identity.client_id).key);
+  identity.resource_id = {};
+  const Credential controller = node_credential(Credential::For::controller, identity.client_id, {}, {});
+  EXPECT_NE(credential_of(identity).key, excepted(identity.client_id.text()).key);
   EXPECT_NE(credential_of(identity).key, controller.key);
-  EXPECT_NE(excepted(identity.client_id).key, controller.key);
+  EXPECT_NE(excepted(identity.client_id.text()).key, controller.key);
 }
 
 TEST(Credential, ResourceIdSelectsWhereThereIsNoClientId) {
   core::AzureIdentity identity = test::make_identity("a", "one");
-  identity.client_id = "";
+  identity.client_id = {};
   EXPECT_EQ(credential_of(identity).resource_id, identity.resource_id);
   EXPECT_NE(credential_of(identity).key, excepted("").key);
 }
@@ -101,11 +102,11 @@ TEST(Credential, AuxiliaryTenantsAreForSecretsAlone) {
 
 TEST(Credential, TheNodesEndpointIsGivenOneSelector) {
   const Credential credential = excepted("client", "resource", "object");
-  EXPECT_EQ(credential.client_id, "client");
+  EXPECT_EQ(credential.client_id.text(), "client");
   EXPECT_TRUE(credential.resource_id.empty());
   EXPECT_TRUE(credential.object_id.empty());
-  EXPECT_EQ(excepted("", "resource", "object").resource_id, "resource");
-  EXPECT_EQ(excepted("", "", "object").object_id, "object");
+  EXPECT_EQ(excepted("", "resource", "object").resource_id.text(), "resource");
+  EXPECT_EQ(excepted("", "", "object").object_id.text(), "object");
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ class TokenCacheTest : public ::testing::Test {
 
   static TokenWant want(const std::string& resource = "r", const std::string& client = "c") {
     TokenWant want;
-    want.request.credential =
-        std::make_shared<const Credential>(node_credential(Credential::For::excepted, client, "", ""));
+    want.request.credential = std::make_shared<const Credential>(
+        node_credential(Credential::For::excepted, core::ClientIdView(client), {}, {}));
     want.request.resource = resource;
     want.pod = "pod";
     return want;

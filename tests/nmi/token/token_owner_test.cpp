@@ -45,8 +45,8 @@ struct OwnerRow {
 
 Credential credential(const std::string& client_id, const std::string& resource_id) {
   core::AzureIdentity identity = test::make_identity("shop", "reader");
-  identity.client_id = client_id;
-  identity.resource_id = resource_id;
+  identity.client_id = core::ClientId(client_id);
+  identity.resource_id = core::ResourceId(resource_id);
   return credential_of(identity);
 }
 
@@ -109,8 +109,8 @@ TEST(TokenOwner, WhatTheOperatorExcludesIsNeverIssued) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(withheld_for(refused.error()), kNeverIssued);
   EXPECT_TRUE(never.check(TokenOwner{}));
-  EXPECT_FALSE(never.check(node_credential(Credential::For::excepted, kubelet, "", "")));
-  EXPECT_TRUE(never.check(node_credential(Credential::For::controller, kubelet, "", "")));
+  EXPECT_FALSE(never.check(node_credential(Credential::For::excepted, core::ClientIdView(kubelet), {}, {})));
+  EXPECT_TRUE(never.check(node_credential(Credential::For::controller, core::ClientIdView(kubelet), {}, {})));
 }
 
 TEST(TokenOwner, WhatNamesNothingCannotBeExcluded) {

@@ -47,7 +47,7 @@ TEST(TokenText, SeveralTokensAreAnArrayAndTheHostGetsTheFirst) {
   EXPECT_TRUE(array.ends_with("}]")) << array;
   EXPECT_EQ(text.expiry(), kTestNow + std::chrono::seconds(50));
   std::string host;
-  text.append_host_answer(host, "client", kTestNow);
+  text.append_host_answer(host, core::ClientIdView("client"), kTestNow);
   EXPECT_TRUE(host.starts_with(R"({"token":{"access_token":"one")")) << host;
   EXPECT_TRUE(host.ends_with(R"(},"clientid":"client"})")) << host;
   EXPECT_FALSE(host.contains("two"));
