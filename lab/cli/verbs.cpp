@@ -162,7 +162,9 @@ void Verbs::add_down(CLI::App& lab) {
       status_ = report(std::unexpected(layout.error()), environment_);
       return;
     }
-    status_ = report(base::run_blocking(cluster::take_down(*layout, s.keep_logs)), environment_);
+    status_ =
+        report(base::run_blocking(cluster::take_down(*layout, s.keep_logs ? cluster::Logs::stay : cluster::Logs::go)),
+               environment_);
   });
 }
 

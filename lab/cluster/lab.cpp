@@ -201,13 +201,13 @@ base::Task<base::Result<>> bring_up(Layout layout, UpOptions options, base::Cloc
   state.components = make_components(layout, options.lab, options.binaries);
   auto made = co_await make_everything(state, options, clock, random, progress);
   if (made) co_return made;
-  auto undone = co_await take_down(layout, true);
+  auto undone = co_await take_down(layout, Logs::stay);
   if (!undone)
     co_return base::fail(std::move(made.error()), "and it could not be taken down: " + undone.error().message);
   co_return base::fail(std::move(made.error()), "the lab did not come up (logs: " + layout.file("logs") + ")");
 }
 
-base::Task<base::Result<>> take_down(Layout layout, bool keep_logs) {
+base::Task<base::Result<>> take_down(Layout layout, Logs logs) {
   auto state = load_state(layout.directory);
   if (state) {
     for (Component& component : std::views::reverse(state->components)) {
@@ -221,7 +221,7 @@ base::Task<base::Result<>> take_down(Layout layout, bool keep_logs) {
     if (!removed) co_return removed;
   }
   std::error_code error;
-  if (!keep_logs) {
+  if (logs == Logs::go) {
     std::filesystem::remove_all(layout.directory, error);
   } else {
     for (const auto& entry : std::filesystem::directory_iterator(layout.directory, error)) {

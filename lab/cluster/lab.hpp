@@ -28,9 +28,10 @@ struct UpOptions {
 base::Task<base::Result<>> bring_up(Layout layout, UpOptions options, base::Clock& clock, base::Random& random,
                                     Progress progress);
 
+enum class Logs { stay, go };
 // Ends every process of the lab, removes its namespaces and its files. Works on a half-made or crashed lab
-// too, and on one that is not there. `keep_logs`: the logs stay.
-base::Task<base::Result<>> take_down(Layout layout, bool keep_logs);
+// too, and on one that is not there.
+base::Task<base::Result<>> take_down(Layout layout, Logs logs);
 
 struct ComponentStatus {
   std::string name;

@@ -331,7 +331,8 @@ base::Task<base::Result<IdentityState>> ComputeClient::read(AzureResource resour
 void ComputeClient::report(const AzureResource& resource, std::string_view verb, base::SteadyTime started,
                            bool ok) const {
   if (!options_.on_operation) return;
-  options_.on_operation(fmt::format("{}_{}", word(resource.kind), verb), clock_.steady_now() - started, ok);
+  options_.on_operation(fmt::format("{}_{}", word(resource.kind), verb), clock_.steady_now() - started,
+                        ok ? Ended::well : Ended::badly);
 }
 
 }  // namespace podid::azure

@@ -13,6 +13,8 @@
 
 namespace podid::azure {
 
+enum class Ended { well, badly };
+
 struct ComputeOptions {
   int max_retries = 2;  // update-user-msi-max-retry: further tries without the identities that Azure refused
   base::Duration retry_interval = std::chrono::seconds(1);  // update-user-msi-retry-interval
@@ -24,7 +26,7 @@ struct ComputeOptions {
   std::size_t max_list_bytes = 128 << 20;  // of all pages of one list
   // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
   // whole duration, and whether it succeeded. May be empty.
-  std::function<void(std::string_view operation, base::Duration took, bool ok)> on_operation;
+  std::function<void(std::string_view operation, base::Duration took, Ended ended)> on_operation;
 };
 
 struct RefusedIdentity {

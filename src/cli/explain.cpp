@@ -118,7 +118,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const bool managed = request.mode == core::OperationMode::managed;
   core::DecisionInput input;
   input.mode = request.mode;
-  input.namespaced = request.namespaced || managed;
+  input.namespaced = core::NamespacedMode{request.namespaced || managed};
   input.pod_namespace = pod.ns;
   input.pod_name = pod.name;
   input.pod = &pod;

@@ -130,7 +130,8 @@ RefusalReason missing_rule(const DecisionInput& input) {
 Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   if (checks != nullptr && input.bindings_known && input.pod != nullptr) record_rules(input, *checks);
   if (checks != nullptr && input.assigned.empty()) {
-    record_no_assignment(input, missing_rule(input) == RefusalReason::none, *checks);
+    const bool expected = missing_rule(input) == RefusalReason::none;
+    (expected ? record_missing_assignment : record_no_assignment)(input, *checks);
   }
 
   const AzureAssignedIdentity* best = nullptr;
@@ -196,7 +197,9 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
     if (binding == nullptr) continue;
     any_identity = true;
     const bool fitting = fits(input.request, *identity);
-    if (checks != nullptr && input.request.specific()) record_request(input, *identity, fitting, *checks);
+    if (checks != nullptr && input.request.specific()) {
+      record_request(input, *identity, fitting ? Fit::asked_for : Fit::another, *checks);
+    }
     if (!fitting) continue;
     ++decision.candidates;
     if (decision.identity == nullptr || comes_before(*binding, *identity, *decision.binding, *decision.identity)) {

@@ -28,7 +28,7 @@ struct IdentityRequest {
 // Everything borrowed: it must live until the decision is no longer used.
 struct DecisionInput {
   OperationMode mode = OperationMode::standard;
-  bool namespaced = false;  // the process runs in namespaced mode (managed mode always behaves so)
+  NamespacedMode namespaced = NamespacedMode::off;  // on in managed mode
   std::string_view pod_namespace;
   std::string_view pod_name;
   const Pod* pod = nullptr;    // null: the pod is not known on this node

@@ -129,12 +129,12 @@ void record_rules(const DecisionInput& input, CheckList& checks) {
   }
 }
 
-void record_no_assignment(const DecisionInput& input, bool expected, CheckList& checks) {
-  if (!expected) {
-    skip(checks, CheckId::assignment_exists, pod_of(input),
-         "has no AzureAssignedIdentity: the MIC makes one when the checks above have passed");
-    return;
-  }
+void record_no_assignment(const DecisionInput& input, CheckList& checks) {
+  skip(checks, CheckId::assignment_exists, pod_of(input),
+       "has no AzureAssignedIdentity: the MIC makes one when the checks above have passed");
+}
+
+void record_missing_assignment(const DecisionInput& input, CheckList& checks) {
   fail(checks, CheckId::assignment_exists, pod_of(input), "has no AzureAssignedIdentity",
        input.bindings_known
            ? "wait for the MIC to make it; if it does not come, check that the MIC runs and look at its log"
@@ -154,7 +154,8 @@ void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& 
   }
   pass(checks, CheckId::assignment_trusted, object_of(assigned), "is as the controller writes it");
   if (input.request.specific()) {
-    record_request(input, assigned.identity, verdict != AssignmentVerdict::not_requested, checks);
+    record_request(input, assigned.identity,
+                   verdict == AssignmentVerdict::not_requested ? Fit::another : Fit::asked_for, checks);
     if (verdict == AssignmentVerdict::not_requested) return;
   }
   if (verdict == AssignmentVerdict::other_namespace) {
@@ -166,8 +167,8 @@ void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& 
   record_status(assigned, verdict, checks);
 }
 
-void record_request(const DecisionInput& input, const AzureIdentity& identity, bool fits, CheckList& checks) {
-  if (fits) {
+void record_request(const DecisionInput& input, const AzureIdentity& identity, Fit fit, CheckList& checks) {
+  if (fit == Fit::asked_for) {
     pass(checks, CheckId::identity_requested, object_of(identity), "is the identity asked for");
   } else {
     fail(checks, CheckId::identity_requested, object_of(identity), fmt::format("is not {}", describe(input.request)),

@@ -17,12 +17,14 @@ void record_pod_unknown(const DecisionInput& input, CheckList& checks);
 void record_label(const DecisionInput& input, CheckList& checks);
 // Which bindings select the pod, and whether their identities exist (and may be used, in standard mode).
 void record_rules(const DecisionInput& input, CheckList& checks);
-// `expected`: as far as is known the controller should make one.
-void record_no_assignment(const DecisionInput& input, bool expected, CheckList& checks);
+// As far as is known the controller should make one / has no reason to.
+void record_missing_assignment(const DecisionInput& input, CheckList& checks);
+void record_no_assignment(const DecisionInput& input, CheckList& checks);
 // `distrust`: why the assignment is untrusted, else "".
 void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& assigned, AssignmentVerdict verdict,
                        std::string_view distrust, CheckList& checks);
-void record_request(const DecisionInput& input, const AzureIdentity& identity, bool fits, CheckList& checks);
+enum class Fit : std::uint8_t { asked_for, another };
+void record_request(const DecisionInput& input, const AzureIdentity& identity, Fit fit, CheckList& checks);
 void record_choice(const DecisionInput& input, const Decision& decision, CheckList& checks);
 
 }  // namespace podid::core

@@ -19,7 +19,7 @@ namespace podid::core {
 inline constexpr std::size_t kMaxAssignmentsPerPod = 64;
 
 struct AssignmentOptions {
-  bool namespaced = false;          // --forceNamespaced
+  NamespacedMode namespaced = NamespacedMode::off;
   bool keep_finished_pods = false;  // --keep-identity-for-finished-pods (MIC-21)
 };
 

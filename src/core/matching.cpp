@@ -32,8 +32,8 @@ bool selects(const AzureIdentityBinding& binding, const Pod& pod) {
 }
 
 bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace, std::string_view pod_namespace,
-                      bool namespaced_process) {
-  if (!namespaced_process && !identity.namespaced()) return true;
+                      NamespacedMode mode) {
+  if (mode == NamespacedMode::off && !identity.namespaced()) return true;
   return identity.meta.ns == pod_namespace && binding_namespace == pod_namespace;
 }
 

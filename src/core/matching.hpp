@@ -16,7 +16,7 @@ bool selects(const AzureIdentityBinding& binding, const Pod& pod);
 // The namespace rule (mic.md §4.2 item 6, nmi.md §8.2): a namespaced process, or an identity annotated as
 // namespaced, needs everything in one namespace.
 bool namespaces_allow(const AzureIdentity& identity, std::string_view binding_namespace, std::string_view pod_namespace,
-                      bool namespaced_process);
+                      NamespacedMode mode);
 
 // Whether a copy of an identity gives the tokens, and to the pods, that the identity does: type, IDs, tenants, endpoint,
 // Secret and the namespaced annotation (NMI-27).

@@ -99,8 +99,9 @@ bool is_node_label_value(std::string_view value, std::string_view node_name) {
   return node_name.size() <= kLongestLabelValue ? value == node_name : value == node_label_value(node_name);
 }
 
-std::string_view assignment_namespace(const AzureIdentity& identity, bool namespaced) {
-  return namespaced || identity.namespaced() ? std::string_view(identity.meta.ns) : kDefaultAssignmentNamespace;
+std::string_view assignment_namespace(const AzureIdentity& identity, NamespacedMode mode) {
+  return mode == NamespacedMode::on || identity.namespaced() ? std::string_view(identity.meta.ns)
+                                                             : kDefaultAssignmentNamespace;
 }
 
 }  // namespace podid::core

@@ -61,8 +61,7 @@ bool is_validly_named(const AzureAssignedIdentity& assigned);
 std::string node_label_value(std::string_view node_name);
 bool is_node_label_value(std::string_view value, std::string_view node_name);
 
-// Namespace of the assignment of an identity (api.md §4.1). `namespaced`: the process runs in namespaced
-// mode.
-std::string_view assignment_namespace(const AzureIdentity& identity [[clang::lifetimebound]], bool namespaced);
+// Namespace of the assignment of an identity (api.md §4.1).
+std::string_view assignment_namespace(const AzureIdentity& identity [[clang::lifetimebound]], NamespacedMode mode);
 
 }  // namespace podid::core

@@ -16,6 +16,9 @@ namespace podid::core {
 
 inline constexpr std::string_view kApiVersion = "aadpodidentity.k8s.io/v1";
 
+// Whether the process keeps everything within one namespace (--forceNamespaced, and always in managed mode).
+enum class NamespacedMode : bool { off, on };
+
 // Other values are legal data: they are stored, assigned without any call to Azure, and refused when a token
 // is asked for (api.md §2.1).
 enum class IdentityType : std::int64_t {

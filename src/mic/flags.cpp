@@ -39,8 +39,8 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
   flags.add("listen-address", options.listen_address, "address of the probe and metrics ports");
   flags.add_port("http-probe-port", options.http_probe_port, "port of /healthz, /livez and /readyz");
   flags.add_port("prometheus-port", options.prometheus_port, "port of /metrics");
-  flags.add_ignored("enableProfile", "there is no profiling server; use perf", true);
-  flags.add_ignored("enableScaleFeatures", "deprecated", true);
+  flags.add_ignored("enableProfile", "there is no profiling server; use perf", base::FlagSet::Ignored::switch_alone);
+  flags.add_ignored("enableScaleFeatures", "deprecated", base::FlagSet::Ignored::switch_alone);
 
   flags.add("createDeleteBatch", options.create_delete_batch, "writes to the API server in flight per VM or scale set",
             1);

@@ -45,7 +45,7 @@ Mic::Mic(MicOptions options, MicDependencies dependencies)
 Mic::~Mic() = default;
 
 base::Result<> Mic::start() {
-  metrics_.mode(options_.force_namespaced);
+  metrics_.mode(core::NamespacedMode{options_.force_namespaced});
   if (!options_.force_namespaced) {
     base::log::warning(
         "not in namespaced mode: a pod of any namespace that carries a binding's label gets its identity");
@@ -85,8 +85,12 @@ base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig
   options.compute.learn_client_ids = true;
   options.compute.max_retries = options_.update_user_msi_max_retry;
   options.compute.retry_interval = options_.update_user_msi_retry_interval;
-  options.compute.on_operation = [this](std::string_view operation, base::Duration took, bool ok) {
-    metrics_.azure_operation(operation, took, ok);
+  options.compute.on_operation = [this](std::string_view operation, base::Duration took, azure::Ended ended) {
+    if (ended == azure::Ended::well) {
+      metrics_.azure_succeeded(operation, took);
+    } else {
+      metrics_.azure_failed(operation);
+    }
   };
   return CloudSession::create(out_.executor, out_.http, std::move(config), options, out_.clock, out_.random);
 }
@@ -120,7 +124,7 @@ void Mic::reload(const std::string& content) {
       error = session.error();
     }
   }
-  metrics_.config_reloaded(!error);
+  metrics_.config_reloaded(error ? MicMetrics::Reload::failed : MicMetrics::Reload::taken);
   if (error) {
     base::log::error("the new cloud configuration is not usable; the last good one stays in use",
                      {{"path", options_.cloud_config}, {"error", *error}});
@@ -187,7 +191,7 @@ base::Result<> Mic::start_kube() {
 
 ControllerOptions Mic::controller_options() const {
   ControllerOptions options;
-  options.assignment = {.namespaced = options_.force_namespaced,
+  options.assignment = {.namespaced = core::NamespacedMode{options_.force_namespaced},
                         .keep_finished_pods = options_.keep_identity_for_finished_pods};
   options.compute_defaults = compute_defaults();
   options.immutable = immutable();

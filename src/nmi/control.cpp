@@ -219,7 +219,9 @@ base::Task<> Control::stop(net::Deadline deadline) {
   co_await interfaces_.stop();
   co_await doubt_.stop();
   co_await watch_.stop();
-  const base::Result<> removed = co_await redirect_.stop(options_.cleanup_on_exit && !failed_);
+  const auto rules =
+      options_.cleanup_on_exit && !failed_ ? RedirectKeeper::Rules::are_removed : RedirectKeeper::Rules::stay;
+  const base::Result<> removed = co_await redirect_.stop(rules);
   if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
   co_await cache_.stop();
   co_await recorder_.stop(deadline);

@@ -50,7 +50,8 @@ void add_upstream_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("enable-conntrack-deletion", o.conntrack_deletion,
             "cut connections to the metadata service that are older than the redirect");
   flags.add("custom-user-agent", o.custom_user_agent, "text put behind our user agent");
-  flags.add_ignored("enableProfile", "accepted for compatibility; use perf on the process", true);
+  flags.add_ignored("enableProfile", "accepted for compatibility; use perf on the process",
+                    base::FlagSet::Ignored::switch_alone);
 }
 
 void add_our_flags(base::FlagSet& flags, NmiOptions& o) {

@@ -23,8 +23,8 @@ class ComputeClientTest : public test::ArmTest {
   void SetUp() override {
     ArmTest::SetUp();
     ComputeOptions options;
-    options.on_operation = [this](std::string_view operation, base::Duration, bool ok) {
-      operations_.push_back(std::string(operation) + (ok ? "" : " failed"));
+    options.on_operation = [this](std::string_view operation, base::Duration, Ended ended) {
+      operations_.push_back(std::string(operation) + (ended == Ended::well ? "" : " failed"));
     };
     compute_ = std::make_unique<ComputeClient>(std::move(options), *arm_, clock_);
   }

@@ -209,7 +209,7 @@ TEST_F(DecideStandardTest, CreatedOnesDoNotHideAnAssignedOne) {
 TEST_F(DecideStandardTest, FollowsTheNamespaceRule) {
   assign(make_identity("other", "kv"));
   expect_granted("kv", "not namespaced");
-  input.namespaced = true;
+  input.namespaced = NamespacedMode::on;
   expect_refused(RefusalReason::namespace_rule, Healing::settles);
   input.request.client_id = ClientIdView("client-kv");
   expect_refused(RefusalReason::namespace_rule, Healing::settles);
@@ -280,7 +280,7 @@ TEST_F(DecideStandardTest, KnownBindingsSayMore) {
   define(make_identity("shop", "kv"));
   expect_refused(RefusalReason::awaiting_creation, Healing::waits);
   pod.ns = "elsewhere";
-  input.namespaced = true;
+  input.namespaced = NamespacedMode::on;
   expect_refused(RefusalReason::namespace_rule, Healing::none);
 }
 
@@ -300,7 +300,7 @@ class DecideManagedTest : public DecideTest {
   DecideManagedTest() {
     input.mode = OperationMode::managed;
     input.bindings_known = true;
-    input.namespaced = true;
+    input.namespaced = NamespacedMode::on;
   }
 };
 
@@ -427,7 +427,7 @@ TEST_F(DecideTest, ChecksUseKnownBindings) {
 TEST_F(DecideTest, RecordingDoesNotChangeTheDecision) {
   assign(make_identity("default", "aa"), kCreated);
   assign(make_identity("other", "kv"));
-  for (const bool namespaced : {false, true}) {
+  for (const NamespacedMode namespaced : {NamespacedMode::off, NamespacedMode::on}) {
     for (const char* client : {"", "client-kv", "client-aa", "client-x"}) {
       input.namespaced = namespaced;
       input.request.client_id = ClientIdView(client);

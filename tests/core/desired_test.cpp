@@ -69,7 +69,7 @@ TEST_F(DesiredTest, SomePodsGetNothing) {
 }
 
 TEST_F(DesiredTest, FinishedPodsCountOnRequest) {
-  AssignmentRules keeping(AssignmentOptions{.namespaced = false, .keep_finished_pods = true});
+  AssignmentRules keeping(AssignmentOptions{.namespaced = NamespacedMode::off, .keep_finished_pods = true});
   keeping.put(make_identity("shop", "kv"));
   keeping.put(make_binding("shop", "b", "kv"));
   Pod pod = make_pod("shop", "web");
@@ -148,7 +148,7 @@ TEST_F(DesiredTest, NamespacedModeAndAnnotationNarrowIt) {
   rules.put(make_binding("shop", "b", "kv"));
   EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("shop/web-shop-kv"));
   EXPECT_THAT(names(make_pod("other", "web")), IsEmpty());
-  AssignmentRules namespaced(AssignmentOptions{.namespaced = true, .keep_finished_pods = false});
+  AssignmentRules namespaced(AssignmentOptions{.namespaced = NamespacedMode::on, .keep_finished_pods = false});
   namespaced.put(make_identity("shop", "kv"));
   namespaced.put(make_binding("shop", "b", "kv"));
   EXPECT_EQ(namespaced.desired_for(make_pod("shop", "web"), warnings).at(0).meta.ns, "shop");

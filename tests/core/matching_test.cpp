@@ -21,13 +21,13 @@ TEST(Matching, SelectorEqualsTheLabel) {
 
 TEST(Matching, FollowsTheNamespaceRule) {
   AzureIdentity identity = make_identity("shop", "kv");
-  EXPECT_TRUE(namespaces_allow(identity, "shop", "other", false));
-  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", true));
-  EXPECT_FALSE(namespaces_allow(identity, "other", "shop", true));
-  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", true));
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "other", NamespacedMode::off));
+  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", NamespacedMode::on));
+  EXPECT_FALSE(namespaces_allow(identity, "other", "shop", NamespacedMode::on));
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", NamespacedMode::on));
   identity.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
-  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", false));
-  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", false));
+  EXPECT_FALSE(namespaces_allow(identity, "shop", "other", NamespacedMode::off));
+  EXPECT_TRUE(namespaces_allow(identity, "shop", "shop", NamespacedMode::off));
 }
 
 AzurePodIdentityException make_exception(const std::string& ns, StringMap labels) {

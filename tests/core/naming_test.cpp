@@ -75,12 +75,12 @@ TEST(Naming, MakesANodeLabelValue) {
 
 TEST(Naming, ChoosesTheNamespaceOfAnAssignment) {
   AzureIdentity identity = test::make_identity("shop", "kv");
-  EXPECT_EQ(assignment_namespace(identity, false), "default");
-  EXPECT_EQ(assignment_namespace(identity, true), "shop");
+  EXPECT_EQ(assignment_namespace(identity, NamespacedMode::off), "default");
+  EXPECT_EQ(assignment_namespace(identity, NamespacedMode::on), "shop");
   identity.meta.annotations["aadpodidentity.k8s.io/Behavior"] = "namespaced";
-  EXPECT_EQ(assignment_namespace(identity, false), "shop");
+  EXPECT_EQ(assignment_namespace(identity, NamespacedMode::off), "shop");
   identity.meta.annotations["aadpodidentity.k8s.io/Behavior"] = "Namespaced";
-  EXPECT_EQ(assignment_namespace(identity, false), "default");
+  EXPECT_EQ(assignment_namespace(identity, NamespacedMode::off), "default");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ inline core::AzureAssignedIdentity make_assigned(const core::Pod& pod, const cor
                                                  std::string_view status = core::kAssigned) {
   core::AzureAssignedIdentity assigned;
   assigned.meta.name = core::assigned_identity_name({pod.ns, pod.name, identity.meta.name});
-  assigned.meta.ns = core::assignment_namespace(identity, false);
+  assigned.meta.ns = core::assignment_namespace(identity, core::NamespacedMode::off);
   assigned.meta.labels.emplace(core::kNodeNameLabel, core::node_label_value(pod.node_name));
   assigned.meta.annotations.emplace(core::kPodUidAnnotation, pod.uid);
   assigned.meta.finalizers.emplace_back(core::kAssignedIdentityFinalizer);

@@ -45,7 +45,7 @@ std::optional<Reply> answer_discovery(const Registry& registry, const Call& call
   const bool core = path[0] == "api";
   if (path.size() == 1) {
     if (wants_aggregated_discovery(call.accept)) {
-      Reply reply = json_reply(200, aggregated_discovery(registry, core));
+      Reply reply = json_reply(200, aggregated_discovery(registry, core ? Groups::core : Groups::named));
       reply.content_type = kAggregatedDiscoveryType;
       return reply;
     }

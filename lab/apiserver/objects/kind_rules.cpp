@@ -170,8 +170,8 @@ void set_kind_defaults(const Resource& resource, json::object& object) {
 }
 
 void keep_protected_parts(const Resource& resource, const json::object& before, json::object& after,
-                          bool status_endpoint) {
-  if (!status_endpoint) {
+                          Subresource subresource) {
+  if (subresource != Subresource::status) {
     if (resource.status_subresource) copy_member(before, after, "status");
     return;
   }

@@ -12,6 +12,8 @@
 
 namespace podid::lab::apiserver {
 
+enum class Subresource { none, status };
+
 // The rule for names of this resource's objects.
 std::optional<std::string> object_name_problem(const Resource& resource, std::string_view name);
 
@@ -22,7 +24,7 @@ void set_kind_defaults(const Resource& resource, boost::json::object& object);
 
 // A write to the main resource or to its status: takes over from `before` what this endpoint cannot change.
 void keep_protected_parts(const Resource& resource, const boost::json::object& before, boost::json::object& after,
-                          bool status_endpoint);
+                          Subresource subresource);
 
 void validate_kind(const Resource& resource, const boost::json::value& object, std::vector<StatusCause>& causes);
 void validate_kind_update(const Resource& resource, const boost::json::value& before, const boost::json::value& after,

@@ -216,7 +216,7 @@ Answer<Written> ObjectService::change(const Target& target, const ObjectPtr& exi
   const json::value& before = existing->value();
   const json::object& before_metadata = before.get_object().at("metadata").get_object();
   json::value after = std::move(shaped.object);
-  keep_protected_parts(resource, before.get_object(), after.get_object(), target.subresource == Subresource::status);
+  keep_protected_parts(resource, before.get_object(), after.get_object(), target.subresource);
   json::object& metadata = metadata_of(after);
   for (const std::string_view name : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
                                       "generation", "generateName", "resourceVersion"}) {

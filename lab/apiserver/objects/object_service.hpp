@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "lab/apiserver/objects/kind_rules.hpp"
 #include "lab/apiserver/objects/object_shape.hpp"
 #include "lab/apiserver/schema/registry.hpp"
 #include "lab/apiserver/store/store.hpp"
@@ -19,7 +20,6 @@
 
 namespace podid::lab::apiserver {
 
-enum class Subresource { none, status };
 enum class PatchType { json, merge, strategic, apply };
 
 // Which object a request is about.

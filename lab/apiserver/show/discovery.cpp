@@ -122,9 +122,9 @@ json::object api_resources(const Registry& registry, std::string_view group, std
                       {"resources", std::move(resources)}};
 }
 
-json::object aggregated_discovery(const Registry& registry, bool core) {
+json::object aggregated_discovery(const Registry& registry, Groups which) {
   json::array items;
-  const std::vector<std::string> groups = core ? std::vector<std::string>{""} : registry.groups();
+  const std::vector<std::string> groups = which == Groups::core ? std::vector<std::string>{""} : registry.groups();
   for (const std::string& group : groups) {
     json::array versions;
     for (const std::string& version : registry.versions(group)) {

@@ -15,7 +15,8 @@ boost::json::object api_group(const Registry& registry, std::string_view group);
 boost::json::object api_resources(const Registry& registry, std::string_view group, std::string_view version);
 
 // apidiscovery.k8s.io/v2 APIGroupDiscoveryList: of the core group (/api) or of all others (/apis).
-boost::json::object aggregated_discovery(const Registry& registry, bool core);
+enum class Groups { core, named };
+boost::json::object aggregated_discovery(const Registry& registry, Groups which);
 inline constexpr std::string_view kAggregatedDiscoveryType =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 

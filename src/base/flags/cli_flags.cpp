@@ -141,8 +141,9 @@ void FlagSet::add_choice(std::string name, std::string& target, std::vector<std:
             }});
 }
 
-void FlagSet::add_ignored(std::string name, std::string help, bool boolean) {
-  add_flag({std::move(name), boolean ? "" : "text", "", std::move(help) + "; accepted, without effect",
+void FlagSet::add_ignored(std::string name, std::string help, Ignored kind) {
+  add_flag({std::move(name), kind == Ignored::switch_alone ? "" : "text", "",
+            std::move(help) + "; accepted, without effect",
             [](std::string_view) -> std::optional<std::string> { return std::nullopt; }});
 }
 

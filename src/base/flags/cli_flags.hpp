@@ -45,8 +45,9 @@ class FlagSet {
   void add_port(std::string name, std::uint16_t& target, std::string help);
   // One of `allowed`, compared without regard to case and stored as listed.
   void add_choice(std::string name, std::string& target, std::vector<std::string> allowed, std::string help);
-  // Accepted for drop-in use; changes nothing. `boolean`: takes no separate value.
-  void add_ignored(std::string name, std::string help, bool boolean = false);
+  enum class Ignored { value, switch_alone };
+  // Accepted for drop-in use; changes nothing. A switch takes no separate value.
+  void add_ignored(std::string name, std::string help, Ignored kind = Ignored::value);
   // A value that only the caller can check: `parse` gets the text and returns what is wrong with it ("must be
   // …"), or nothing.
   void add_custom(std::string name, std::string default_text, std::string help,

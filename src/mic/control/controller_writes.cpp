@@ -148,13 +148,13 @@ base::Task<bool> Controller::update_status(Action action) {
   if (!updated) {
     const base::Error& error = updated.error();
     note_failure(*action.stored, error, kStatus,
-                 assigns ? [&] { return assign_failed(*action.stored, action.after_failure, error); }
+                 assigns ? [&] { return assign_failed(*action.stored, action.last_change, error); }
                          : std::function<kube::EventKey()>());
     co_return false;
   }
   if (assigns) {
     ++tally_.assigned;
-    out_.record(applied(*updated, action.after_failure));
+    out_.record(applied(*updated, action.last_change));
   }
   store_.wrote(std::move(*updated));
   co_return true;

@@ -73,14 +73,15 @@ std::array<kube::EventKey, 2> client_id_mismatch(const Assigned& a, const std::s
   return {std::move(on_identity), on_binding(a, kube::EventType::warning, kReason, text)};
 }
 
-kube::EventKey applied(const Assigned& a, bool after_failure) {
-  return on_binding(a, kube::EventType::normal, "binding applied",
-                    fmt::format("{} {} applied on node {} for pod {}", after_failure ? "binding" : "Binding",
-                                a.binding.meta.name, a.node_name, a.meta.name));
+kube::EventKey applied(const Assigned& a, LastChange last) {
+  return on_binding(
+      a, kube::EventType::normal, "binding applied",
+      fmt::format("{} {} applied on node {} for pod {}", last == LastChange::failed ? "binding" : "Binding",
+                  a.binding.meta.name, a.node_name, a.meta.name));
 }
 
-kube::EventKey assign_failed(const Assigned& a, bool after_failure, const base::Error& error) {
-  const std::string pod = after_failure ? fmt::format("{}/{}", a.pod_namespace, a.pod) : a.pod;
+kube::EventKey assign_failed(const Assigned& a, LastChange last, const base::Error& error) {
+  const std::string pod = last == LastChange::failed ? fmt::format("{}/{}", a.pod_namespace, a.pod) : a.pod;
   return status_failed(a, core::kAssigned, pod, error);
 }
 

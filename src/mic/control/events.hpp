@@ -9,6 +9,7 @@
 #include "core/desired.hpp"
 #include "core/resources.hpp"
 #include "kube/event_recorder.hpp"
+#include "mic/plan/pod_plan.hpp"
 
 namespace podid::mic {
 
@@ -21,9 +22,9 @@ kube::EventKey replace_failed(const core::AzureAssignedIdentity& assigned, const
 kube::EventKey apply_failed(const core::AzureAssignedIdentity& assigned, std::string_view error);
 // On the AzureIdentity and the binding, the same whatever pod it is about.
 std::array<kube::EventKey, 2> client_id_mismatch(const core::AzureAssignedIdentity& assigned, const std::string& text);
-// `after_failure`: the last change of the VM or scale set failed in part, but this identity is attached. The wording differs.
-kube::EventKey applied(const core::AzureAssignedIdentity& assigned, bool after_failure);
-kube::EventKey assign_failed(const core::AzureAssignedIdentity& assigned, bool after_failure, const base::Error& error);
+// LastChange::failed: the last change of the VM or scale set failed in part, but this identity is attached. The wording differs.
+kube::EventKey applied(const core::AzureAssignedIdentity& assigned, LastChange last);
+kube::EventKey assign_failed(const core::AzureAssignedIdentity& assigned, LastChange last, const base::Error& error);
 kube::EventKey unassign_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 // Of an assignment whose node has gone.
 kube::EventKey removed_from_node(const core::AzureAssignedIdentity& assigned);

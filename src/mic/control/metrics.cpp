@@ -53,13 +53,11 @@ void MicMetrics::cycle(base::Duration took) {
   cycle_duration_.observe({}, base::in_seconds(took));
 }
 
-void MicMetrics::azure_operation(std::string_view operation, base::Duration took, bool ok) {
-  if (ok) {
-    azure_duration_.observe({operation}, base::in_seconds(took));
-  } else {
-    azure_errors_.increment({operation});
-  }
+void MicMetrics::azure_succeeded(std::string_view operation, base::Duration took) {
+  azure_duration_.observe({operation}, base::in_seconds(took));
 }
+
+void MicMetrics::azure_failed(std::string_view operation) { azure_errors_.increment({operation}); }
 
 void MicMetrics::azure_round(std::string_view operation, std::string_view resource, base::Duration took) {
   round_duration_.observe({operation, resource}, base::in_seconds(took));

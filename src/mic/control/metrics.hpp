@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics/metrics.hpp"
+#include "core/resources.hpp"
 
 namespace podid::mic {
 
@@ -21,7 +22,8 @@ class MicMetrics {
   void api_failed(std::string_view operation) { api_errors_.increment({operation}); }
   void cycle(base::Duration took);
   // As azure::ComputeOptions::on_operation.
-  void azure_operation(std::string_view operation, base::Duration took, bool ok);
+  void azure_succeeded(std::string_view operation, base::Duration took);
+  void azure_failed(std::string_view operation);
   // A whole round of one VM or scale set.
   void azure_round(std::string_view operation, std::string_view resource, base::Duration took);
 
@@ -30,11 +32,14 @@ class MicMetrics {
   void queue_depth(std::size_t keys) { queue_.set({}, static_cast<double>(keys)); }
   void bad_identities(std::size_t count) { bad_identities_.set({}, static_cast<double>(count)); }
   void throttled(std::size_t resources) { throttled_.set({}, static_cast<double>(resources)); }
-  void config_reloaded(bool ok) { reloads_.increment({ok ? "ok" : "error"}); }
+  enum class Reload { taken, failed };
+  void config_reloaded(Reload reload) { reloads_.increment({reload == Reload::taken ? "ok" : "error"}); }
   // `total` so far.
   void events_dropped(std::uint64_t total);
   void bad_object(std::string_view resource) { bad_objects_.increment({resource}); }
-  void mode(bool namespaced) { mode_.set({"standard", namespaced ? "true" : "false"}, 1); }
+  void mode(core::NamespacedMode mode) {
+    mode_.set({"standard", mode == core::NamespacedMode::on ? "true" : "false"}, 1);
+  }
 
  private:
   base::Family<base::Histogram>& addition_duration_;

@@ -141,7 +141,7 @@ class Planner {
     set_pending(wanted, take_off(remains_of(*stored, pending_releases(*stored))));
     wanted.status = core::kAssigned;
     wanted.meta.annotations.erase(std::string(core::kAzureClientIdAnnotation));
-    bool after_failure = false;
+    LastChange last_change = LastChange::went_well;
     if (stored->identity.user_assigned()) {
       const NodeAnswer node = in_.nodes.find(stored->node_name);
       if (!node.exists) return;
@@ -162,11 +162,11 @@ class Planner {
         publish_client_id(stored, client_id);
         return;
       }
-      after_failure = in_.azure.last_change_failed(node.target->key());
+      if (in_.azure.last_change_failed(node.target->key())) last_change = LastChange::failed;
       name_target(wanted, node);
     }
     plan_.actions.push_back(
-        {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .after_failure = after_failure});
+        {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .last_change = last_change});
   }
 
   // So that the NMI need not hold the pod's requests.

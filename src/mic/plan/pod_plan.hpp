@@ -31,6 +31,9 @@ class AzureView {
   virtual bool last_change_failed(std::string_view target) const = 0;
 };
 
+// Of a target: whether it had an error.
+enum class LastChange { went_well, failed };
+
 enum class ActionKind {
   create,   // POST `wanted`
   replace,  // PUT `wanted` over `stored`
@@ -48,7 +51,7 @@ struct Action {
   std::shared_ptr<const core::AzureAssignedIdentity> stored;  // null for create
   core::AzureAssignedIdentity wanted;                         // empty for remove
   bool node_gone = false;                                     // of a removal: the node is no more (mic.md §5.3)
-  bool after_failure = false;                                 // of assign: see AzureView::last_change_failed
+  LastChange last_change = LastChange::went_well;             // of assign: of the VM or scale set
 };
 
 // The pod's plan goes on when the identity is attached to (is off) the target.

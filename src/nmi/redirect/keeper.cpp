@@ -130,10 +130,10 @@ base::Task<> RedirectKeeper::keep_interfaces() {
   }
 }
 
-base::Task<base::Result<>> RedirectKeeper::stop(bool remove) {
+base::Task<base::Result<>> RedirectKeeper::stop(Rules rules) {
   tasks_.stop();
   co_await tasks_.join();
-  if (!remove || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
+  if (rules == Rules::stay || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
   // Without our rules an open loopback would stay open, so it is closed first.
   base::Result<> closed = co_await interfaces_.close_opened();
   base::Result<> removed = co_await redirect_->remove();

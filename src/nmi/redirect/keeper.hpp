@@ -34,8 +34,9 @@ class RedirectKeeper {
   // The first installation. An error when it can never succeed here (no tool, no permission); other failures are
   // retried in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
-  // Stops keeping. The rules stay unless `remove`, which also takes back route_localnet.
-  base::Task<base::Result<>> stop(bool remove);
+  enum class Rules { stay, are_removed };
+  // Stops keeping. Removing the rules also takes back route_localnet.
+  base::Task<base::Result<>> stop(Rules rules);
 
   // The rules are in place (and, where asked for, older connections cut).
   bool active() const { return active_; }

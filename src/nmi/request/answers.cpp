@@ -101,8 +101,9 @@ Answer unavailable(const AnswerStyle& style, std::string_view message, std::chro
   return answer;
 }
 
-Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host) {
-  if (!style.legacy && !can_heal && !host) return json_answer(400, message);
+Answer identity_not_found(const AnswerStyle& style, std::string_view message, core::Healing healing, Asker asker) {
+  const bool host = asker == Asker::host;
+  if (!style.legacy && healing != core::Healing::waits && !host) return json_answer(400, message);
   Answer answer = error_answer(style, style.retry_after_503 && !host ? 503 : 404, message);
   if (!host && (style.retry_after_503 || !style.legacy)) answer.retry_after = kNotFoundRetryAfter;
   return answer;

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/decide.hpp"
+
 namespace podid::nmi {
 
 struct Answer {
@@ -46,9 +48,10 @@ Answer too_many_requests(const AnswerStyle& style, std::string_view message, std
 Answer at_limit(const AnswerStyle& style, std::string_view message);
 Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
 
+enum class Asker { pod, host };
 // Identity selection failed (§4). `message` is the error text of §8 or §9 in the legacy style, else it begins with
-// "Identity not found: ". `can_heal`: waiting may have helped and did not within the limit; else the refusal is final
-// and told as the real endpoint tells it, with 400. `host`: the host handler, which knows 404 only.
-Answer identity_not_found(const AnswerStyle& style, std::string_view message, bool can_heal, bool host);
+// "Identity not found: ". Healing::waits: waiting may have helped and did not within the limit; else the refusal is final
+// and told as the real endpoint tells it, with 400. Asker::host: the host handler, which knows 404 only.
+Answer identity_not_found(const AnswerStyle& style, std::string_view message, core::Healing healing, Asker asker);
 
 }  // namespace podid::nmi

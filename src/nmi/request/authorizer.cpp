@@ -93,7 +93,7 @@ Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
     input.pod_name = call.pod_name;
     message = core::legacy_refusal_text(input, core::decide(input, nullptr), options_.retry);
   }
-  return refused(identity_not_found(options_.style, message, true, true), "pod_unknown");
+  return refused(identity_not_found(options_.style, message, core::Healing::waits, Asker::host), "pod_unknown");
 }
 
 Verdict Authorizer::judge(TokenCall& call) {
@@ -121,7 +121,7 @@ Verdict Authorizer::judge(TokenCall& call) {
 
   core::DecisionInput input;
   input.mode = options_.mode;
-  input.namespaced = options_.namespaced;
+  input.namespaced = core::NamespacedMode{options_.namespaced};
   input.pod_namespace = call.entry->pod->ns;
   input.pod_name = call.entry->pod->name;
   input.pod = call.entry->pod.get();
@@ -196,9 +196,9 @@ base::SteadyTime Authorizer::held_until(const TokenCall& call, bool complete) co
 Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& call) const {
   const std::string message = options_.style.legacy ? core::legacy_refusal_text(input, call.decision, options_.retry)
                                                     : core::refusal_description(input, call.decision);
-  const bool can_heal = call.decision.healing == core::Healing::waits;
-  Verdict verdict =
-      refused(identity_not_found(options_.style, message, can_heal, call.host), core::to_string(call.decision.reason));
+  const Asker asker = call.host ? Asker::host : Asker::pod;
+  Verdict verdict = refused(identity_not_found(options_.style, message, call.decision.healing, asker),
+                            core::to_string(call.decision.reason));
   verdict.record = true;
   return verdict;
 }

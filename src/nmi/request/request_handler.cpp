@@ -386,7 +386,8 @@ void RequestHandler::record(const TokenCall& call, int status, std::string_view 
   const std::string_view ns = call.entry ? std::string_view(call.entry->pod->ns) : call.pod_ns;
   const std::string_view pod = call.entry ? std::string_view(call.entry->pod->name) : call.pod_name;
   const base::Duration took = clock_.steady_now() - call.start;
-  const std::string_view resource = resource_labels_.label_of(call.query.resource, status == 200);
+  const std::string_view resource = resource_labels_.label_of(
+      call.query.resource, status == 200 ? ResourceLabels::Answered::issued : ResourceLabels::Answered::refused);
   durations_.observe({call.operation, std::string_view(digits, 3), ns, resource}, base::in_seconds(took));
   if (call.decision.legacy_assignment && log_budget_.take(clock_.steady_now())) {
     base::log::warning("the AzureAssignedIdentity has no status: an old controller wrote it",

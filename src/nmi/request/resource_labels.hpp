@@ -15,11 +15,12 @@ class ResourceLabels {
   // Refused requests fill half of the room at most: a pod that asks for nonsense takes no label from the others.
   static constexpr std::size_t kMostRefused = kMost / 2;
 
+  enum class Answered { issued, refused };
   // `resource` itself where there is room for it, else "other".
-  std::string_view label_of(std::string_view resource, bool issued) {
+  std::string_view label_of(std::string_view resource, Answered answered) {
     if (resource.empty()) return resource;
     if (known_.contains(resource)) return resource;
-    if (known_.size() >= (issued ? kMost : kMostRefused)) return "other";
+    if (known_.size() >= (answered == Answered::issued ? kMost : kMostRefused)) return "other";
     known_.emplace(resource);
     return resource;
   }

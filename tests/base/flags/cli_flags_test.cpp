@@ -39,7 +39,7 @@ class CliFlagsTest : public testing::Test {
     flags.add_port("port", options.port, "port to listen on");
     flags.add_choice("mode", options.mode, {"standard", "managed"}, "how identities are found");
     flags.add_ignored("vmodule", "verbosity per file");
-    flags.add_ignored("skip_headers", "no prefixes", true);
+    flags.add_ignored("skip_headers", "no prefixes", FlagSet::Ignored::switch_alone);
     add_log_flags(log_flags, log_options);
   }
 

@@ -593,7 +593,7 @@ TEST_F(ControllerTest, SwitchingNamespacedModeMovesAssignmentsWithoutAzure) {  /
   start();
   settle();
   ASSERT_TRUE(api.objects().contains("default/web-team-id"));
-  options.assignment.namespaced = true;
+  options.assignment.namespaced = core::NamespacedMode::on;
   const int patches = azure.patches;
   restart();
   settle();

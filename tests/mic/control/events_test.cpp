@@ -28,12 +28,12 @@ base::Error error() {
 }
 
 TEST(Events, AreOnTheBindingOrOnTheAssignment) {
-  const kube::EventKey on_binding = applied(assigned(), false);
+  const kube::EventKey on_binding = applied(assigned(), LastChange::went_well);
   EXPECT_EQ(on_binding.regarding.api_version, "aadpodidentity.k8s.io/v1");
   EXPECT_EQ(on_binding.regarding.kind, "AzureIdentityBinding");
   EXPECT_EQ(on_binding.regarding.key.to_string(), "bns/bind");
   EXPECT_EQ(on_binding.regarding.uid, "uid-b");
-  const kube::EventKey on_assignment = assign_failed(assigned(), false, error());
+  const kube::EventKey on_assignment = assign_failed(assigned(), LastChange::went_well, error());
   EXPECT_EQ(on_assignment.regarding.kind, "AzureAssignedIdentity");
   EXPECT_EQ(on_assignment.regarding.uid, "uid-a");
 }
@@ -50,15 +50,15 @@ TEST(Events, SayWhatAadPodIdentitySays) {
       "Warning/binding apply error: failed to update AzureAssignedIdentity default/pod-ns-id for pod pod/ns, error: E");
   EXPECT_EQ(text(apply_failed(assigned(), "E")),
             "Warning/binding apply error: failed to apply binding bns/bind node node for pod ns/pod, error: E");
-  EXPECT_EQ(text(applied(assigned(), false)),
+  EXPECT_EQ(text(applied(assigned(), LastChange::went_well)),
             "Normal/binding applied: Binding bind applied on node node for pod pod-ns-id");
-  EXPECT_EQ(text(applied(assigned(), true)),
+  EXPECT_EQ(text(applied(assigned(), LastChange::failed)),
             "Normal/binding applied: binding bind applied on node node for pod pod-ns-id");
-  EXPECT_EQ(text(assign_failed(assigned(), false, error())),
+  EXPECT_EQ(text(assign_failed(assigned(), LastChange::went_well, error())),
             "Warning/status update error: failed to update AzureAssignedIdentity default/pod-ns-id status to Assigned "
             "for pod "
             "pod, error: E");
-  EXPECT_EQ(text(assign_failed(assigned(), true, error())),
+  EXPECT_EQ(text(assign_failed(assigned(), LastChange::failed, error())),
             "Warning/status update error: failed to update AzureAssignedIdentity default/pod-ns-id status to Assigned "
             "for pod "
             "ns/pod, error: E");

@@ -73,7 +73,7 @@ TEST_F(IptablesRootTest, EveryDamageIsRepaired) {
     EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << damage;
   }
   EXPECT_TRUE(run("iptables -t nat -S").output.contains("-A PREROUTING -j OTHER")) << "others' rules stay";
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(IptablesRootTest, NothingReachesTheEndpointWhileTheChainIsDamaged) {
@@ -91,7 +91,7 @@ TEST_F(IptablesRootTest, NothingReachesTheEndpointWhileTheChainIsDamaged) {
     EXPECT_EQ(pod_gets(kMetadata), "") << variant.command;
     EXPECT_TRUE(in_time([&] { return repairs() > before && keeper->active(); })) << variant.command;
     EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << variant.command;
-    end(true);
+    end(RedirectKeeper::Rules::are_removed);
     EXPECT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "nothing of ours is left of " << variant.command;
   }
 }
@@ -110,7 +110,7 @@ TEST_F(IptablesRootTest, OthersMayBeFirstInForward) {
   EXPECT_EQ(repairs(), before);
   const auto mangle = [] { return run("iptables -t mangle -S").output; };
   EXPECT_TRUE(mangle().contains("-A FORWARD -j cali-FORWARD\n-A FORWARD -j podid-forward\n"));
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
   EXPECT_FALSE(mangle().contains("podid"));
   EXPECT_FALSE(run("iptables -S").output.contains("podid"));
   EXPECT_TRUE(mangle().contains("-A FORWARD -j cali-FORWARD\n")) << "others' rules stay";
@@ -132,7 +132,7 @@ TEST_F(IptablesRootTest, APassingFailureIsSeenAndOutlived) {
   time_until([this] { return keeper->active(); });
   EXPECT_EQ(keeper->not_ready(), std::nullopt);
   EXPECT_TRUE(metrics.expose().contains("aadpodidentity_nmi_redirect_active 1"));
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(IptablesRootTest, AFailureThatStaysIsFatalAfterFiveMinutes) {
@@ -144,7 +144,7 @@ TEST_F(IptablesRootTest, AFailureThatStaysIsFatalAfterFiveMinutes) {
   EXPECT_GE(patience, std::chrono::minutes(5));
   EXPECT_LT(patience, std::chrono::minutes(5) + std::chrono::seconds(30));
   EXPECT_TRUE(given_up.contains("temporarily unavailable")) << given_up;
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   iptables.work();
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
 }

@@ -166,8 +166,8 @@ class NodeNamespaceTest : public ::testing::Test {
     ASSERT_NO_FATAL_FAILURE(start(backend));
     ASSERT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
   }
-  void end(bool remove) {
-    const base::Result<> stopped = test::run_task(io, keeper->stop(remove));
+  void end(nmi::RedirectKeeper::Rules rules) {
+    const base::Result<> stopped = test::run_task(io, keeper->stop(rules));
     EXPECT_TRUE(stopped);
     keeper.reset();
   }

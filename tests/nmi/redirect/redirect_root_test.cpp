@@ -23,10 +23,10 @@ TEST_F(RedirectRootTest, NftablesLeadsPodsToTheNmiAndClosesTheLoopback) {
       "table local");
   EXPECT_EQ(pod_gets("http://127.0.0.1:8081/"), "") << "the node's loopback stays closed";
   EXPECT_EQ(run("curl -s -m 3 http://127.0.0.1:8081/").output, "SECRET 127.0.0.1\n");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << "rules stay when the NMI ends";
   keep("nftables");
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
   EXPECT_EQ(route_localnet("br0"), "0\n") << "without the rules it stays closed";
 }
@@ -45,7 +45,7 @@ TEST_F(RedirectRootTest, NobodyReachesTheNmiButByTheRedirect) {
       EXPECT_EQ(pod_gets(direct), "") << backend << ", listening on " << address;
       EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << backend << ", listening on " << address;
       EXPECT_EQ(run("curl -s -m 3 http://127.0.0.1:2579/host/token").output, "NMI 127.0.0.1\n") << backend;
-      end(true);
+      end(RedirectKeeper::Rules::are_removed);
     }
   }
   EXPECT_EQ(pod_gets(direct), "NMI 10.9.0.2\n") << "the rules are gone";
@@ -68,7 +68,7 @@ TEST_F(RedirectRootTest, NftablesIsRepairedOnNotification) {
   must("nft flush ruleset");
   EXPECT_TRUE(test::run_until(io, [&] { return repairs() > before; }));
   EXPECT_EQ(repairs(), before + 1);
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, NewInterfacesAreOpened) {
@@ -78,7 +78,7 @@ TEST_F(RedirectRootTest, NewInterfacesAreOpened) {
   must("ip link add pod2 type veth peer name pod2p");
   EXPECT_TRUE(test::run_until(io, [] { return route_localnet("pod2") == "1\n"; }));
   EXPECT_EQ(route_localnet("veth0"), "0\n") << "a port of a bridge";
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, AnEarlierInstallationsChainGoesWhenOursWorks) {
@@ -88,19 +88,19 @@ TEST_F(RedirectRootTest, AnEarlierInstallationsChainGoesWhenOursWorks) {
   keep("nftables");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
   EXPECT_TRUE(test::run_until(io, [] { return !run("iptables -t nat -S").output.contains("aad-metadata"); }));
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, IptablesTakesThePlaceOfNftables) {
   target.listen_port = 2580;  // where nobody listens any more
   keep("nftables");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   EXPECT_EQ(pod_gets(kMetadata), "");
   target.listen_port = 2579;
   keep("iptables");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, IptablesLaysTheOldChainAndClosesTheLoopback) {
@@ -115,7 +115,7 @@ TEST_F(RedirectRootTest, IptablesLaysTheOldChainAndClosesTheLoopback) {
   must("iptables -t nat -I aad-metadata -j RETURN");
   EXPECT_TRUE(test::run_until(io, [&] { return repairs() > before && keeper->active(); }));
   EXPECT_EQ(broken_chains(), "");
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
   EXPECT_FALSE(run("iptables -t nat -S").output.contains("aad-metadata"));
   EXPECT_FALSE(run("iptables -S").output.contains("podid"));
 }
@@ -126,7 +126,7 @@ TEST_F(RedirectRootTest, LegacyIptablesIsServedWhereItsChainIs) {
   keep("iptables");
   EXPECT_EQ(broken_chains("iptables-legacy"), "");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   const base::Result<> removed = test::run_task(io, uninstall_redirect({}, clock, random));
   EXPECT_TRUE(removed) << removed.error().message;
   EXPECT_FALSE(run("iptables-legacy -t nat -S").output.contains("aad-metadata"));
@@ -136,9 +136,9 @@ TEST_F(RedirectRootTest, LegacyIptablesIsServedWhereItsChainIs) {
 TEST_F(RedirectRootTest, UninstallTakesWhatIsOursAlone) {
   must("nft add table inet mine && iptables -t nat -N KUBE-SERVICES && iptables -t nat -A PREROUTING -j KUBE-SERVICES");
   keep("nftables");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   keep("iptables");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   const base::Result<> removed = test::run_task(io, uninstall_redirect({}, clock, random));
   EXPECT_TRUE(removed) << removed.error().message;
   const std::string tables = run("nft list ruleset").output;
@@ -161,7 +161,7 @@ TEST_F(RedirectRootTest, IPv6IsRedirectedToAnAddressOfTheNode) {
   keep("nftables");
   EXPECT_EQ(pod_gets(metadata), "NMI fd01::2\n");
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
   EXPECT_EQ(pod_gets(metadata), "REAL fd01::2\n");
   for (const pid_t process : {service, real}) {
     ::kill(process, SIGKILL);
@@ -183,13 +183,13 @@ TEST_F(RedirectRootTest, ConnectionsOlderThanTheRedirectAreCut) {
   cut = test::run_task(io, delete_stale_connections({}));
   ASSERT_TRUE(cut);
   EXPECT_EQ(*cut, 0u) << "redirected connections are left alone";
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, WhatOthersOpenedStaysOpen) {
   must("ip link add cni1 type bridge && echo 1 > /proc/sys/net/ipv4/conf/cni1/route_localnet");
   keep("nftables");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   ASSERT_EQ(route_localnet("br0"), "1\n");
   NmiOptions options;
   options.pod_interfaces = "none";
@@ -222,7 +222,7 @@ TEST_F(RedirectRootTest, NotReadyWhileAnInterfaceIsClosed) {
   EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
   EXPECT_EQ(route_localnet("br0"), "1\n");
   EXPECT_EQ(route_localnet("azv1"), "1\n");
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, ReadyWhereOlderConnectionsCannotBeCutAsTheRulesStopThem) {
@@ -232,7 +232,7 @@ TEST_F(RedirectRootTest, ReadyWhereOlderConnectionsCannotBeCutAsTheRulesStopThem
   must("nft flush ruleset");
   EXPECT_TRUE(test::run_until(io, [&] { return repairs() > before && !keeper->not_ready(); }));
   set_capability(CAP_NET_ADMIN, true);
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, APassingFailureOfNftIsNoReasonForIptables) {
@@ -250,7 +250,7 @@ TEST_F(RedirectRootTest, APassingFailureOfNftIsNoReasonForIptables) {
   EXPECT_EQ(given_up, "");
   EXPECT_TRUE(run("nft list tables").output.contains("podid"));
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   nft.fail("Error: Could not process rule: Device or resource busy");
   EXPECT_FALSE(test::run_task(io, uninstall_redirect(target, clock, random))) << "something may have stayed behind";
   nft.work();
@@ -260,7 +260,7 @@ TEST_F(RedirectRootTest, APassingFailureOfNftIsNoReasonForIptables) {
 TEST_F(RedirectRootTest, IptablesServesWhereNftCannotAndNoTableStaysBehind) {
   target.listen_port = 2580;  // where nobody listens any more
   keep("nftables");
-  end(false);
+  end(RedirectKeeper::Rules::stay);
   target.listen_port = 2579;
   test::FlakyTools nft({"nft"});
   nft.fail_once("Error: Could not process rule: No such file or directory");  // no NAT in this kernel's nftables
@@ -268,7 +268,7 @@ TEST_F(RedirectRootTest, IptablesServesWhereNftCannotAndNoTableStaysBehind) {
   EXPECT_TRUE(run("iptables -t nat -S").output.contains("aad-metadata"));
   EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n");
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(RedirectRootTest, TheBootRuleClosesTheWayUntilTheRulesAreThere) {
@@ -280,7 +280,7 @@ TEST_F(RedirectRootTest, TheBootRuleClosesTheWayUntilTheRulesAreThere) {
   for (const char* backend : {"nftables", "iptables"}) {
     keep(backend);
     EXPECT_EQ(pod_gets(kMetadata), "NMI 10.9.0.2\n") << backend;
-    end(true);
+    end(RedirectKeeper::Rules::are_removed);
   }
   const base::Result<> removed = test::run_task(io, uninstall_redirect({}, clock, random));
   EXPECT_TRUE(removed) << removed.error().message;
@@ -293,7 +293,7 @@ TEST_F(RedirectRootTest, AnInterfaceWithoutIPv4HoldsNothingUp) {
   must("ip link set lo mtu 60");
   interfaces = "br0,lo";
   keep("nftables");
-  end(true);
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 }  // namespace
