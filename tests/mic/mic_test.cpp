@@ -140,7 +140,8 @@ TEST_F(MicTest, AMalformedResourceIdIsReportedAndBlocksNoOther) {  // SEC-4, FLD
     identity(fmt::format("bad-{}", i), malformed[i]);
     binding(fmt::format("b-bad-{}", i), fmt::format("bad-{}", i));
   }
-  identity("slash", " " + names.app_two + "/ ");
+  identity_with_client("slash", " " + names.app_two + "/ ",
+                       azure->world().user_assigned_identities.at(names.app_two).client_id);
   binding("b-slash", "slash");
   start();
   pod("web", "node-b");
