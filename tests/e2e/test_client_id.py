@@ -89,7 +89,7 @@ def test_an_assignment_of_an_older_controller(lab, names, namespace):
 def test_other_modes(mode):
     flags = ["--nmi-flag=--forceNamespaced"]
     flags += ["--mics", "0", "--nmi-flag=--operation-mode=managed"] if mode == "managed" else ["--mic-flag=--forceNamespaced"]
-    with temporary_lab(f"e2ecid{mode}", "--nodes", "1", *flags) as lab:
+    with temporary_lab(f"e2ecid{mode[0]}", "--nodes", "1", *flags) as lab:
         names = lab.names()
         if mode == "managed":
             attach(lab, names, VICTIM, MINE)
