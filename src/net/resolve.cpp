@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/system/system_error.hpp>
 #include <memory>
 #include <utility>
+
+#include "base/event.hpp"
 
 namespace podid::net {
 
@@ -18,9 +21,9 @@ using Resolver = asio::ip::basic_resolver<tcp, base::Executor>;
 
 // Outlives the caller: the system's resolver cannot be interrupted, so its answer may come after the deadline.
 struct Lookup {
-  explicit Lookup(base::Executor executor) : resolver(executor), ended(executor, base::SteadyTime::max()) {}
+  explicit Lookup(base::Executor executor) : resolver(executor), ended(executor) {}
   Resolver resolver;
-  base::SteadyTimer ended;  // never expires; cancelled when the answer is there, or at the deadline
+  base::Event ended;  // the answer is there, or the deadline
   bool done = false;
   bool expired = false;
   boost::system::error_code error;
@@ -40,7 +43,7 @@ base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor exec
   if (!deadline.is_never()) {
     timer->set(deadline.time(), [lookup = lookup.get()] {
       lookup->expired = true;
-      lookup->ended.cancel();
+      lookup->ended.notify();
     });
   }
   lookup->resolver.async_resolve(host, std::to_string(port), Resolver::numeric_service,
@@ -48,10 +51,13 @@ base::Task<base::Result<std::vector<tcp::endpoint>>> resolve(base::Executor exec
                                    lookup->done = true;
                                    lookup->error = error;
                                    for (const auto& entry : results) lookup->endpoints.push_back(entry.endpoint());
-                                   lookup->ended.cancel();
+                                   lookup->ended.notify();
                                  });
-  const auto [ended] = co_await lookup->ended.async_wait(base::as_result);
-  static_cast<void>(ended);  // always operation_aborted
+  try {
+    co_await lookup->ended.wait();
+  } catch (const boost::system::system_error&) {
+    // Cancelled: neither done nor expired.
+  }
   if (!lookup->done) {
     if (!lookup->expired) co_return base::fail(ErrorKind::cancelled, "cancelled");
     co_return base::fail(ErrorKind::timeout, fmt::format("cannot resolve {}: no answer in time", host));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/async.hpp"
+#include "base/event.hpp"
 #include "net/transport.hpp"
 
 namespace podid::net {
@@ -21,7 +22,7 @@ class PeerWatch {
     virtual void peer_heard(std::string_view bytes, boost::system::error_code error) = 0;
   };
 
-  explicit PeerWatch(base::Executor executor) : ended_(executor, base::SteadyTimer::time_point::max()) {}
+  explicit PeerWatch(base::Executor executor) : ended_(executor) {}
 
   // Reads, unless a read is under way or has failed. `listener` owns this watch and lives on until the read has ended.
   void start(Transport& transport, std::shared_ptr<Listener> listener);
@@ -35,7 +36,7 @@ class PeerWatch {
   std::array<char, 1024> bytes_;
   bool reading_ = false;
   boost::system::error_code error_;
-  base::SteadyTimer ended_;  // never expires; cancelled when a read ends
+  base::Event ended_;  // a read has
 };
 
 }  // namespace podid::net

@@ -79,7 +79,7 @@ void ServerConnection::check_deadline(Deadline now) {
 void ServerConnection::close_if_idle() {
   if (state_ != State::idle && state_ != State::resting) return;
   expire();
-  if (resting_ != nullptr) resting_->cancel();
+  if (resting_ != nullptr) resting_->notify();
   transport_.cancel();
 }
 
@@ -339,14 +339,17 @@ void ServerConnection::begin_rest() {
 
 // False when the server stops meanwhile.
 base::Task<bool> ServerConnection::rest(std::chrono::milliseconds pause) {
-  base::SteadyTimer ended(core_->executor(), base::SteadyTime::max());
+  base::Event ended(core_->executor());
   const std::unique_ptr<base::Timer> timer = core_->clock().make_timer(core_->executor());
-  timer->set(core_->clock().steady_now() + pause, [&ended] { ended.cancel(); });
+  timer->set(core_->clock().steady_now() + pause, [&ended] { ended.notify(); });
   release_idle_memory();
   resting_ = &ended;
   state_ = State::resting;
-  const auto [woken] = co_await ended.async_wait(base::as_result);
-  static_cast<void>(woken);
+  try {
+    co_await ended.wait();
+  } catch (const boost::system::system_error&) {
+    // Aborted, which the interruption tells.
+  }
   resting_ = nullptr;
   state_ = State::answering;
   co_return interruption_ == Interruption::none;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/async.hpp"
+#include "base/event.hpp"
 #include "net/byte_buffer.hpp"
 #include "net/server/peer_watch.hpp"
 #include "net/server/server_core.hpp"
@@ -105,8 +106,8 @@ class ServerConnection final : public ServerConnectionIo,
   std::string output_;  // of handle(), and what the kernel did not take at once
   std::size_t written_ = 0;
 
-  std::chrono::milliseconds rest_{0};     // after the last answer
-  base::SteadyTimer* resting_ = nullptr;  // while rest() waits; cancelled to end it
+  std::chrono::milliseconds rest_{0};  // after the last answer
+  base::Event* resting_ = nullptr;     // while rest() waits for it
   Deadline expires_ = Deadline::never();
   State state_ = State::arrived;
   Interruption interruption_ = Interruption::none;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/ip/address_v4.hpp>
+#include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -49,7 +50,7 @@ ServerCore::ServerCore(base::Executor executor, base::Clock& clock, HttpHandler&
       now_(clock.steady_now()),
       tick_timer_(clock.make_timer(executor)),
       peers_(limits_),
-      emptied_(executor, base::SteadyTime::max()) {}
+      emptied_(executor) {}
 
 base::Result<tcp::endpoint> ServerCore::listen_on(int fd, TlsContext tls) {
   sockaddr_storage address{};
@@ -162,7 +163,7 @@ void ServerCore::remove(ServerConnection& connection) {
   peers_.leave(connection.seat);
   statistics.open_connections = peers_.connections();
   statistics.buffered_bytes = peers_.buffered_bytes();
-  if (connections_.empty()) emptied_.cancel();
+  if (connections_.empty()) emptied_.notify();
 }
 
 bool ServerCore::hold(ServerConnection& connection, std::size_t bytes) {
@@ -215,15 +216,15 @@ base::Task<> ServerCore::stop(Deadline deadline) {
   for (ServerConnection* connection : connections_) connection->close_if_idle();
   if (!connections_.empty()) {
     const std::unique_ptr<base::Timer> timer = clock_.make_timer(executor_);
-    if (!deadline.is_never()) timer->set(deadline.time(), [this] { emptied_.cancel(); });
-    const auto [error] = co_await emptied_.async_wait(base::as_result);
-    static_cast<void>(error);  // always operation_aborted
+    if (!deadline.is_never()) timer->set(deadline.time(), [this] { emptied_.notify(); });
+    try {
+      co_await emptied_.wait();
+    } catch (const boost::system::system_error&) {
+      // Cancelled: the connections end now.
+    }
   }
   abort_connections();
-  while (!connections_.empty()) {
-    const auto [error] = co_await emptied_.async_wait(base::as_result);
-    static_cast<void>(error);
-  }
+  while (!connections_.empty()) co_await emptied_.wait();
 }
 
 std::string_view ServerCore::date() {

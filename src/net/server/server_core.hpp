@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/async.hpp"
+#include "base/event.hpp"
 #include "net/server/http_server.hpp"
 #include "net/server/peer_table.hpp"
 #include "net/server/server_messages.hpp"
@@ -84,7 +85,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::list<ServerConnection*> connections_;
   PeerTable peers_;
-  base::SteadyTimer emptied_;  // never expires; cancelled when the last connection ends, or stop() waits no longer
+  base::Event emptied_;  // the last connection has ended, or stop() waits no longer
   std::string output_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::string date_;
