@@ -26,7 +26,7 @@ class TaskGroup {
   // logging `name`. After stop() the task is dropped unstarted.
   void spawn(std::string_view name, Task<> task);
 
-  // Asks every task to stop: the operation that each one waits for is cancelled, further spawns are refused. Idempotent.
+  // Cancels what each task waits for, and refuses further spawns. Idempotent. From within the executor's loop only.
   void stop();
   // Completes when no task is left. Does not stop them by itself.
   Task<> join();

@@ -59,7 +59,7 @@ TEST_F(EventTest, ACancelledWaitEndsItsTaskAlone) {
   int others_woken = 0;
   others.spawn("other", count_wait(event, others_woken));
   spawn_waiter();
-  tasks.stop();
+  asio::post(loop, [this] { tasks.stop(); });
   run();
   EXPECT_EQ(woken, 0);
   EXPECT_EQ(tasks.size(), 0U);

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include "support/fake_clock.hpp"
 
@@ -58,8 +59,10 @@ TEST_F(TaskGroupTest, StopCancelsWaitsAndRefusesNewTasks) {
   bool late = false;
   group.spawn("sleeper", sleep_then_set(clock, 1h, done));
   loop.poll();
-  group.stop();
-  group.spawn("late", sleep_then_set(clock, 0s, late));
+  asio::post(loop, [&] {
+    group.stop();
+    group.spawn("late", sleep_then_set(clock, 0s, late));
+  });
   join();
   EXPECT_TRUE(joined);
   EXPECT_TRUE(group.stopping());
