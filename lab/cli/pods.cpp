@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/random.hpp"
 #include "base/run_blocking.hpp"
 #include "kube/client.hpp"
@@ -48,7 +49,7 @@ base::Task<base::Result<>> add(kube::Client& client, base::Clock& clock, PodRequ
     const kube::ObjectKey key{request.ns, request.name};
     auto pod = co_await client.get(kube::kPods, key, net::Deadline::in(client.clock(), kCallTimeout));
     if (!pod) co_return std::unexpected(pod.error());
-    if (kube::string_at(*pod, {"status", "phase"}) == "Running") co_return base::Result<>{};
+    if (base::text_at(*pod, {"status", "phase"}) == "Running") co_return base::Result<>{};
     co_await clock.sleep_for(kPollInterval);
   }
   co_return base::fail(base::ErrorKind::timeout,

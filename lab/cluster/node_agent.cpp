@@ -4,6 +4,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/json.hpp>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/time_text.hpp"
@@ -22,18 +23,18 @@ constexpr std::chrono::seconds kApiTimeout{20};
 base::Result<AgentPod> read_agent_pod(const json::value& object) {
   AgentPod pod;
   pod.key = kube::key_of(object);
-  pod.uid = kube::string_at(object, {"metadata", "uid"});
-  pod.node = kube::string_at(object, {"spec", "nodeName"});
-  pod.address = kube::string_at(object, {"status", "podIP"});
-  pod.phase = kube::string_at(object, {"status", "phase"});
-  const json::value* containers = kube::find(object, {"spec", "containers"});
+  pod.uid = base::text_at(object, {"metadata", "uid"});
+  pod.node = base::text_at(object, {"spec", "nodeName"});
+  pod.address = base::text_at(object, {"status", "podIP"});
+  pod.phase = base::text_at(object, {"status", "phase"});
+  const json::value* containers = base::find_path(object, {"spec", "containers"});
   if (containers && containers->is_array()) {
     for (const json::value& container : containers->get_array())
-      pod.containers.emplace_back(kube::string_at(container, {"name"}));
+      pod.containers.emplace_back(base::text_at(container, {"name"}));
   }
-  const json::value* host_network = kube::find(object, {"spec", "hostNetwork"});
+  const json::value* host_network = base::find_path(object, {"spec", "hostNetwork"});
   pod.host_network = host_network && host_network->is_bool() && host_network->get_bool();
-  pod.deleting = !kube::string_at(object, {"metadata", "deletionTimestamp"}).empty();
+  pod.deleting = !base::text_at(object, {"metadata", "deletionTimestamp"}).empty();
   return pod;
 }
 

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "azure/json_fields.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 
@@ -145,14 +146,14 @@ base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTi
 
   AccessToken token;
   token.received_at = received_at;
-  token.access_token = base::Secret(std::string(string_member(*object, "access_token")));
+  token.access_token = base::Secret(std::string(base::text_at(*object, {"access_token"})));
   if (token.access_token.empty()) return std::unexpected(unreadable("access_token is missing", body));
-  token.refresh_token = base::Secret(std::string(string_member(*object, "refresh_token")));
-  token.resource = string_member(*object, "resource");
-  token.token_type = string_member(*object, "token_type");
-  token.client_id = string_member(*object, "client_id");
-  token.object_id = string_member(*object, "object_id");
-  token.msi_res_id = string_member(*object, "msi_res_id");
+  token.refresh_token = base::Secret(std::string(base::text_at(*object, {"refresh_token"})));
+  token.resource = base::text_at(*object, {"resource"});
+  token.token_type = base::text_at(*object, {"token_type"});
+  token.client_id = base::text_at(*object, {"client_id"});
+  token.object_id = base::text_at(*object, {"object_id"});
+  token.msi_res_id = base::text_at(*object, {"msi_res_id"});
 
   struct Field {
     std::string_view name;
@@ -189,8 +190,8 @@ base::Result<AccessToken> read_token_response(const net::Response& response, std
                            response.status, without_tokens(response.body), url));
   error.retry_after = net::retry_after(response.headers, now);
   if (const auto object = parse_object(response.body)) {
-    error.code = aadsts_code(string_member(*object, "error_description"));
-    if (error.code.empty()) error.code = string_member(*object, "error");
+    error.code = aadsts_code(base::text_at(*object, {"error_description"}));
+    if (error.code.empty()) error.code = base::text_at(*object, {"error"});
   }
   return std::unexpected(std::move(error));
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "azure/json_fields.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace podid::azure {
@@ -51,14 +52,14 @@ std::unexpected<base::Error> bad_shape(std::string_view what) {
 
 // Code and text of an error object; `details` hold the cause where the outer text is general.
 void read_error(const boost::json::object& error, base::Error& out) {
-  out.code = string_member(error, "code");
-  out.message = fmt::format("{}: {}", out.code.empty() ? "no code" : out.code, string_member(error, "message"));
+  out.code = base::text_at(error, {"code"});
+  out.message = fmt::format("{}: {}", out.code.empty() ? "no code" : out.code, base::text_at(error, {"message"}));
   const boost::json::value* details = error.if_contains("details");
   if (details != nullptr && details->is_array()) {
     for (const boost::json::value& detail : details->get_array()) {
       if (!detail.is_object()) continue;
-      out.message += fmt::format("; {}: {}", string_member(detail.get_object(), "code"),
-                                 string_member(detail.get_object(), "message"));
+      out.message += fmt::format("; {}: {}", base::text_at(detail.get_object(), {"code"}),
+                                 base::text_at(detail.get_object(), {"message"}));
     }
   }
   if (out.message.size() > kMaxMessage) out.message.resize(kMaxMessage);
@@ -93,14 +94,14 @@ OperationStep step_of_state(std::string_view state, const boost::json::object& b
   if (base::iequals(state, "Succeeded")) {
     step.state = OperationState::succeeded;
   } else if (base::iequals(state, "Failed") || base::iequals(state, "Canceled") || base::iequals(state, "Cancelled")) {
-    step = failed_step(state, object_member(body, "error"));
+    step = failed_step(state, base::find_object(body, {"error"}));
   }
   return step;
 }
 
 std::string_view provisioning_state(const boost::json::object& body) {
-  const boost::json::object* properties = object_member(body, "properties");
-  return properties == nullptr ? std::string_view{} : string_member(*properties, "provisioningState");
+  const boost::json::object* properties = base::find_object(body, {"properties"});
+  return properties == nullptr ? std::string_view{} : base::text_at(*properties, {"provisioningState"});
 }
 
 OperationStep running(std::string poll_url, bool by_location, const net::Response& response, base::WallTime now) {
@@ -134,18 +135,18 @@ base::Result<IdentityState> read_state(const boost::json::object& resource) {
   if (member == nullptr || member->is_null()) return state;
   if (!member->is_object()) return bad_shape("identity is not an object");
   const boost::json::object& identity = member->get_object();
-  state.type_text = string_member(identity, "type");
+  state.type_text = base::text_at(identity, {"type"});
   state.type = parse_type(state.type_text);
-  state.principal_id = string_member(identity, "principalId");
-  state.tenant_id = string_member(identity, "tenantId");
+  state.principal_id = base::text_at(identity, {"principalId"});
+  state.tenant_id = base::text_at(identity, {"tenantId"});
   const boost::json::value* map = identity.if_contains("userAssignedIdentities");
   if (map == nullptr || map->is_null()) return state;
   if (!map->is_object()) return bad_shape("userAssignedIdentities is not an object");
   for (const auto& [id, value] : map->get_object()) {
     UserIdentity& user = state.user_assigned[base::to_lower(id)];
     if (!value.is_object()) continue;
-    user.client_id = string_member(value.get_object(), "clientId");
-    user.principal_id = string_member(value.get_object(), "principalId");
+    user.client_id = base::text_at(value.get_object(), {"clientId"});
+    user.principal_id = base::text_at(value.get_object(), {"principalId"});
   }
   return state;
 }
@@ -189,13 +190,13 @@ base::Result<ResourcePage> parse_resource_page(std::string_view body, const Azur
   const boost::json::value* list = answer->if_contains("value");
   if (list == nullptr || !list->is_array()) return bad_shape("value is not a list");
   ResourcePage page;
-  page.next_link = string_member(*answer, "nextLink");
+  page.next_link = base::text_at(*answer, {"nextLink"});
   for (const boost::json::value& item : list->get_array()) {
     if (!item.is_object()) continue;
     AzureResource resource = collection;
-    resource.name = string_member(item.get_object(), "name");
+    resource.name = base::text_at(item.get_object(), {"name"});
     std::string key = resource.key();
-    const std::string_view id = string_member(item.get_object(), "id");
+    const std::string_view id = base::text_at(item.get_object(), {"id"});
     if (resource.name.empty() || (!id.empty() && base::to_lower(id) != key)) continue;
     if (auto state = read_state(item.get_object())) page.states.insert_or_assign(std::move(key), std::move(*state));
   }
@@ -206,7 +207,7 @@ base::Error arm_error(const net::Response& response, base::WallTime now) {
   base::Error error;
   error.message = base::trim(std::string_view(response.body).substr(0, kMaxMessage));
   if (const auto body = parse_object(response.body)) {
-    const boost::json::object* envelope = object_member(*body, "error");
+    const boost::json::object* envelope = base::find_object(*body, {"error"});
     read_error(envelope == nullptr ? *body : *envelope, error);
   }
   error.kind = base::kind_of_http_status(response.status);
@@ -278,14 +279,14 @@ OperationStep read_poll_answer(const net::Response& response, const OperationSte
   const auto body = parse_object(response.body);
   if (previous.by_location) {
     // The status code is the answer; a body that says "Failed" is believed all the same.
-    const std::string_view state = body ? string_member(*body, "status") : std::string_view{};
+    const std::string_view state = body ? base::text_at(*body, {"status"}) : std::string_view{};
     OperationStep step = body ? step_of_state(state, *body) : OperationStep{};
     if (step.state == OperationState::failed) return step;
     next.state = OperationState::succeeded;
     return next;
   }
   if (!body) return unreadable_step("the operation's answer: " + body.error().message);
-  std::string_view state = string_member(*body, "status");
+  std::string_view state = base::text_at(*body, {"status"});
   if (state.empty()) state = provisioning_state(*body);
   if (state.empty()) return unreadable_step("the operation's answer has no status");
   OperationStep step = step_of_state(state, *body);

@@ -8,6 +8,7 @@
 
 #include "azure/json_fields.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "net/http.hpp"
 
@@ -64,7 +65,7 @@ bool is_tenant(std::string_view tenant) {
 
 // An endpoint of an environment file: an absolute URL, given the '/' at its end that relative paths need.
 base::Result<std::string> read_endpoint(const boost::json::object& environment, std::string_view name) {
-  std::string text(string_member(environment, name));
+  std::string text(base::text_at(environment, {name}));
   if (text.empty()) return fail(ErrorKind::invalid, fmt::format("{} is missing", name));
   const auto url = net::parse_url(text);
   if (!url) return fail(url.error(), name);
@@ -82,9 +83,9 @@ base::Result<Cloud> parse_environment(std::string_view json) {
   auto directory = read_endpoint(*environment, "activeDirectoryEndpoint");
   if (!directory) return std::unexpected(directory.error());
   Cloud cloud;
-  cloud.name = string_member(*environment, "name");
+  cloud.name = base::text_at(*environment, {"name"});
   if (cloud.name.empty()) cloud.name = "AzureStackCloud";
-  cloud.token_audience = string_member(*environment, "tokenAudience");
+  cloud.token_audience = base::text_at(*environment, {"tokenAudience"});
   if (cloud.token_audience.empty()) cloud.token_audience = *resource_manager;
   cloud.resource_manager_endpoint = std::move(*resource_manager);
   cloud.active_directory_endpoint = std::move(*directory);

@@ -13,15 +13,4 @@ base::Result<boost::json::object> parse_object(std::string_view text) {
   return std::move(value.get_object());
 }
 
-std::string_view string_member(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return value->get_string();
-}
-
-const boost::json::object* object_member(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value == nullptr ? nullptr : value->if_object();
-}
-
 }  // namespace podid::azure

@@ -8,6 +8,7 @@
 
 #include "azure/json_fields.hpp"
 #include "azure/openssl_ptr.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 
@@ -89,7 +90,7 @@ base::Result<Jwt> parse_jwt(std::string_view text) {
 }
 
 bool verify_jwt(const Jwt& jwt, EVP_PKEY* key) {
-  if (string_member(jwt.header, "alg") != "RS256") return false;
+  if (base::text_at(jwt.header, {"alg"}) != "RS256") return false;
   const DigestContext context(EVP_MD_CTX_new());
   const ErrorQueueGuard guard;
   return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&

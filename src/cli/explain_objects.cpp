@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/resources_json.hpp"
 
@@ -34,7 +35,7 @@ base::Task<base::Result<std::vector<T>>> list_all(kube::Client& client, kube::Re
                            fmt::format("the API server has no {}: install deploy/crds", type.plural));
     }
     if (!answer) co_return base::fail(std::move(answer.error()), fmt::format("listing {}", type.plural));
-    const json::value* items = kube::find(*answer, {"items"});
+    const json::value* items = base::find_path(*answer, {"items"});
     if (items == nullptr || !items->is_array()) {
       co_return base::fail(base::ErrorKind::invalid, fmt::format("listing {}: the answer has no items", type.plural));
     }
@@ -47,7 +48,7 @@ base::Task<base::Result<std::vector<T>>> list_all(kube::Client& client, kube::Re
                                          object.error().message()));
       }
     }
-    page.continue_token = kube::string_at(*answer, {"metadata", "continue"});
+    page.continue_token = base::text_at(*answer, {"metadata", "continue"});
   } while (!page.continue_token.empty());
   co_return objects;
 }
@@ -57,7 +58,7 @@ base::Task<base::Error> no_such_pod(kube::Client& client, kube::ObjectKey pod, b
   error.message = fmt::format("pod {} does not exist", pod.to_string());
   const kube::ListOptions same_name{.field_selector = "metadata.name=" + pod.name};
   auto answer = co_await client.list(kube::kPods, same_name, net::Deadline::in(client.clock(), kCallTimeout));
-  const json::value* items = answer ? kube::find(*answer, {"items"}) : nullptr;
+  const json::value* items = answer ? base::find_path(*answer, {"items"}) : nullptr;
   if (items == nullptr || !items->is_array() || items->get_array().empty()) co_return error;
   std::vector<std::string> elsewhere;
   for (const json::value& item : items->get_array()) elsewhere.push_back(kube::key_of(item).ns);

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "kube/rate_limiter.hpp"
 #include "kube/status.hpp"
@@ -89,7 +90,7 @@ std::string_view type_name(const ResourceType& type) { return type.plural; }
 // The object as it is sent: a JSON object with a name or generateName, and a namespace where its type has one.
 Result<> check_object(const ResourceType& type, const json::value& object) {
   const ObjectKey key = key_of(object);
-  if (key.name.empty() && string_at(object, {"metadata", "generateName"}).empty()) {
+  if (key.name.empty() && base::text_at(object, {"metadata", "generateName"}).empty()) {
     return base::fail(ErrorKind::invalid, fmt::format("an object of {} without metadata.name", type_name(type)));
   }
   if (type.namespaced && key.ns.empty()) {

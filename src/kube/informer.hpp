@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.hpp"
 #include "kube/index.hpp"
 #include "kube/reflector.hpp"
 
@@ -119,8 +120,8 @@ class Informer final : private ReflectorSink {
 
   Seen read(const ObjectKey& key, const json::value& object) const {
     Seen seen;
-    seen.entry.uid = string_at(object, {"metadata", "uid"});
-    seen.entry.version = string_at(object, {"metadata", "resourceVersion"});
+    seen.entry.uid = base::text_at(object, {"metadata", "uid"});
+    seen.entry.version = base::text_at(object, {"metadata", "resourceVersion"});
     if (holds(store_, key, seen.entry) || holds(invalid_, key, seen.entry)) {
       seen.unchanged = true;
       return seen;

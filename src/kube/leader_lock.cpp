@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/json.hpp"
+
 namespace podid::kube {
 namespace {
 
@@ -52,13 +54,13 @@ Task<Result<>> LeaderLock::write(LeaderRecord record, net::Deadline deadline) {
 }
 
 ObjectRef LeaderLock::reference() const {
-  return type_of(object_).reference(key_,
-                                    stored_ ? std::string(string_at(*stored_, {"metadata", "uid"})) : std::string());
+  return type_of(object_).reference(
+      key_, stored_ ? std::string(base::text_at(*stored_, {"metadata", "uid"})) : std::string());
 }
 
 Result<std::optional<LeaderRecord>> LeaderLock::record_of(const json::value& object) const {
   if (object_ == LockObject::endpoints) {
-    const std::string_view text = string_at(object, {"metadata", "annotations", kLeaderAnnotation});
+    const std::string_view text = base::text_at(object, {"metadata", "annotations", kLeaderAnnotation});
     if (text.empty()) return std::nullopt;
     return read_leader_annotation(text);
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/time_text.hpp"
 
 namespace podid::kube {
@@ -26,7 +27,7 @@ class Fields {
     const json::value* value = present(name);
     if (value == nullptr) return {};
     if (!value->is_string()) return fail(name, "must be a string"), std::string();
-    return std::string(string_at(object_, {name}));
+    return std::string(base::text_at(object_, {name}));
   }
   std::int64_t number(std::string_view name) {
     const json::value* value = present(name);
@@ -48,7 +49,7 @@ class Fields {
 
  private:
   const json::value* present(std::string_view name) const {
-    const json::value* value = find(object_, {name});
+    const json::value* value = base::find_path(object_, {name});
     return value == nullptr || value->is_null() ? nullptr : value;
   }
   void fail(std::string_view name, std::string_view problem) {
@@ -87,7 +88,7 @@ json::object lease_spec(const LeaderRecord& record) {
 
 Result<LeaderRecord> read_lease_spec(const json::value& lease) {
   static const json::value kEmpty = json::object();
-  const json::value* spec = find(lease, {"spec"});
+  const json::value* spec = base::find_path(lease, {"spec"});
   Fields fields(spec == nullptr ? kEmpty : *spec, "spec");
   return fields.finish(read_fields(fields, "leaseTransitions"));
 }

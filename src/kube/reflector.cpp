@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "kube/status.hpp"
@@ -93,8 +94,8 @@ Task<Result<>> Reflector::list() {
     }
     if (page.limit != 0) page.limit = next_page(page.limit, bytes, most_in_page_);
     // All pages show the state of the first one's version.
-    if (version.empty()) version = string_at(*answer, {"metadata", "resourceVersion"});
-    page.continue_token = string_at(*answer, {"metadata", "continue"});
+    if (version.empty()) version = base::text_at(*answer, {"metadata", "resourceVersion"});
+    page.continue_token = base::text_at(*answer, {"metadata", "continue"});
     page.resource_version.clear();  // the continue token carries it
     page.resource_version_match.clear();
     Result<> taken = take_page(*answer);
@@ -174,7 +175,7 @@ Result<> Reflector::take(std::string_view piece, WatchDecoder& decoder) {
   std::vector<WatchEvent> events;
   Result<> decoded = decoder.feed(piece, events);
   for (WatchEvent& event : events) {
-    const std::string_view version = string_at(event.object, {"metadata", "resourceVersion"});
+    const std::string_view version = base::text_at(event.object, {"metadata", "resourceVersion"});
     if (!version.empty()) version_ = version;
     if (event.type == WatchEvent::Type::bookmark) continue;
     ++statistics_.watch_events;

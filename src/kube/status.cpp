@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace podid::kube {
@@ -42,15 +43,15 @@ ErrorKind kind_of(std::string_view reason, int code) {
 }
 
 bool has_cause(const json::value& status, std::string_view reason) {
-  const json::value* causes = find(status, {"details", "causes"});
+  const json::value* causes = base::find_path(status, {"details", "causes"});
   if (causes == nullptr || !causes->is_array()) return false;
   for (const json::value& cause : causes->get_array()) {
-    if (string_at(cause, {"reason"}) == reason) return true;
+    if (base::text_at(cause, {"reason"}) == reason) return true;
   }
   return false;
 }
 
-bool is_status(const json::value& value) { return string_at(value, {"kind"}) == "Status"; }
+bool is_status(const json::value& value) { return base::text_at(value, {"kind"}) == "Status"; }
 
 std::string quoted_start(std::string_view body) {
   body = base::trim(body);
@@ -61,12 +62,12 @@ std::string quoted_start(std::string_view body) {
 }  // namespace
 
 base::Error error_from_status(const json::value& status) {
-  const std::int64_t code = int_at(status, {"code"});
+  const std::int64_t code = base::integer_at(status, {"code"});
   base::Error error;
   error.http_status = code >= 100 && code <= 599 ? static_cast<int>(code) : 0;
-  error.code = string_at(status, {"reason"});
+  error.code = base::text_at(status, {"reason"});
   error.kind = kind_of(error.code, error.http_status);
-  error.message = string_at(status, {"message"});
+  error.message = base::text_at(status, {"message"});
   if (error.message.empty()) {
     error.message =
         fmt::format("the API server refused without a message (code {}, reason {})", code, base::go_quote(error.code));
@@ -74,7 +75,7 @@ base::Error error_from_status(const json::value& status) {
   for (const std::string_view cause : {kVersionTooLarge, kNamespaceTerminating}) {
     if (has_cause(status, cause)) error.code = cause;
   }
-  const std::int64_t seconds = int_at(status, {"details", "retryAfterSeconds"});
+  const std::int64_t seconds = base::integer_at(status, {"details", "retryAfterSeconds"});
   if (seconds > 0) error.retry_after = std::chrono::seconds(seconds);
   return error;
 }
@@ -84,7 +85,7 @@ base::Error error_from_response(const net::Response& response, std::string_view 
   const base::Result<json::value> body = parse_json(response.body, "the answer");
   if (body && is_status(*body)) {
     error = error_from_status(*body);
-    error.kind = kind_of(string_at(*body, {"reason"}), response.status);
+    error.kind = kind_of(base::text_at(*body, {"reason"}), response.status);
   } else {
     error.kind = base::kind_of_http_status(response.status);
     error.message = fmt::format("{} was answered {} {}", request, response.status, quoted_start(response.body));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "kube/status.hpp"
 
@@ -56,7 +57,7 @@ base::Result<> WatchDecoder::decode_line(std::string_view line, std::vector<Watc
   if (base::trim(line).empty()) return {};
   base::Result<json::value> parsed = parse_json(line, "a watch event");
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  const std::string_view name = string_at(*parsed, {"type"});
+  const std::string_view name = base::text_at(*parsed, {"type"});
   json::object* event = parsed->if_object();
   json::value* object = event == nullptr ? nullptr : event->if_contains("object");
   if (object == nullptr || !object->is_object()) {

@@ -5,10 +5,10 @@
 
 #include "azure/http_options.hpp"
 #include "base/log.hpp"
-#include "base/resident_memory.hpp"
 #include "base/version.hpp"
 #include "kube/config.hpp"
 #include "nmi/network_plugin.hpp"
+#include "nmi/resident_memory.hpp"
 #include "nmi/startup_taint.hpp"
 
 namespace podid::nmi {
@@ -185,7 +185,7 @@ base::Task<> Control::lift_startup_taints() {
     co_await clock_.sleep_for(kReadyPoll);
   }
   base::log::info("ready");
-  base::give_back_startup_memory();
+  give_back_startup_memory();
   if (options_.startup_taint_prefix.empty()) co_return;
   for (;;) {
     const base::SteadyTime deadline = clock_.steady_now() + kTaintTimeout;

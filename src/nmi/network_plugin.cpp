@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -34,11 +35,6 @@ std::optional<fs::path> chosen_file(const std::string& folder) {
   return *first;
 }
 
-std::string_view type_of(const json::value& plugin) {
-  const json::value* type = plugin.is_object() ? plugin.get_object().if_contains("type") : nullptr;
-  return type != nullptr && type->is_string() ? std::string_view(type->get_string()) : std::string_view();
-}
-
 }  // namespace
 
 std::optional<std::string> spoofing_risk(const std::string& folder) {
@@ -52,7 +48,7 @@ std::optional<std::string> spoofing_risk(const std::string& folder) {
   // A list of plugins, of which the first makes the interface, or one plugin alone.
   const json::value* plugins = config.get_object().if_contains("plugins");
   const bool list = plugins != nullptr && plugins->is_array() && !plugins->get_array().empty();
-  const std::string_view type = type_of(list ? plugins->get_array().front() : config);
+  const std::string_view type = base::text_at(list ? plugins->get_array().front() : config, {"type"});
   if (std::ranges::find(kBridging, type) == kBridging.end()) return std::nullopt;
   return fmt::format(
       "{} uses the network plugin {}: pods share a bridge, where one with the capability NET_RAW can answer ARP for "

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/startup_taint.hpp"
 
-#include "kube/json.hpp"
+#include "base/json.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -13,18 +13,18 @@ constexpr int kMaxAttempts = 5;
 std::optional<boost::json::value> taint_patch(const boost::json::value& node, std::string_view prefix,
                                               std::size_t& removed) {
   removed = 0;
-  const boost::json::value* taints = kube::find(node, {"spec", "taints"});
+  const boost::json::value* taints = base::find_path(node, {"spec", "taints"});
   if (taints == nullptr || !taints->is_array()) return std::nullopt;
   boost::json::array kept;
   for (const boost::json::value& taint : taints->get_array()) {
-    if (kube::string_at(taint, {"key"}).starts_with(prefix)) {
+    if (base::text_at(taint, {"key"}).starts_with(prefix)) {
       ++removed;
     } else {
       kept.push_back(taint);
     }
   }
   if (removed == 0) return std::nullopt;
-  return boost::json::value{{"metadata", {{"resourceVersion", kube::string_at(node, {"metadata", "resourceVersion"})}}},
+  return boost::json::value{{"metadata", {{"resourceVersion", base::text_at(node, {"metadata", "resourceVersion"})}}},
                             {"spec", {{"taints", std::move(kept)}}}};
 }
 

@@ -3,17 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
+
 namespace podid::azure {
 namespace {
 
 TEST(JsonFields, AbsentNullAndWrongMembersReadAsEmpty) {
   const auto object = parse_object(R"({"text":"a","null":null,"number":1,"object":{"b":1}})");
   ASSERT_TRUE(object);
-  EXPECT_EQ(string_member(*object, "text"), "a");
-  for (const char* name : {"absent", "null", "number", "object"}) EXPECT_EQ(string_member(*object, name), "") << name;
-  ASSERT_NE(object_member(*object, "object"), nullptr);
+  EXPECT_EQ(base::text_at(*object, {"text"}), "a");
+  for (const char* name : {"absent", "null", "number", "object"}) EXPECT_EQ(base::text_at(*object, {name}), "") << name;
+  ASSERT_NE(base::find_object(*object, {"object"}), nullptr);
   for (const char* name : {"absent", "null", "number", "text"})
-    EXPECT_EQ(object_member(*object, name), nullptr) << name;
+    EXPECT_EQ(base::find_object(*object, {name}), nullptr) << name;
 }
 
 TEST(JsonFields, WhatIsNoObjectIsInvalid) {

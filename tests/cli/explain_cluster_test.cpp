@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/random.hpp"
 #include "cli/cli.hpp"
 #include "core/resources_json.hpp"
@@ -57,7 +58,7 @@ class ExplainClusterTest : public ::testing::Test {
   }
   std::string uid_of(kube::ResourceType type, const kube::ObjectKey& key) {
     const auto found = test::run_task(io_, client_->get(type, key, net::Deadline::never()));
-    return found ? std::string(kube::string_at(*found, {"metadata", "uid"})) : found.error().message;
+    return found ? std::string(base::text_at(*found, {"metadata", "uid"})) : found.error().message;
   }
   void define_kinds() {
     for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,

@@ -62,7 +62,7 @@ Contract::Contract() {
 void Contract::SetUp() {
   const json::value made =
       ok(client().create(kube::kNamespaces, json::object{{"metadata", {{"generateName", "podid-contract-"}}}}, soon()));
-  namespace_ = string_at(made, {"metadata", "name"});
+  namespace_ = text_at(made, {"metadata", "name"});
 }
 
 Contract::~Contract() {
@@ -129,12 +129,12 @@ std::vector<std::string> Contract::names(ResourceType type, kube::ListOptions op
   if (options.ns.empty()) options.ns = namespace_;
   const json::value list = ok(client().list(type, std::move(options), soon()));
   std::vector<std::string> found;
-  for (const json::value& item : list.at("items").as_array()) found.emplace_back(string_at(item, {"metadata", "name"}));
+  for (const json::value& item : list.at("items").as_array()) found.emplace_back(text_at(item, {"metadata", "name"}));
   return found;
 }
 
 std::string Contract::list_version(ResourceType type) {
-  return std::string(string_at(ok(client().list(type, {.ns = namespace_}, soon())), {"metadata", "resourceVersion"}));
+  return std::string(text_at(ok(client().list(type, {.ns = namespace_}, soon())), {"metadata", "resourceVersion"}));
 }
 
 EventStream Contract::watch(ResourceType type, std::string_view version, kube::WatchOptions options) {
@@ -147,7 +147,7 @@ std::string Contract::next(EventStream& stream) {
   while (true) {
     const std::optional<kube::WatchEvent> event = ok(stream.next());
     if (!event) return "END";
-    const std::string name(string_at(event->object, {"metadata", "name"}));
+    const std::string name(text_at(event->object, {"metadata", "name"}));
     switch (event->type) {
       case kube::WatchEvent::Type::added:
         return "ADDED " + name;
@@ -166,7 +166,7 @@ std::string Contract::forgotten_version() {
   const json::value made = create(kube::kConfigMaps, config_map("forgotten"));
   patch(kube::kConfigMaps, "forgotten", kube::PatchType::merge, {{"data", {{"a", "b"}}}});
   embedded_->compact();
-  return std::string(string_at(made, {"metadata", "resourceVersion"}));
+  return std::string(text_at(made, {"metadata", "resourceVersion"}));
 }
 
 json::value Contract::get_path(std::string target, std::string_view accept) {

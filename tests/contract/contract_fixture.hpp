@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/random.hpp"
 #include "kube/client.hpp"
 #include "kube/watch_decoder.hpp"
@@ -27,9 +28,9 @@
 namespace podid::test {
 
 namespace json = boost::json;
+using base::text_at;
 using kube::ObjectKey;
 using kube::ResourceType;
-using kube::string_at;
 
 // An open watch, read event by event.
 class EventStream {

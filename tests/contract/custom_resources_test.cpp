@@ -53,10 +53,10 @@ class CustomResourcesContract : public Contract {
  private:
   bool is_served() {
     const json::value definition = ok(client().get(kCustomResourceDefinitions, {"", definition_name()}, soon()));
-    const json::value* conditions = kube::find(definition, {"status", "conditions"});
+    const json::value* conditions = base::find_path(definition, {"status", "conditions"});
     if (conditions == nullptr || !conditions->is_array()) return false;
     const bool established = std::ranges::any_of(conditions->as_array(), [](const json::value& condition) {
-      return string_at(condition, {"type"}) == "Established" && string_at(condition, {"status"}) == "True";
+      return text_at(condition, {"type"}) == "Established" && text_at(condition, {"status"}) == "True";
     });
     return established && run_task(io_, client().list(type(), {.ns = ns()}, soon())).has_value();
   }
@@ -72,7 +72,7 @@ TEST_F(CustomResourcesContract, UnknownFieldsArePrunedAndDefaultsFilledIn) {
   const json::value made =
       create(type(), widget("a", R"({"size":1,"unknown":5,"free":{"any":[1]},"metadata":{"creationTimestamp":null}})"));
   EXPECT_EQ(made.at("spec"), json::parse(R"({"size":1,"color":"red","free":{"any":[1]},"metadata":{}})"));
-  EXPECT_EQ(string_at(made, {"apiVersion"}), type().api_version());
+  EXPECT_EQ(text_at(made, {"apiVersion"}), type().api_version());
   EXPECT_EQ(made.at("metadata").at("generation"), 1);
   const json::value changed = patch(type(), "a", PatchType::merge, json::object{{"spec", {{"size", 2}}}});
   EXPECT_EQ(changed.at("metadata").at("generation"), 2);
@@ -86,7 +86,7 @@ TEST_F(CustomResourcesContract, WrongTypesAreRefused) {
   EXPECT_TRUE(error.message.contains("spec.size: Invalid value: \"string\"")) << error.message;
   EXPECT_EQ(refused(client().create(type(), widget("a", "{}"), soon())).http_status, 422);
   const json::value made = create(type(), widget("a", R"({"size":1,"list":null})"));
-  EXPECT_EQ(string_at(made, {"metadata", "name"}), "a");
+  EXPECT_EQ(text_at(made, {"metadata", "name"}), "a");
 }
 
 TEST_F(CustomResourcesContract, EmbeddedResourcesKeepTheirMetadata) {
@@ -103,10 +103,10 @@ TEST_F(CustomResourcesContract, StatusIsOrdinaryWithoutItsSubresource) {
   define_schema(R"("spec":{"type":"object"},"status":{"type":"object","properties":{"status":{"type":"string"}}})");
   create(type(), widget("a", "{}"));
   const json::value patched = patch(type(), "a", PatchType::merge, json::object{{"status", {{"status", "Assigned"}}}});
-  EXPECT_EQ(string_at(patched, {"status", "status"}), "Assigned");
+  EXPECT_EQ(text_at(patched, {"status", "status"}), "Assigned");
   patch(type(), "a", PatchType::json,
         json::parse(R"([{"op":"replace","path":"/status/status","value":"Unassigned"}])"));
-  EXPECT_EQ(string_at(get(type(), "a"), {"status", "status"}), "Unassigned");
+  EXPECT_EQ(text_at(get(type(), "a"), {"status", "status"}), "Unassigned");
   kube::Patch through_subresource;
   through_subresource.body = json::object{{"status", {{"status", "x"}}}};
   through_subresource.subresource = "status";
@@ -122,8 +122,8 @@ TEST_F(CustomResourcesContract, StatusSubresourceSeparatesTheTwo) {
   patch(type(), "a", PatchType::merge, json::object{{"spec", {{"a", "ignored"}}}, {"status", {{"status", "set"}}}},
         "status");
   const json::value stored = get(type(), "a");
-  EXPECT_EQ(string_at(stored, {"spec", "a"}), "2");
-  EXPECT_EQ(string_at(stored, {"status", "status"}), "set");
+  EXPECT_EQ(text_at(stored, {"spec", "a"}), "2");
+  EXPECT_EQ(text_at(stored, {"status", "status"}), "set");
 }
 
 TEST_F(CustomResourcesContract, StrategicPatchIsNotForThem) {
@@ -145,7 +145,7 @@ TEST_F(CustomResourcesContract, ShowTheColumnsOfTheirDefinition) {
   const json::value table = get_path(type().collection_path(ns()), "application/json;as=Table;v=v1;g=meta.k8s.io");
   std::vector<std::string> columns;
   for (const json::value& column : table.at("columnDefinitions").as_array())
-    columns.emplace_back(string_at(column, {"name"}));
+    columns.emplace_back(text_at(column, {"name"}));
   EXPECT_THAT(columns, ::testing::ElementsAre("Name", "Type", "ClientID", "Age"));
   const json::value& cells = table.at("rows").at(0).at("cells");
   EXPECT_EQ(cells.at(0), "a");
@@ -185,8 +185,8 @@ TEST_F(CustomResourcesContract, ForgottenVersionIsGone) {
 TEST_F(CustomResourcesContract, DefinitionsAreDiscovered) {
   define_schema(R"("spec":{"type":"object"})");
   const json::value resources = get_path("/apis/" + std::string(type().group) + "/v1");
-  EXPECT_EQ(string_at(resources.at("resources").at(0), {"name"}), "widgets");
-  EXPECT_EQ(string_at(resources.at("resources").at(0), {"kind"}), "Widget");
+  EXPECT_EQ(text_at(resources.at("resources").at(0), {"name"}), "widgets");
+  EXPECT_EQ(text_at(resources.at("resources").at(0), {"kind"}), "Widget");
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class EventsContract : public Contract {
  protected:
   EventKey event_about(const json::value& about, std::string_view message) const {
     EventKey event;
-    event.regarding = kPods.reference(kube::key_of(about), std::string(string_at(about, {"metadata", "uid"})));
+    event.regarding = kPods.reference(kube::key_of(about), std::string(text_at(about, {"metadata", "uid"})));
     event.reason = "TokenIssued";
     event.message = message;
     event.action = "Issue";
@@ -89,17 +89,17 @@ TEST_F(EventsContract, AreCountedUpAndFoundByTheirObject) {
   EXPECT_EQ(recorder.statistics().failures, 0u);
   EXPECT_EQ(recorder.statistics().rejected, 0u);
 
-  const std::string uid(string_at(a, {"metadata", "uid"}));
+  const std::string uid(text_at(a, {"metadata", "uid"}));
   const json::value found = ok(client().list(
       kEvents, {.ns = ns(), .field_selector = "involvedObject.kind=Pod,involvedObject.uid=" + uid}, soon()));
   ASSERT_EQ(found.at("items").as_array().size(), 1u);
   const json::value& event = found.at("items").at(0);
   EXPECT_EQ(event.at("count"), 5);
-  EXPECT_EQ(string_at(event, {"involvedObject", "name"}), "a");
-  EXPECT_EQ(string_at(event, {"source", "component"}), "podid-contract");
-  EXPECT_EQ(string_at(event, {"reportingComponent"}), "podid-contract");
-  EXPECT_EQ(string_at(event, {"reportingInstance"}), "contract-1");
-  EXPECT_EQ(string_at(event, {"action"}), "Issue");
+  EXPECT_EQ(text_at(event, {"involvedObject", "name"}), "a");
+  EXPECT_EQ(text_at(event, {"source", "component"}), "podid-contract");
+  EXPECT_EQ(text_at(event, {"reportingComponent"}), "podid-contract");
+  EXPECT_EQ(text_at(event, {"reportingInstance"}), "contract-1");
+  EXPECT_EQ(text_at(event, {"action"}), "Issue");
   EXPECT_EQ(names(kEvents, {.field_selector = "reason=TokenIssued,type=Normal"}).size(), 2u);
   EXPECT_EQ(names(kEvents, {.field_selector = "involvedObject.namespace=" + ns() + ",involvedObject.name=b"}).size(),
             1u);

@@ -22,16 +22,15 @@ TEST_F(ListsContract, PagesShowOneStateOfTheCollection) {
   int pages = 0;
   do {
     const json::value page = ok(client().list(kConfigMaps, options, soon()));
-    for (const json::value& item : page.at("items").as_array())
-      found.emplace_back(string_at(item, {"metadata", "name"}));
-    const std::string_view page_version = string_at(page, {"metadata", "resourceVersion"});
+    for (const json::value& item : page.at("items").as_array()) found.emplace_back(text_at(item, {"metadata", "name"}));
+    const std::string_view page_version = text_at(page, {"metadata", "resourceVersion"});
     if (pages++ == 0) {
       version = page_version;
       create(kConfigMaps, config_map("bb"));  // after the list began
       remove(kConfigMaps, "e");
     }
     EXPECT_EQ(page_version, version);
-    options.continue_token = string_at(page, {"metadata", "continue"});
+    options.continue_token = text_at(page, {"metadata", "continue"});
   } while (!options.continue_token.empty());
   EXPECT_EQ(pages, 3);
   EXPECT_THAT(found, ElementsAre("a", "b", "c", "d", "e"));
@@ -50,7 +49,7 @@ TEST_F(ListsContract, SpanAllNamespacesOrAreEmpty) {
   create(kConfigMaps, config_map("a"));
   const json::value all = ok(client().list(kConfigMaps, {}, soon()));
   EXPECT_TRUE(std::ranges::any_of(all.at("items").as_array(), [this](const json::value& item) {
-    return string_at(item, {"metadata", "namespace"}) == ns() && string_at(item, {"metadata", "name"}) == "a";
+    return text_at(item, {"metadata", "namespace"}) == ns() && text_at(item, {"metadata", "name"}) == "a";
   }));
 }
 
@@ -104,8 +103,8 @@ TEST_F(ListsContract, AreOfTheVersionAskedFor) {
 TEST_F(ListsContract, ItemsHaveAllTheirMetadata) {
   const json::value made = create(kPods, pod("a", {{"color", "red"}}));
   const json::value list = ok(client().list(kPods, {.ns = ns()}, soon()));
-  EXPECT_EQ(string_at(list, {"kind"}), "PodList");
-  EXPECT_EQ(string_at(list, {"apiVersion"}), "v1");
+  EXPECT_EQ(text_at(list, {"kind"}), "PodList");
+  EXPECT_EQ(text_at(list, {"apiVersion"}), "v1");
   EXPECT_EQ(list.at("items").at(0).at("metadata").at("uid"), made.at("metadata").at("uid"));
   EXPECT_EQ(list.at("items").at(0).at("metadata").at("resourceVersion"), made.at("metadata").at("resourceVersion"));
 }

@@ -13,11 +13,11 @@ class ObjectsContract : public Contract {};
 
 TEST_F(ObjectsContract, CreatedObjectHasIdentityAndVersion) {
   const json::value made = create(kConfigMaps, config_map("a", {{"k", "v"}}));
-  EXPECT_EQ(string_at(made, {"apiVersion"}), "v1");
-  EXPECT_EQ(string_at(made, {"kind"}), "ConfigMap");
-  EXPECT_EQ(string_at(made, {"metadata", "uid"}).size(), 36u);
-  EXPECT_FALSE(string_at(made, {"metadata", "resourceVersion"}).empty());
-  EXPECT_FALSE(string_at(made, {"metadata", "creationTimestamp"}).empty());
+  EXPECT_EQ(text_at(made, {"apiVersion"}), "v1");
+  EXPECT_EQ(text_at(made, {"kind"}), "ConfigMap");
+  EXPECT_EQ(text_at(made, {"metadata", "uid"}).size(), 36u);
+  EXPECT_FALSE(text_at(made, {"metadata", "resourceVersion"}).empty());
+  EXPECT_FALSE(text_at(made, {"metadata", "creationTimestamp"}).empty());
   EXPECT_EQ(get(kConfigMaps, "a"), made);
 }
 
@@ -25,7 +25,7 @@ TEST_F(ObjectsContract, GenerateNameMakesAName) {
   json::object nameless = config_map("");
   nameless["metadata"] = json::object{{"generateName", "made-"}, {"namespace", ns()}};
   const json::value made = create(kConfigMaps, nameless);
-  EXPECT_THAT(std::string(string_at(made, {"metadata", "name"})), ::testing::MatchesRegex("made-[a-z0-9]{5}"));
+  EXPECT_THAT(std::string(text_at(made, {"metadata", "name"})), ::testing::MatchesRegex("made-[a-z0-9]{5}"));
 }
 
 TEST_F(ObjectsContract, RefusalsAreStatuses) {
@@ -69,7 +69,7 @@ TEST_F(ObjectsContract, ReplaceWithoutAChangeKeepsTheVersion) {
 
 TEST_F(ObjectsContract, DeleteHonoursItsConditions) {
   const json::value made = create(kConfigMaps, config_map("a"));
-  const std::string uid(string_at(made, {"metadata", "uid"}));
+  const std::string uid(text_at(made, {"metadata", "uid"}));
   EXPECT_EQ(
       refused(client().remove(kConfigMaps, key("a"), {.uid = "00000000-0000-0000-0000-000000000000"}, soon())).kind,
       ErrorKind::conflict);
@@ -86,8 +86,8 @@ TEST_F(ObjectsContract, FinalizerKeepsADeletedObjectUntilItIsRemoved) {
   create(kConfigMaps, guarded);
   json::value deleted = ok(client().remove(kConfigMaps, key("a"), {}, soon()));
   // The answer is the object, as the removal of an AzureAssignedIdentity needs it.
-  EXPECT_EQ(string_at(deleted, {"metadata", "name"}), "a");
-  EXPECT_FALSE(string_at(deleted, {"metadata", "deletionTimestamp"}).empty());
+  EXPECT_EQ(text_at(deleted, {"metadata", "name"}), "a");
+  EXPECT_FALSE(text_at(deleted, {"metadata", "deletionTimestamp"}).empty());
   deleted.at("metadata").as_object()["finalizers"] = json::array{"podid.example/two"};
   const json::value left = ok(client().replace(kConfigMaps, deleted, "", soon()));
   EXPECT_TRUE(exists(kConfigMaps, "a"));
@@ -108,19 +108,19 @@ TEST_F(ObjectsContract, PodStatusIsASubresource) {
   changed.as_object()["status"] = json::object{
       {"phase", "Running"}, {"podIP", "10.1.2.3"}, {"podIPs", json::array{json::object{{"ip", "10.1.2.3"}}}}};
   ok(client().replace(kPods, changed, "", soon()));
-  EXPECT_NE(string_at(get(kPods, "a"), {"status", "phase"}), "Running");  // ignored on the main resource
+  EXPECT_NE(text_at(get(kPods, "a"), {"status", "phase"}), "Running");  // ignored on the main resource
   changed.at("metadata").as_object().erase("resourceVersion");
   ok(client().replace(kPods, changed, "status", soon()));
-  EXPECT_EQ(string_at(get(kPods, "a"), {"status", "phase"}), "Running");
+  EXPECT_EQ(text_at(get(kPods, "a"), {"status", "phase"}), "Running");
   patch(kPods, "a", kube::PatchType::merge, json::object{{"status", {{"phase", "Failed"}}}}, "status");
   const json::value stored = get(kPods, "a");
-  EXPECT_EQ(string_at(stored, {"status", "phase"}), "Failed");
-  EXPECT_EQ(string_at(stored, {"status", "podIP"}), "10.1.2.3");
+  EXPECT_EQ(text_at(stored, {"status", "phase"}), "Failed");
+  EXPECT_EQ(text_at(stored, {"status", "podIP"}), "10.1.2.3");
 }
 
 TEST_F(ObjectsContract, SecretDataIsBase64) {
   create(kube::kSecrets, object("s", {{"stringData", {{"clientSecret", "pass"}}}}));
-  EXPECT_EQ(string_at(get(kube::kSecrets, "s"), {"data", "clientSecret"}), "cGFzcw==");
+  EXPECT_EQ(text_at(get(kube::kSecrets, "s"), {"data", "clientSecret"}), "cGFzcw==");
   remove(kube::kSecrets, "s");
 }
 

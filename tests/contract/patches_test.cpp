@@ -50,7 +50,7 @@ TEST_F(PatchesContract, JsonPatchAppliesAllOrNothing) {
       kConfigMaps, "a", PatchType::json,
       json::parse(R"([{"op":"replace","path":"/data/k","value":"9"},{"op":"test","path":"/data/k","value":"1"}])"));
   EXPECT_EQ(failed_test.http_status, 422) << failed_test.message;
-  EXPECT_EQ(string_at(get(kConfigMaps, "a"), {"data", "k"}), "2");
+  EXPECT_EQ(text_at(get(kConfigMaps, "a"), {"data", "k"}), "2");
   // An absent parent is an error (API-9 of the specification); merge patches have no such rule.
   const base::Error no_parent = refused_patch(kConfigMaps, "a", PatchType::json,
                                               json::parse(R"([{"op":"replace","path":"/none/k","value":"1"}])"));
@@ -67,7 +67,7 @@ TEST_F(PatchesContract, StrategicPatchMergesListsByKey) {
   EXPECT_EQ(patched.at("metadata").at("labels"), json::parse(R"({"color":"red","size":"big"})"));
   EXPECT_EQ(patched.at("metadata").at("finalizers"), json::parse(R"(["podid.example/b","podid.example/a"])"));
   ASSERT_EQ(patched.at("spec").at("containers").as_array().size(), 1u);
-  EXPECT_EQ(string_at(patched.at("spec").at("containers").at(0), {"image"}), "example/image:2");
+  EXPECT_EQ(text_at(patched.at("spec").at("containers").at(0), {"image"}), "example/image:2");
   patch(kPods, "a", PatchType::strategic,
         json::parse(R"({"metadata":{"$deleteFromPrimitiveList/finalizers":["podid.example/a"]}})"));
   EXPECT_EQ(get(kPods, "a").at("metadata").at("finalizers"), json::parse(R"(["podid.example/b"])"));

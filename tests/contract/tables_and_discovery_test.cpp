@@ -13,7 +13,7 @@ constexpr std::string_view kTable = "application/json;as=Table;v=v1;g=meta.k8s.i
 
 std::vector<std::string> values(const json::value& list, std::string_view member) {
   std::vector<std::string> found;
-  for (const json::value& item : list.as_array()) found.emplace_back(string_at(item, {member}));
+  for (const json::value& item : list.as_array()) found.emplace_back(text_at(item, {member}));
   return found;
 }
 
@@ -22,23 +22,23 @@ class TablesContract : public Contract {};
 TEST_F(TablesContract, ShowAListOfPods) {
   create(kPods, pod("a"));
   const json::value table = get_path(kPods.collection_path(ns()), kTable);
-  EXPECT_EQ(string_at(table, {"kind"}), "Table");
-  EXPECT_EQ(string_at(table, {"apiVersion"}), "meta.k8s.io/v1");
-  EXPECT_FALSE(string_at(table, {"metadata", "resourceVersion"}).empty());
+  EXPECT_EQ(text_at(table, {"kind"}), "Table");
+  EXPECT_EQ(text_at(table, {"apiVersion"}), "meta.k8s.io/v1");
+  EXPECT_FALSE(text_at(table, {"metadata", "resourceVersion"}).empty());
   EXPECT_THAT(values(table.at("columnDefinitions"), "name"),
               IsSupersetOf({"Name", "Ready", "Status", "Restarts", "Age"}));
   ASSERT_EQ(table.at("rows").as_array().size(), 1u);
   const json::value& row = table.at("rows").at(0);
   EXPECT_EQ(row.at("cells").at(0), "a");
   EXPECT_EQ(row.at("cells").as_array().size(), table.at("columnDefinitions").as_array().size());
-  EXPECT_EQ(string_at(row, {"object", "kind"}), "PartialObjectMetadata");
-  EXPECT_EQ(string_at(row, {"object", "metadata", "name"}), "a");
+  EXPECT_EQ(text_at(row, {"object", "kind"}), "PartialObjectMetadata");
+  EXPECT_EQ(text_at(row, {"object", "metadata", "name"}), "a");
 }
 
 TEST_F(TablesContract, ShowOneObject) {
   create(kPods, pod("a"));
   const json::value table = get_path(kPods.object_path(key("a")), kTable);
-  EXPECT_EQ(string_at(table, {"kind"}), "Table");
+  EXPECT_EQ(text_at(table, {"kind"}), "Table");
   EXPECT_EQ(table.at("rows").as_array().size(), 1u);
 }
 
@@ -49,14 +49,14 @@ TEST_F(TablesContract, AreWatchedToo) {
   create(kPods, pod("a"));
   const net::Response response = ok(client().send(std::move(request), soon()));
   const json::value event = kube::parse_json(response.body.substr(0, response.body.find('\n')), "event").value();
-  EXPECT_EQ(string_at(event, {"type"}), "ADDED");
-  EXPECT_EQ(string_at(event, {"object", "kind"}), "Table");
+  EXPECT_EQ(text_at(event, {"type"}), "ADDED");
+  EXPECT_EQ(text_at(event, {"object", "kind"}), "Table");
 }
 
 class DiscoveryContract : public Contract {};
 
 TEST_F(DiscoveryContract, TellsVersionAndHealth) {
-  EXPECT_FALSE(string_at(get_path("/version"), {"gitVersion"}).empty());
+  EXPECT_FALSE(text_at(get_path("/version"), {"gitVersion"}).empty());
   for (const std::string_view path : {"/readyz", "/livez", "/healthz"}) {
     net::Request request;
     request.target = path;
@@ -69,13 +69,13 @@ TEST_F(DiscoveryContract, ListsGroupsAndResources) {
   EXPECT_THAT(values(get_path("/apis").at("groups"), "name"),
               IsSupersetOf({"apiextensions.k8s.io", "coordination.k8s.io"}));
   const json::value core = get_path("/api/v1");
-  EXPECT_EQ(string_at(core, {"kind"}), "APIResourceList");
+  EXPECT_EQ(text_at(core, {"kind"}), "APIResourceList");
   EXPECT_THAT(values(core.at("resources"), "name"), IsSupersetOf({"pods", "pods/status", "nodes", "secrets",
                                                                   "configmaps", "events", "namespaces", "endpoints"}));
   for (const json::value& resource : core.at("resources").as_array()) {
-    if (string_at(resource, {"name"}) != "pods") continue;
-    EXPECT_EQ(string_at(resource, {"kind"}), "Pod");
-    EXPECT_EQ(string_at(resource, {"singularName"}), "pod");
+    if (text_at(resource, {"name"}) != "pods") continue;
+    EXPECT_EQ(text_at(resource, {"kind"}), "Pod");
+    EXPECT_EQ(text_at(resource, {"singularName"}), "pod");
     EXPECT_EQ(resource.at("namespaced"), true);
     EXPECT_EQ(resource.at("shortNames"), json::parse(R"(["po"])"));
     std::vector<std::string> verbs;
@@ -88,14 +88,14 @@ TEST_F(DiscoveryContract, ListsGroupsAndResources) {
 TEST_F(DiscoveryContract, HasAnAggregatedForm) {
   const json::value list =
       get_path("/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json");
-  EXPECT_EQ(string_at(list, {"kind"}), "APIGroupDiscoveryList");
+  EXPECT_EQ(text_at(list, {"kind"}), "APIGroupDiscoveryList");
   bool found = false;
   for (const json::value& group : list.at("items").as_array()) {
-    if (string_at(group, {"metadata", "name"}) != "coordination.k8s.io") continue;
+    if (text_at(group, {"metadata", "name"}) != "coordination.k8s.io") continue;
     for (const json::value& version : group.at("versions").as_array()) {
-      if (string_at(version, {"version"}) != "v1") continue;
-      found = string_at(version.at("resources").at(0), {"resource"}) == "leases" &&
-              string_at(version.at("resources").at(0), {"responseKind", "kind"}) == "Lease";
+      if (text_at(version, {"version"}) != "v1") continue;
+      found = text_at(version.at("resources").at(0), {"resource"}) == "leases" &&
+              text_at(version.at("resources").at(0), {"responseKind", "kind"}) == "Lease";
     }
   }
   EXPECT_TRUE(found);
@@ -103,10 +103,10 @@ TEST_F(DiscoveryContract, HasAnAggregatedForm) {
 
 TEST_F(DiscoveryContract, OpenApiDescribesTheTypes) {
   const json::value root = get_path("/openapi/v3");
-  ASSERT_NE(kube::find(root, {"paths", "api/v1"}), nullptr);
-  const std::string path(string_at(root, {"paths", "api/v1", "serverRelativeURL"}));
+  ASSERT_NE(base::find_path(root, {"paths", "api/v1"}), nullptr);
+  const std::string path(text_at(root, {"paths", "api/v1", "serverRelativeURL"}));
   const json::value core = get_path(path);
-  EXPECT_NE(kube::find(core, {"components", "schemas", "io.k8s.api.core.v1.Pod"}), nullptr);
+  EXPECT_NE(base::find_path(core, {"components", "schemas", "io.k8s.api.core.v1.Pod"}), nullptr);
 }
 
 }  // namespace

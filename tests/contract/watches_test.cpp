@@ -38,7 +38,7 @@ TEST_F(WatchesContract, ResumesAfterAnyEvent) {
   std::vector<std::string> versions = {version};
   for (int i = 0; i < 3; ++i) {
     const std::optional<kube::WatchEvent> event = ok(whole.next());
-    versions.emplace_back(string_at(event->object, {"metadata", "resourceVersion"}));
+    versions.emplace_back(text_at(event->object, {"metadata", "resourceVersion"}));
   }
   const std::vector<std::string> story = {"ADDED a", "MODIFIED a", "DELETED a"};
   for (std::size_t from = 0; from < 3; ++from) {
@@ -52,7 +52,7 @@ TEST_F(WatchesContract, ResumesAfterAnyEvent) {
 
 TEST_F(WatchesContract, DeletedEventHasTheVersionOfTheDeletion) {
   const json::value made = create(kConfigMaps, config_map("a"));
-  EventStream stream = watch(kConfigMaps, string_at(made, {"metadata", "resourceVersion"}));
+  EventStream stream = watch(kConfigMaps, text_at(made, {"metadata", "resourceVersion"}));
   remove(kConfigMaps, "a");
   const std::optional<kube::WatchEvent> event = ok(stream.next());
   EXPECT_EQ(event->type, kube::WatchEvent::Type::deleted);
@@ -87,11 +87,11 @@ TEST_F(WatchesContract, SendABookmarkBeforeTheRegularEnd) {
     const std::optional<kube::WatchEvent> event = ok(stream.next());
     if (!event) break;
     ASSERT_EQ(event->type, kube::WatchEvent::Type::bookmark);
-    bookmark = string_at(event->object, {"metadata", "resourceVersion"});
+    bookmark = text_at(event->object, {"metadata", "resourceVersion"});
   }
   // It has passed what the watch did not show.
   ASSERT_FALSE(bookmark.empty());
-  EXPECT_GE(std::stoll(bookmark), std::stoll(std::string(string_at(made, {"metadata", "resourceVersion"}))));
+  EXPECT_GE(std::stoll(bookmark), std::stoll(std::string(text_at(made, {"metadata", "resourceVersion"}))));
   EventStream resumed = watch(kConfigMaps, bookmark);
   create(kConfigMaps, config_map("b"));
   EXPECT_EQ(next(resumed), "ADDED b");
@@ -106,7 +106,7 @@ TEST_F(WatchesContract, InformerKeepsUp) {
   handlers.on_updated = [&](const auto& before, const auto& now) { seen.push_back(*before + ">" + *now); };
   handlers.on_deleted = [&](const auto& last) { seen.push_back("-" + *last); };
   const auto decode = [](const json::value& object) -> base::Result<Value> {
-    return std::string(string_at(object, {"data", "k"}));
+    return std::string(text_at(object, {"data", "k"}));
   };
   for (const std::uint32_t page_size : {0u, 1u}) {
     seen.clear();

@@ -2,6 +2,7 @@
 #include "kube/client.hpp"
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "kube/kube_fixture.hpp"
 #include "kube/status.hpp"
 #include "kube/watch_decoder.hpp"
@@ -46,8 +47,8 @@ class ClientTest : public test::KubeFixture<test::FakeClock> {
 TEST_F(ClientTest, CreatesGetsReplacesAndRemoves) {
   auto created = await(client->create(kPods, pod("x"), soon()));
   ASSERT_TRUE(created) << created.error().message;
-  EXPECT_EQ(string_at(*created, {"apiVersion"}), "v1");
-  EXPECT_EQ(string_at(*created, {"kind"}), "Pod");
+  EXPECT_EQ(base::text_at(*created, {"apiVersion"}), "v1");
+  EXPECT_EQ(base::text_at(*created, {"kind"}), "Pod");
   EXPECT_EQ(last_request().target, "/api/v1/namespaces/a/pods");
 
   auto got = await(client->get(kPods, {"a", "x"}, soon()));
@@ -93,7 +94,7 @@ TEST_F(ClientTest, ListsInPages) {
   ASSERT_TRUE(page);
   EXPECT_EQ(page->at("items").as_array().size(), 2u);
   EXPECT_EQ(last_request().target, "/api/v1/pods?labelSelector=a%3Db%2Cc&fieldSelector=spec.nodeName%3Dn&limit=2");
-  options.continue_token = string_at(*page, {"metadata", "continue"});
+  options.continue_token = base::text_at(*page, {"metadata", "continue"});
   auto rest = await(client->list(kPods, options, soon()));
   ASSERT_TRUE(rest);
   EXPECT_EQ(rest->at("items").as_array().size(), 1u);
@@ -289,7 +290,7 @@ TEST_F(ClientWithoutSocketsTest, ListsAndWatches) {
   asked[0].answer(200, R"({"metadata":{"resourceVersion":"7"},"items":[]})");
   run();
   ASSERT_TRUE(list && *list);
-  EXPECT_EQ(string_at(**list, {"metadata", "resourceVersion"}), "7");
+  EXPECT_EQ(base::text_at(**list, {"metadata", "resourceVersion"}), "7");
 
   std::optional<base::Result<net::ResponseStream>> stream;
   begin(client->watch(kPods, {.ns = "a", .resource_version = "7"}, net::Deadline::in(clock, std::chrono::seconds(10))),
@@ -308,7 +309,7 @@ TEST_F(ClientWithoutSocketsTest, ListsAndWatches) {
   std::vector<WatchEvent> events;
   ASSERT_TRUE(WatchDecoder().feed(**piece, events));
   ASSERT_EQ(events.size(), 1u);
-  EXPECT_EQ(string_at(events[0].object, {"metadata", "name"}), "x");
+  EXPECT_EQ(base::text_at(events[0].object, {"metadata", "name"}), "x");
 
   std::optional<base::Result<std::string>> silence;
   begin((*stream)->read_some(net::Deadline::in(clock, std::chrono::minutes(5))), silence);

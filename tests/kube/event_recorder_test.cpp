@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/json.hpp"
 #include "base/time_text.hpp"
 #include "kube/kube_fixture.hpp"
 
@@ -77,7 +78,7 @@ class EventRecorderTest : public test::KubeFixture<test::FakeClock> {
     std::vector<std::string> names;
     for (const net::Request& request : server.requests) {
       if (request.method != "POST") continue;
-      const std::string name(string_at(json::parse(request.body), {"metadata", "name"}));
+      const std::string name(base::text_at(json::parse(request.body), {"metadata", "name"}));
       if (std::ranges::find(names, name) != names.end()) continue;
       names.push_back(name);
       if (const json::object* event = server.find(kEventsPath + "/" + name)) found.push_back(event);
@@ -86,7 +87,7 @@ class EventRecorderTest : public test::KubeFixture<test::FakeClock> {
   }
   std::int64_t total_count() const {
     std::int64_t total = 0;
-    for (const json::object* event : events()) total += int_at(*event, {"count"});
+    for (const json::object* event : events()) total += base::integer_at(*event, {"count"});
     return total;
   }
 
@@ -103,7 +104,8 @@ TEST_F(EventRecorderTest, FirstOccurrenceIsCreatedAtOnce) {
   ASSERT_TRUE(until([&] { return all_written(); }));
   ASSERT_EQ(events().size(), 1u);
   const json::object& event = *events().front();
-  EXPECT_THAT(std::string(string_at(event, {"metadata", "name"})), ::testing::MatchesRegex("binding\\.[0-9a-f]{16}"));
+  EXPECT_THAT(std::string(base::text_at(event, {"metadata", "name"})),
+              ::testing::MatchesRegex("binding\\.[0-9a-f]{16}"));
   EXPECT_EQ(event.at("involvedObject"),
             json::parse(R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentityBinding","name":"binding",)"
                         R"("namespace":"shop","uid":"uid-b"})"));
@@ -117,7 +119,7 @@ TEST_F(EventRecorderTest, FirstOccurrenceIsCreatedAtOnce) {
   EXPECT_EQ(event.at("message"), "issued");
   EXPECT_EQ(event.at("action"), "Assign");
   EXPECT_EQ(event.at("count"), 1);
-  EXPECT_EQ(string_at(event, {"firstTimestamp"}), base::format_rfc3339(clock.wall_now()));
+  EXPECT_EQ(base::text_at(event, {"firstTimestamp"}), base::format_rfc3339(clock.wall_now()));
 }
 
 TEST_F(EventRecorderTest, LaterOccurrencesRaiseTheCountAtMostOnceAnInterval) {
@@ -136,8 +138,8 @@ TEST_F(EventRecorderTest, LaterOccurrencesRaiseTheCountAtMostOnceAnInterval) {
   EXPECT_EQ(server.requests.size(), 2u);
   const json::object& event = *events().front();
   EXPECT_EQ(event.at("count"), 1001);
-  EXPECT_EQ(string_at(event, {"firstTimestamp"}), base::format_rfc3339(first));
-  EXPECT_EQ(string_at(event, {"lastTimestamp"}), base::format_rfc3339(first + seconds(1)));
+  EXPECT_EQ(base::text_at(event, {"firstTimestamp"}), base::format_rfc3339(first));
+  EXPECT_EQ(base::text_at(event, {"lastTimestamp"}), base::format_rfc3339(first + seconds(1)));
 }
 
 TEST_F(EventRecorderTest, DifferentEventsAreDifferentObjects) {
@@ -154,7 +156,7 @@ TEST_F(EventRecorderTest, ExpiredEventIsMadeAnewWithTheWholeCount) {
   start();
   recorder->record(key(), Delivery::counted, 5);
   ASSERT_TRUE(until([&] { return all_written(); }));
-  server.remove(kEventsPath + "/" + std::string(string_at(*events().front(), {"metadata", "name"})));
+  server.remove(kEventsPath + "/" + std::string(base::text_at(*events().front(), {"metadata", "name"})));
   recorder->record(key(), Delivery::counted, 2);
   ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
   EXPECT_EQ(total_count(), 7);
@@ -188,7 +190,7 @@ TEST_F(EventRecorderTest, LostAnswerDoesNotDoubleTheEvent) {
   server.intercept = [&](const net::Request& request) -> std::optional<net::Response> {
     if (std::exchange(lost, true)) return std::nullopt;
     json::object event = json::parse(request.body).as_object();
-    const std::string name(string_at(event, {"metadata", "name"}));
+    const std::string name(base::text_at(event, {"metadata", "name"}));
     server.put(kEventsPath + "/" + name, std::move(event));
     return net::Response{};  // done, and the connection breaks before the answer
   };
@@ -391,10 +393,10 @@ TEST_F(EventRecorderTest, NamesAndTextsStayValid) {
   ASSERT_TRUE(until([&] { return all_written(); }));
   ASSERT_EQ(server.requests.back().target, "/api/v1/namespaces/default/events");  // of cluster-scoped objects
   const json::value event = json::parse(server.requests.back().body);
-  const std::string_view name = string_at(event, {"metadata", "name"});
+  const std::string_view name = base::text_at(event, {"metadata", "name"});
   EXPECT_TRUE(name.starts_with(std::string(235, 'n') + ".") && name.size() == 235 + 17) << name;
-  EXPECT_EQ(string_at(event, {"message"}), std::string(1022, 'x') + "ä");
-  EXPECT_EQ(find(event, {"involvedObject", "namespace"}), nullptr);
+  EXPECT_EQ(base::text_at(event, {"message"}), std::string(1022, 'x') + "ä");
+  EXPECT_EQ(base::find_path(event, {"involvedObject", "namespace"}), nullptr);
 }
 
 }  // namespace

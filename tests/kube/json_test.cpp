@@ -6,20 +6,6 @@
 namespace podid::kube {
 namespace {
 
-TEST(Json, FieldsMayBeAbsentOrWrong) {
-  const json::value value =
-      parse_json(R"({"a":{"b":"text","n":5,"f":1.5,"big":18446744073709551615},"l":[1]})", "x").value();
-  EXPECT_EQ(string_at(value, {"a", "b"}), "text");
-  EXPECT_EQ(string_at(value, {"a", "n"}), "");
-  EXPECT_EQ(string_at(value, {"a", "b", "c"}), "");
-  EXPECT_EQ(string_at(value, {"l", "0"}), "");
-  EXPECT_EQ(int_at(value, {"a", "n"}), 5);
-  EXPECT_EQ(int_at(value, {"a", "f"}), 0);
-  EXPECT_EQ(int_at(value, {"a", "big"}), 0);
-  EXPECT_EQ(find(value, {"none"}), nullptr);
-  EXPECT_EQ(find(value, {}), &value);
-}
-
 TEST(Json, ErrorsNameTheText) {
   for (const std::string_view text : {"", "{", "{} x", "{\"a\":1,}", "\xff", "nan"}) {
     const auto parsed = parse_json(text, "the answer");

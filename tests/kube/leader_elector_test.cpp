@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/json.hpp"
 #include "base/time_text.hpp"
 #include "kube/event_recorder.hpp"
 #include "kube/kube_fixture.hpp"
@@ -244,8 +245,8 @@ TEST_F(LeaderElectorTest, EndpointsLockKeepsTheRestOfTheObject) {
   EXPECT_TRUE(a.leads());
   const json::object& stored = *server.find(kEndpointsPath);
   EXPECT_EQ(stored.at("subsets"), json::array{1});
-  EXPECT_EQ(string_at(stored, {"metadata", "annotations", "other"}), "kept");
-  const auto record = read_leader_annotation(string_at(stored, {"metadata", "annotations", kLeaderAnnotation}));
+  EXPECT_EQ(base::text_at(stored, {"metadata", "annotations", "other"}), "kept");
+  const auto record = read_leader_annotation(base::text_at(stored, {"metadata", "annotations", kLeaderAnnotation}));
   EXPECT_EQ(record.value().holder, "a");
   EXPECT_EQ(server.find(kLeasePath), nullptr);
 }
@@ -260,8 +261,8 @@ TEST_F(LeaderElectorTest, CombinedLockNeedsBoth) {
   ASSERT_NE(server.find(kEndpointsPath), nullptr);
   stop(a);
   EXPECT_EQ(lease().holder, "");
-  const auto record =
-      read_leader_annotation(string_at(*server.find(kEndpointsPath), {"metadata", "annotations", kLeaderAnnotation}));
+  const auto record = read_leader_annotation(
+      base::text_at(*server.find(kEndpointsPath), {"metadata", "annotations", kLeaderAnnotation}));
   EXPECT_EQ(record.value().holder, "");
 }
 
@@ -276,10 +277,11 @@ TEST_F(LeaderElectorTest, RecordsEventsOnTheLock) {
   for (const net::Request& request : server.requests) {
     if (request.target != "/api/v1/namespaces/default/events") continue;
     const json::value event = json::parse(request.body);
-    EXPECT_EQ(string_at(event, {"involvedObject", "kind"}), "Lease");
-    EXPECT_EQ(string_at(event, {"involvedObject", "uid"}), string_at(*server.find(kLeasePath), {"metadata", "uid"}));
-    EXPECT_EQ(string_at(event, {"reason"}), "LeaderElection");
-    messages.emplace_back(string_at(event, {"message"}));
+    EXPECT_EQ(base::text_at(event, {"involvedObject", "kind"}), "Lease");
+    EXPECT_EQ(base::text_at(event, {"involvedObject", "uid"}),
+              base::text_at(*server.find(kLeasePath), {"metadata", "uid"}));
+    EXPECT_EQ(base::text_at(event, {"reason"}), "LeaderElection");
+    messages.emplace_back(base::text_at(event, {"message"}));
   }
   EXPECT_THAT(messages, ElementsAre("a became leader", "a stopped leading"));
 }

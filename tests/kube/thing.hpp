@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "kube/object_key.hpp"
 
@@ -17,16 +18,15 @@ struct Thing {
 };
 
 inline base::Result<Thing> read_thing(const boost::json::value& object) {
-  const boost::json::value* value = kube::find(object, {"spec", "value"});
+  const boost::json::value* value = base::find_path(object, {"spec", "value"});
   if (value == nullptr || !value->is_string()) {
     return base::fail(base::ErrorKind::invalid, "spec.value must be a string");
   }
   Thing thing;
   thing.key = kube::key_of(object);
-  thing.uid = kube::string_at(object, {"metadata", "uid"});
-  thing.version =
-      base::parse_number<std::int64_t>(kube::string_at(object, {"metadata", "resourceVersion"})).value_or(0);
-  thing.value = kube::string_at(object, {"spec", "value"});
+  thing.uid = base::text_at(object, {"metadata", "uid"});
+  thing.version = base::parse_number<std::int64_t>(base::text_at(object, {"metadata", "resourceVersion"})).value_or(0);
+  thing.value = base::text_at(object, {"spec", "value"});
   return thing;
 }
 

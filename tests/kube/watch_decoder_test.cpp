@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
+
 namespace podid::kube {
 namespace {
 
@@ -36,7 +38,7 @@ TEST(WatchDecoder, GivesTheSameEventsHoweverTheStreamIsCut) {
     EXPECT_EQ(events[1].type, WatchEvent::Type::modified);
     EXPECT_EQ(events[2].type, WatchEvent::Type::bookmark);
     EXPECT_EQ(events[3].type, WatchEvent::Type::deleted);
-    EXPECT_EQ(string_at(events[3].object, {"metadata", "resourceVersion"}), "4");
+    EXPECT_EQ(base::text_at(events[3].object, {"metadata", "resourceVersion"}), "4");
   }
 }
 

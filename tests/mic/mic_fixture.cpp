@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "lab/azure/tokens/lab_ca.hpp"
 #include "net/http_client.hpp"
 #include "support/open_definition.hpp"
@@ -247,8 +248,8 @@ void MicFixture::binding(const std::string& name, const std::string& identity, c
 std::vector<std::string> MicFixture::assigned() {
   std::vector<std::string> states;
   for (const json::value& object : list(kube::kAzureAssignedIdentities)) {
-    states.push_back(fmt::format("{}: {}", kube::string_at(object, {"metadata", "name"}),
-                                 kube::string_at(object, {"status", "status"})));
+    states.push_back(fmt::format("{}: {}", base::text_at(object, {"metadata", "name"}),
+                                 base::text_at(object, {"status", "status"})));
   }
   std::ranges::sort(states);
   return states;
@@ -257,7 +258,7 @@ std::vector<std::string> MicFixture::assigned() {
 std::vector<std::string> MicFixture::event_messages(const std::string& reason) {
   std::vector<std::string> messages;
   for (const json::value& event : list(kube::kEvents)) {
-    if (kube::string_at(event, {"reason"}) == reason) messages.emplace_back(kube::string_at(event, {"message"}));
+    if (base::text_at(event, {"reason"}) == reason) messages.emplace_back(base::text_at(event, {"message"}));
   }
   return messages;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "mic/mic_fixture.hpp"
 
 namespace podid::test {
@@ -279,7 +280,7 @@ TEST_F(MicTest, ConflictsWithOthersAreSettled) {
   ASSERT_TRUE(until([&] { return attached(names.node_a_machine) == States{"app-two", "node-identity"}; }));
   ASSERT_TRUE(become({"web-default-one: Assigned"}));
   const json::value object = list(kube::kAzureAssignedIdentities).front();
-  EXPECT_EQ(kube::string_at(object, {"metadata", "annotations", "example/touched"}), "19") << "others' data stays";
+  EXPECT_EQ(base::text_at(object, {"metadata", "annotations", "example/touched"}), "19") << "others' data stays";
 }
 
 TEST_F(MicTest, TheSuccessorOfAFrozenLeaderFinishesTheJob) {

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "core/resources_json.hpp"
-#include "kube/json.hpp"
 #include "net/http_client.hpp"
 #include "nmi/request/request_fixture.hpp"
 #include "support/model_server.hpp"
@@ -173,11 +173,11 @@ class NmiTest : public ::testing::Test {
       std::set<std::string> names;  // a create that was cut off is repeated
       for (const net::Request& request : outside.api->requests) {
         if (request.method != "POST" || !request.target.contains("/events")) continue;
-        const std::string name(kube::string_at(boost::json::parse(request.body), {"metadata", "name"}));
+        const std::string name(base::text_at(boost::json::parse(request.body), {"metadata", "name"}));
         if (!names.insert(name).second) continue;
         const boost::json::object* event = outside.api->find("/api/v1/namespaces/shop/events/" + name);
-        if (event == nullptr || kube::string_at(*event, {"reason"}) != reason) continue;
-        if (kube::string_at(*event, {"involvedObject", "kind"}) == kind) count += kube::int_at(*event, {"count"});
+        if (event == nullptr || base::text_at(*event, {"reason"}) != reason) continue;
+        if (base::text_at(*event, {"involvedObject", "kind"}) == kind) count += base::integer_at(*event, {"count"});
       }
       return count;
     });
@@ -276,8 +276,8 @@ TEST_F(NmiTest, StartupTaintsGoWhenTheNodeIsReady) {
   EXPECT_TRUE(test::run_until(io, [this] {
     return outside.run([this] {
       const boost::json::value node = *outside.api->find("/api/v1/nodes/node-a");
-      const boost::json::value* taints = kube::find(node, {"spec", "taints"});
-      return taints->as_array().size() == 1 && kube::string_at(taints->as_array()[0], {"key"}) == "mine";
+      const boost::json::value* taints = base::find_path(node, {"spec", "taints"});
+      return taints->as_array().size() == 1 && base::text_at(taints->as_array()[0], {"key"}) == "mine";
     });
   }));
 }

@@ -8,45 +8,12 @@
 
 namespace podid::lab::apiserver {
 
-namespace {
-
-const json::value* walk(const json::value* at, const std::string_view* step, const std::string_view* end) {
-  for (; step != end && at != nullptr; ++step) {
-    const json::object* object = at->if_object();
-    at = object == nullptr ? nullptr : object->if_contains(*step);
-  }
-  return at;
-}
-
-std::string_view text_of(const json::value* found) {
-  if (found == nullptr || !found->is_string()) return {};
-  return found->get_string();
-}
-
-}  // namespace
-
-const json::value* find_path(const json::value& value, std::initializer_list<std::string_view> path) {
-  return walk(&value, path.begin(), path.end());
-}
-
-const json::value* find_path(const json::object& object, std::initializer_list<std::string_view> path) {
-  return walk(object.if_contains(*path.begin()), path.begin() + 1, path.end());
-}
-
-json::value* find_path(json::value& value, std::initializer_list<std::string_view> path) {
+json::value* find_path(json::value& value, base::JsonPath path) {
   return const_cast<json::value*>(find_path(std::as_const(value), path));
 }
 
-json::value* find_path(json::object& object, std::initializer_list<std::string_view> path) {
+json::value* find_path(json::object& object, base::JsonPath path) {
   return const_cast<json::value*>(find_path(std::as_const(object), path));
-}
-
-std::string_view text_at(const json::value& value, std::initializer_list<std::string_view> path) {
-  return text_of(find_path(value, path));
-}
-
-std::string_view text_at(const json::object& object, std::initializer_list<std::string_view> path) {
-  return text_of(find_path(object, path));
 }
 
 json::object& object_at(json::object& object, std::string_view name) {

@@ -2,24 +2,21 @@
 // Reading and writing of JSON objects by path, without exceptions. Pure.
 #pragma once
 #include <boost/json.hpp>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/json.hpp"
 
 namespace podid::lab::apiserver {
 
 namespace json = boost::json;
 
-// The value at object[path[0]][path[1]]..., or null where a step is missing or not an object. There is an
-// overload for objects because one that turned into a temporary json::value would take the result with it.
-const json::value* find_path(const json::value& value, std::initializer_list<std::string_view> path);
-const json::value* find_path(const json::object& object, std::initializer_list<std::string_view> path);
-json::value* find_path(json::value& value, std::initializer_list<std::string_view> path);
-json::value* find_path(json::object& object, std::initializer_list<std::string_view> path);
-// The text there, or empty where it is missing or not a string.
-std::string_view text_at(const json::value& value, std::initializer_list<std::string_view> path);
-std::string_view text_at(const json::object& object, std::initializer_list<std::string_view> path);
+using base::find_path;
+using base::text_at;
+// The same of what may be changed.
+json::value* find_path(json::value& value, base::JsonPath path);
+json::value* find_path(json::object& object, base::JsonPath path);
 // The object at object[name], made where it is missing or not an object.
 json::object& object_at(json::object& object, std::string_view name);
 // Makes `to` have the member as `from` has it, or not at all.

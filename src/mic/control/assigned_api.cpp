@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json.hpp"
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
 #include "mic/plan/release.hpp"
@@ -132,7 +133,7 @@ base::Task<base::Result<std::optional<Assigned>>> KubeAssignedApi::remove(Assign
     if (answer.error().kind == base::ErrorKind::not_found) co_return std::optional<Assigned>();
     co_return std::unexpected(answer.error());
   }
-  if (kube::string_at(*answer, {"kind"}) != kube::kAzureAssignedIdentities.kind) co_return std::optional<Assigned>();
+  if (base::text_at(*answer, {"kind"}) != kube::kAzureAssignedIdentities.kind) co_return std::optional<Assigned>();
   auto kept = decode(answer);
   if (!kept) co_return std::unexpected(kept.error());
   if (!kept->meta.deleting()) co_return std::optional<Assigned>();  // the object as it was when it went

@@ -4,19 +4,12 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/json.hpp"
 #include "core/azure_ids.hpp"
 #include "core/naming.hpp"
 
 namespace podid::mic {
 namespace json = boost::json;
-namespace {
-
-std::string text_at(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-}  // namespace
 
 std::vector<Release> pending_releases(const core::AzureAssignedIdentity& assigned) {
   std::vector<Release> releases;
@@ -28,9 +21,9 @@ std::vector<Release> pending_releases(const core::AzureAssignedIdentity& assigne
   for (const json::value& item : list.get_array()) {
     if (!item.is_object() || releases.size() == kMaxPendingDetach) continue;
     const json::object& entry = item.get_object();
-    Release release{.target = text_at(entry, "target"),
-                    .identity = core::resource_id_key(core::ResourceIdView(text_at(entry, "identity"))),
-                    .client_id = core::ClientId(text_at(entry, "clientID"))};
+    Release release{.target = std::string(base::text_at(entry, {"target"})),
+                    .identity = core::resource_id_key(core::ResourceIdView(base::text_at(entry, {"identity"}))),
+                    .client_id = core::ClientId(std::string(base::text_at(entry, {"clientID"})))};
     if (!core::compute_target_from_key(release.target) ||
         !core::is_valid_identity_resource_id(core::ResourceIdView(release.identity)))
       continue;

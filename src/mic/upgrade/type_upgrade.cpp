@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/resources_json.hpp"
 #include "mic/upgrade/legacy_fields.hpp"
@@ -28,7 +29,7 @@ class Upgrade {
   base::Task<base::Result<>> run() {
     auto marker = co_await find_marker();
     if (!marker) co_return std::unexpected(marker.error());
-    if (kube::find(*marker, {"data", options_.key}) != nullptr) co_return base::Result<>();
+    if (base::find_path(*marker, {"data", options_.key}) != nullptr) co_return base::Result<>();
     base::log::info("rewriting the objects of old releases", {{"configMap", options_.config_map}});
     Rewritten identities;
     auto done = co_await rewrite(kube::kAzureIdentities, &identities);
@@ -72,10 +73,10 @@ class Upgrade {
     for (;;) {
       auto answer = co_await client_.list(type, page, write_deadline());
       if (!answer) co_return std::unexpected(answer.error());
-      if (const json::value* items = kube::find(*answer, {"items"}); items != nullptr && items->is_array()) {
+      if (const json::value* items = base::find_path(*answer, {"items"}); items != nullptr && items->is_array()) {
         for (const json::value& item : items->get_array()) all.push_back(item);
       }
-      page.continue_token = kube::string_at(*answer, {"metadata", "continue"});
+      page.continue_token = base::text_at(*answer, {"metadata", "continue"});
       if (page.continue_token.empty()) co_return all;
     }
   }

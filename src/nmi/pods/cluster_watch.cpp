@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
-#include "kube/json.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -106,7 +106,7 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
   const base::Result<boost::json::value> list =
       co_await client_.list(kube::kPods, std::move(all), net::Deadline::in(client_.clock(), kConfirmTimeout));
   if (!list) co_return std::unexpected(list.error());
-  const boost::json::value* items = kube::find(*list, {"items"});
+  const boost::json::value* items = base::find_path(*list, {"items"});
   std::size_t known = 0;
   bool behind = false;
   if (items != nullptr && items->is_array()) {

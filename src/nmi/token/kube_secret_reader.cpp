@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/token/kube_secret_reader.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
-#include "kube/json.hpp"
 
 namespace podid::nmi {
 
@@ -25,7 +25,7 @@ base::Task<base::Result<SecretReader::Data>> KubeSecretReader::read(core::Secret
 
 base::Result<SecretReader::Data> read_secret_data(const boost::json::value& object) {
   SecretReader::Data data;
-  const boost::json::value* values = kube::find(object, {"data"});
+  const boost::json::value* values = base::find_path(object, {"data"});
   if (values == nullptr || !values->is_object()) return data;
   for (const auto& [key, value] : values->get_object()) {
     const boost::json::string* text = value.if_string();

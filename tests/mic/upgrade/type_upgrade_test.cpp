@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mic/upgrade/type_upgrade.hpp"
 
+#include "base/json.hpp"
 #include "mic/mic_fixture.hpp"
 
 namespace podid::test {
@@ -15,8 +16,8 @@ class TypeUpgradeTest : public MicFixture {
   }
   std::string marker() {
     for (const json::value& map : list(kube::kConfigMaps)) {
-      if (kube::string_at(map, {"metadata", "name"}) == "config")
-        return std::string(kube::string_at(map, {"data", "done"}));
+      if (base::text_at(map, {"metadata", "name"}) == "config")
+        return std::string(base::text_at(map, {"data", "done"}));
     }
     return "(no ConfigMap)";
   }
@@ -40,23 +41,23 @@ TEST_F(TypeUpgradeTest, RewritesOldSpellingsAndRemembersIt) {
   ASSERT_TRUE(done.has_value()) << done.error().message;
   EXPECT_EQ(marker(), "1.0");
   const json::value identity = list(kube::kAzureIdentities).front();
-  EXPECT_EQ(kube::string_at(identity, {"spec", "resourceID"}), "r");
-  EXPECT_EQ(kube::string_at(list(kube::kAzureIdentityBindings).front(), {"spec", "azureIdentity"}), "id");
-  EXPECT_EQ(kube::string_at(list(kube::kAzurePodIdentityExceptions).front(), {"spec", "podLabels", "App"}), "x");
+  EXPECT_EQ(base::text_at(identity, {"spec", "resourceID"}), "r");
+  EXPECT_EQ(base::text_at(list(kube::kAzureIdentityBindings).front(), {"spec", "azureIdentity"}), "id");
+  EXPECT_EQ(base::text_at(list(kube::kAzurePodIdentityExceptions).front(), {"spec", "podLabels", "App"}), "x");
   const json::value assigned = list(kube::kAzureAssignedIdentities).front();
-  EXPECT_EQ(kube::string_at(assigned, {"spec", "azureIdentityRef", "kind"}), "AzureIdentity");
-  EXPECT_EQ(kube::string_at(assigned, {"spec", "azureIdentityRef", "spec", "clientID"}), "c");
-  EXPECT_EQ(kube::string_at(assigned, {"spec", "azureIdentityRef", "metadata", "resourceVersion"}),
-            kube::string_at(identity, {"metadata", "resourceVersion"}));
-  EXPECT_EQ(kube::string_at(assigned, {"spec", "podNamespace"}), "default");
-  EXPECT_EQ(kube::string_at(assigned, {"status", "status"}), "Assigned");
+  EXPECT_EQ(base::text_at(assigned, {"spec", "azureIdentityRef", "kind"}), "AzureIdentity");
+  EXPECT_EQ(base::text_at(assigned, {"spec", "azureIdentityRef", "spec", "clientID"}), "c");
+  EXPECT_EQ(base::text_at(assigned, {"spec", "azureIdentityRef", "metadata", "resourceVersion"}),
+            base::text_at(identity, {"metadata", "resourceVersion"}));
+  EXPECT_EQ(base::text_at(assigned, {"spec", "podNamespace"}), "default");
+  EXPECT_EQ(base::text_at(assigned, {"status", "status"}), "Assigned");
 }
 
 TEST_F(TypeUpgradeTest, IsDoneOnce) {
   ASSERT_TRUE(upgrade().has_value());
   put(kube::kAzureIdentities, {{"metadata", named("id")}, {"spec", {{"clientid", "c"}}}});
   ASSERT_TRUE(upgrade().has_value());
-  EXPECT_EQ(kube::string_at(list(kube::kAzureIdentities).front(), {"spec", "clientid"}), "c");
+  EXPECT_EQ(base::text_at(list(kube::kAzureIdentities).front(), {"spec", "clientid"}), "c");
 }
 
 TEST_F(TypeUpgradeTest, AnyValueUnderTheKeyMeansDone) {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/resident_memory.hpp"
+#include "nmi/resident_memory.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
 #include <array>
+#include <stdexcept>
 #include <string>
 
-namespace podid::base {
+namespace podid::nmi {
 namespace {
 
 std::string digest_of(const std::string& text) {
@@ -28,4 +29,4 @@ TEST(ResidentMemory, GivingItBackChangesNothingThatTheProgramDoes) {
 }
 
 }  // namespace
-}  // namespace podid::base
+}  // namespace podid::nmi

@@ -2,11 +2,11 @@
 // Memory that a long-running process needs only while it starts.
 #pragma once
 
-namespace podid::base {
+namespace podid::nmi {
 
 // Gives back what starting has left resident: free pages of the heap, and pages of programs and libraries (unmodified,
 // read again from the file when they are needed), most of which is code that runs once. Call it once the process has
 // settled. Thread-safe; takes about a millisecond.
 void give_back_startup_memory();
 
-}  // namespace podid::base
+}  // namespace podid::nmi

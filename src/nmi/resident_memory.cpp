@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/resident_memory.hpp"
+#include "nmi/resident_memory.hpp"
 
 #include <link.h>
 #include <malloc.h>
@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace podid::base {
+namespace podid::nmi {
 namespace {
 
 // Segments that cannot be written are as they are in the file; the others hold relocated addresses and variables.
@@ -32,4 +32,4 @@ void give_back_startup_memory() {
   ::dl_iterate_phdr(give_back_object, nullptr);
 }
 
-}  // namespace podid::base
+}  // namespace podid::nmi
