@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "lab/azure/tokens/openssl_handles.hpp"
 
@@ -41,11 +42,6 @@ std::string refusal_text(TokenProblem problem) {
   }
 }
 
-std::string claim(const json::object& claims, std::string_view name) {
-  const json::value* value = claims.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 }  // namespace
 
 Reply VaultService::answer(const Call& call) {
@@ -63,8 +59,8 @@ Reply VaultService::answer(const Call& call) {
   if (path.size() < 2 || path.size() > 3 || path[0] != "secrets") return error_reply(404, "NotFound", "Not found.");
   if (call.method != "GET") return error_reply(405, "MethodNotAllowed", "Only reading is simulated.");
 
-  const std::string object_id = claim(*claims, "oid");
-  const std::string app_id = claims->contains("azp") ? claim(*claims, "azp") : claim(*claims, "appid");
+  const std::string object_id(base::text_at(*claims, {"oid"}));
+  const std::string app_id(base::text_at(*claims, {claims->contains("azp") ? "azp" : "appid"}));
   if (!vault.readers.contains(object_id)) {
     Reply reply = error_reply(403, "Forbidden",
                               fmt::format("Caller is not authorized to perform action on resource.\r\nCaller: "

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "azure/jwt.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/azure_ids.hpp"
 #include "core/naming.hpp"
@@ -18,11 +19,6 @@ namespace {
 constexpr std::size_t kMaxShownId = 64;  // a client ID has 36 characters
 
 bool same(std::string_view a, std::string_view b) { return base::iequals(base::trim(a), base::trim(b)); }
-
-std::string text_claim(const azure::Jwt& jwt, std::string_view name) {
-  const boost::json::value* value = jwt.claims.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(std::string_view(value->get_string())) : std::string();
-}
 
 std::unexpected<base::Error> withheld(std::string_view code, std::string message) {
   std::unexpected<base::Error> error = base::fail(base::ErrorKind::denied, std::move(message));
@@ -57,11 +53,11 @@ TokenOwner owner_of(const azure::AccessToken& token) {
   const base::Result<azure::Jwt> jwt = azure::parse_jwt(token.access_token.reveal());
   if (!jwt) return owner;
   owner.readable = true;
-  owner.app_id = text_claim(*jwt, "appid");
-  if (owner.app_id.empty()) owner.app_id = text_claim(*jwt, "azp");
-  owner.object_id = text_claim(*jwt, "oid");
-  if (std::string resource_id = text_claim(*jwt, "xms_mirid"); !resource_id.empty()) {
-    owner.resource_id = std::move(resource_id);
+  owner.app_id = base::text_at(jwt->claims, {"appid"});
+  if (owner.app_id.empty()) owner.app_id = base::text_at(jwt->claims, {"azp"});
+  owner.object_id = base::text_at(jwt->claims, {"oid"});
+  if (const std::string_view resource_id = base::text_at(jwt->claims, {"xms_mirid"}); !resource_id.empty()) {
+    owner.resource_id = resource_id;
   }
   return owner;
 }
