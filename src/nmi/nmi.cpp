@@ -23,6 +23,24 @@ net::Url metadata_endpoint(const NmiOptions& options) {
   return url;
 }
 
+// How pods' requests may name us: as the real endpoint, or as what the flags put in its place (SEC-9).
+std::vector<std::string> endpoint_hosts(const NmiOptions& options) {
+  std::vector<std::string> hosts;
+  const auto add = [&hosts](const std::string& address, std::uint16_t port) {
+    if (address.empty()) return;
+    const std::string host = address.contains(':') ? "[" + address + "]" : address;
+    hosts.push_back(host);
+    hosts.push_back(host + ":80");
+    if (port != 80) hosts.push_back(host + ":" + std::to_string(port));
+  };
+  add("169.254.169.254", 80);
+  add(options.metadata_ip, options.metadata_port);
+  add(options.metadata_ip6, options.metadata_port);
+  add(options.listen_address, options.port);
+  add(options.listen_address6, options.port);
+  return hosts;
+}
+
 // What pods' connections may hold beyond a few KiB each: long heads, unread answers. The container has 256 MiB.
 constexpr int kMaxBufferedBytes = 32 * 1024 * 1024;
 constexpr std::size_t kMaxBufferedBytesPerPod = 4 * 1024 * 1024;
@@ -34,7 +52,11 @@ WorkerOptions worker_options(const NmiOptions& options) {
   WorkerOptions worker;
   worker.workers = static_cast<unsigned>(workers);
   RequestHandlerOptions& handler = worker.handler;
-  handler.routes = {.block_instance = options.block_instance_metadata, .strict_paths = options.strict_paths};
+  handler.routes = {.block_instance = options.block_instance_metadata,
+                    .strict_paths = options.strict_paths,
+                    .proxy_paths = options.proxy_paths};
+  handler.hosts = endpoint_hosts(options);
+  handler.scheduled_event_posts = options.scheduled_event_posts;
   handler.authorizer = {.style = {.legacy = options.legacy_refusals, .retry_after_503 = options.retry_after_header},
                         .mode = options.operation_mode(),
                         .namespaced = options.namespaced,

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/rules.hpp"
+#include "nmi/request/path.hpp"
 #include "nmi/token/token_owner.hpp"
 
 namespace podid::nmi {
@@ -79,6 +80,11 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("max-wait", o.max_wait, "longest wait of a request for an identity that is being assigned");
   flags.add("legacy-refusals", o.legacy_refusals, "refuse with aad-pod-identity's statuses, texts and waits");
   flags.add("strict-paths", o.strict_paths, "refuse token paths in any spelling, also those IMDS does not know");
+  flags.add("proxy-paths", o.proxy_paths,
+            "paths that pods may GET from the real endpoint, with all below them, beside /metadata/instance, versions, "
+            "attested, scheduledevents and identity/info");
+  flags.add("allow-scheduled-event-posts", o.scheduled_event_posts,
+            "let pods acknowledge scheduled events, which starts a reboot of the node");
   flags.add("enable-host-token", o.host_token, "serve /host/token to processes of the node");
   flags.add("token-max-age", o.token_max_age, "a cached token older than this is fetched anew; 0s: no limit");
   flags.add("token-timeout", o.token_timeout, "longest wait for IMDS or Entra ID", std::chrono::seconds(1));
@@ -142,6 +148,12 @@ base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags,
   if (!target) return std::unexpected(std::move(target.error()));
   base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
   if (!interfaces) return std::unexpected(std::move(interfaces.error()));
+  for (std::string& path : options.proxy_paths) {
+    if (const std::string problem = problem_with_proxy_path(path); !problem.empty()) {
+      return base::fail(base::ErrorKind::invalid, "--proxy-paths: " + path + ": " + problem);
+    }
+    path = proxy_path_form(path);
+  }
   // One that names nothing would protect nothing.
   for (const std::string& id : options.never_issue) {
     if (const std::string problem = problem_with_never_issue(id); !problem.empty()) {

@@ -52,6 +52,8 @@ struct NmiOptions {
   bool metadata_header_required = true;
   bool block_instance_metadata = false;
   bool strict_paths = false;
+  std::vector<std::string> proxy_paths;  // as proxy_path_form() leaves them
+  bool scheduled_event_posts = false;
   bool retry_after_header = false;
   bool legacy_refusals = false;
   bool host_token = true;

@@ -35,6 +35,22 @@ def test_open_door_of_the_nmi_port_is_not_on_the_nodes_addresses(lab, namespace)
         assert lab.curl("app", f"http://{address}:2579/metadata/identity/oauth2/token", namespace=namespace, max_time=3).status == 0
 
 
+def test_pods_get_no_credential_of_the_node_and_hide_no_header(lab, namespace):
+    """SEC-6 and SEC-9: the node's own endpoint gives what a pod without an identity must not get."""
+    lab.add_pod("app", "node-a", namespace=namespace)
+    url = "http://169.254.169.254/metadata/identity/credential?cred-api-version=1.0"
+    post = ("-H", "Metadata: true", "-H", "Content-Type: application/json", "-d", "{}")
+    own = lab.node_exec("node-a", "curl", "-sS", *post, url)
+    assert "credential-of-" in own.stdout, own
+    refused = lab.curl("app", url, *post, namespace=namespace)
+    assert (refused.status, refused.json()["error"]) == (404, "not_found")
+    instance = "http://169.254.169.254/metadata/instance?api-version=2021-02-01"
+    for headers in (("X-Forwarded-For: 1.2.3.4", "Connection: X-Forwarded-For"), ("Host: rebound.example",)):
+        tricked = lab.curl("app", instance, "-H", "Metadata: true", *(word for header in headers for word in ("-H", header)),
+                           namespace=namespace)
+        assert (tricked.status, tricked.json()["error"]) == (400, "invalid_request"), headers
+
+
 def test_rules_are_repaired(lab, names, namespace):
     lab.apply([managed_identity("one", names["identities"]["app-one"], namespace), binding("one", "one", f"one-{namespace}", namespace)])
     lab.add_pod("app", "node-a", {"aadpodidbinding": f"one-{namespace}"}, namespace=namespace)

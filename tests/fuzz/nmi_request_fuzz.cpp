@@ -32,10 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string target(reinterpret_cast<const char*>(data), size);
   const nmi::RouteOptions strict{.block_instance = true, .strict_paths = true};
   const nmi::Routed routed = nmi::route_request(target, strict);
-  if (routed.route == nmi::Route::proxy) {
+  if (routed.route == nmi::Route::proxy || routed.route == nmi::Route::scheduled_events) {
     const std::string form = base::to_lower(nmi::strict_form(target.substr(0, target.find('?'))));
     require(!is_token_path(form));
     require(!form.starts_with("/metadata/instance"));
+    require(form.starts_with("/metadata/"));
+    require(!form.starts_with("/metadata/identity") || form.starts_with("/metadata/identity/info"));
   }
   if (routed.route == nmi::Route::redirect) {
     // It leads to a canonical path of ours, and nowhere else.

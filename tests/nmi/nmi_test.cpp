@@ -154,7 +154,8 @@ class NmiTest : public ::testing::Test {
     test::RawClient raw(loop.get_executor());
     test::run_task(loop, raw.connect_from(from, {boost::asio::ip::address_v4::loopback(), port}));
     test::run_task(loop,
-                   raw.write("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nMetadata: true\r\n\r\n"));
+                   raw.write("GET " + target +
+                             " HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\nMetadata: true\r\n\r\n"));
     return test::parse_answer(test::run_task(loop, raw.read_to_end()));
   }
   test::RawClient connect_from(const std::string& address) { return connect_from(address, nmi->service_port()); }
@@ -342,7 +343,8 @@ TEST_F(NmiTest, APodsUnfinishedHeadsTakeALimitedShareOfTheMemory) {
   std::vector<std::unique_ptr<test::RawClient>> heads;
   for (std::size_t i = 0; i < kHeads; ++i) {
     heads.push_back(std::make_unique<test::RawClient>(connect_from("127.0.0.9")));
-    test::run_task(io, heads.back()->write("GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(kHeadBytes, 'x')));
+    test::run_task(
+        io, heads.back()->write("GET / HTTP/1.1\r\nHost: 169.254.169.254\r\nX: " + std::string(kHeadBytes, 'x')));
   }
   EXPECT_EQ(token("127.0.0.5").status, 200) << "another pod";
   EXPECT_NE(token("127.0.0.9").status, 429) << "what is small has room";

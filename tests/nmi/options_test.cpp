@@ -91,6 +91,17 @@ TEST(Options, BadValuesAreRefusedInOneLine) {
   }
 }
 
+// SEC-6.
+TEST(Options, PathsToPassOnAreCheckedAndNoneOpensTheIdentities) {
+  const Parsed good = parse({"--node=n", "--proxy-paths=/metadata/LoadBalancer/,/machine", "--proxy-paths=/x"});
+  EXPECT_EQ(good.error, "");
+  EXPECT_EQ(good.options.proxy_paths, (std::vector<std::string>{"/metadata/loadbalancer", "/machine", "/x"}));
+  EXPECT_EQ(parse({"--node=n", "--proxy-paths=/metadata/identity/credential"}).error,
+            "--proxy-paths: /metadata/identity/credential: no path below /metadata/identity is passed on");
+  EXPECT_NE(parse({"--node=n", "--proxy-paths=/a/../b"}).error, "");
+  EXPECT_FALSE(good.options.scheduled_event_posts);
+}
+
 TEST(Options, FilesAreLeftForOtherThanConnections) {
   const auto connections_with = [](std::uint64_t files, int wanted = 16384) {
     NmiOptions options;

@@ -38,7 +38,7 @@ std::string_view node_name_of(const World& world, const Node& node) {
 }
 
 // The rules that hold for every path.
-std::optional<Reply> refuse_request(const Call& call, bool is_identity) {
+std::optional<Reply> refuse_request(const Call& call, bool is_identity, std::string_view method) {
   const auto bad_request = [&](std::string_view text) {
     return is_identity ? imds_token_error(400, "invalid_request", text)
                        : imds_error(400, fmt::format("Bad request. {}", text));
@@ -47,8 +47,8 @@ std::optional<Reply> refuse_request(const Call& call, bool is_identity) {
     return bad_request("Required metadata header not specified");
   }
   if (call.headers.find("X-Forwarded-For")) return bad_request("Requests with X-Forwarded-For are not allowed");
-  if (call.method != "GET") {
-    return is_identity ? imds_token_error(405, "method_not_allowed", "Only GET is allowed")
+  if (call.method != method) {
+    return is_identity ? imds_token_error(405, "method_not_allowed", fmt::format("Only {} is allowed", method))
                        : imds_error(405, "Method not allowed");
   }
   if (call.repeats_a_parameter()) return bad_request("A query parameter is given more than once");
@@ -67,13 +67,16 @@ Reply ImdsService::route(const Call& call, std::string_view node_name) {
   if (call.segments.empty() || !base::iequals(call.segments[0], "metadata")) return imds_error(404, "Not found");
   const std::span<const std::string> path = std::span(call.segments).subspan(1);
   const bool is_identity = !path.empty() && path[0] == "identity";
-  if (auto refusal = refuse_request(call, is_identity)) return std::move(*refusal);
+  // The first form of IMDSv2: the one thing that is asked for by POST.
+  const bool is_credential = is_identity && path.size() == 2 && path[1] == "credential";
+  if (auto refusal = refuse_request(call, is_identity, is_credential ? "POST" : "GET")) return std::move(*refusal);
   const Node* node = find_node(call, node_name);
   if (node == nullptr) {
     // Cannot happen in Azure, where the address is only reachable from a machine.
     return imds_token_error(403, "forbidden",
                             fmt::format("The simulator knows no node with the address {}", call.peer));
   }
+  if (is_credential) return answer_credential(call, *node);
   if (is_identity) {
     if (path.size() == 3 && path[1] == "oauth2" && path[2] == "token") return answer_token(call, *node);
     if (path.size() == 2 && path[1] == "info") return answer_identity_info(call, *node);
@@ -100,6 +103,18 @@ const Node* ImdsService::find_node(const Call& call, std::string_view node_name)
     node = &found->second;
   }
   return node != nullptr && world_.machines.contains(node->machine_id) ? node : nullptr;
+}
+
+Reply ImdsService::answer_credential(const Call& call, const Node& node) {
+  if (call.parameter("cred-api-version") != "1.0") {
+    return imds_token_error(400, "invalid_request", "Required query variable 'cred-api-version' must be 1.0");
+  }
+  const auto subject = choose(call, node);
+  if (!subject) return subject.error();
+  return json_reply(200, json::object{{"client_id", subject->client_id},
+                                      {"credential", "credential-of-" + subject->client_id},
+                                      {"identity_type", "UserAssigned"},
+                                      {"tenant_id", subject->tenant_id}});
 }
 
 Reply ImdsService::answer_token(const Call& call, const Node& node) {

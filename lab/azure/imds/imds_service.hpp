@@ -28,6 +28,8 @@ class ImdsService {
   Reply route(const Call& call, std::string_view node_name);
   // Null when the caller is no node, or its machine is gone.
   const Node* find_node(const Call& call, std::string_view node_name) const;
+  // A credential of an identity of the machine, as IMDSv2 gave them out at first.
+  Reply answer_credential(const Call& call, const Node& node);
   Reply answer_token(const Call& call, const Node& node);
   Reply answer_identity_info(const Call& call, const Node& node) const;
   std::expected<TokenSubject, Reply> choose(const Call& call, const Node& node);

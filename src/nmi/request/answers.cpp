@@ -62,6 +62,8 @@ Answer metadata_header_missing() {
   return answer;
 }
 
+Answer header_not_allowed(std::string_view message) { return json_answer(400, message); }
+
 Answer canonical_redirect(std::string_view location) {
   Answer answer;
   answer.status = 301;
@@ -78,6 +80,26 @@ Answer node_credential_refused() {
 }
 
 Answer malformed_target() { return text_answer(400, "Invalid request"); }
+
+Answer not_passed_on(const AnswerStyle& style) {
+  return error_answer(style, 403,
+                      "the NMI does not pass this path on to the metadata endpoint: its flag --proxy-paths "
+                      "allows more paths");
+}
+
+Answer identity_path_refused(const AnswerStyle& style) {
+  return error_answer(style, 403, "of /metadata/identity pods may ask for oauth2/token and info alone");
+}
+
+Answer forward_method_refused(const AnswerStyle& style) {
+  return error_answer(style, 405, "only GET and HEAD are passed on to the metadata endpoint");
+}
+
+Answer event_post_refused(const AnswerStyle& style) {
+  return error_answer(style, 405,
+                      "to acknowledge a scheduled event starts a reboot of the node: only with the NMI's flag "
+                      "--allow-scheduled-event-posts POST is passed on");
+}
 
 Answer method_not_allowed(const AnswerStyle& style) {
   return error_answer(style, 405, "only GET and HEAD are supported for identity paths");

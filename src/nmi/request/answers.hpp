@@ -36,12 +36,17 @@ Answer error_answer(const AnswerStyle& style, int status, std::string_view messa
 Answer text_answer(int status, std::string_view message);
 
 Answer metadata_header_missing();                      // §3.5
+Answer header_not_allowed(std::string_view message);   // §3.5, in IMDS's form whatever the style (SEC-9)
 Answer canonical_redirect(std::string_view location);  // §3.2
 Answer invalid_token_path();                           // §3.3 route 2
 Answer instance_blocked();                             // §3.3 route 4
 Answer node_credential_refused();                      // 404, on which SDKs fall back to tokens
 Answer malformed_target();                             // no path that could be decoded
-Answer method_not_allowed(const AnswerStyle& style);   // identity paths take GET and HEAD alone
+Answer not_passed_on(const AnswerStyle& style);        // §3.3 route 6 (SEC-6)
+Answer identity_path_refused(const AnswerStyle& style);
+Answer forward_method_refused(const AnswerStyle& style);
+Answer event_post_refused(const AnswerStyle& style);
+Answer method_not_allowed(const AnswerStyle& style);  // identity paths take GET and HEAD alone
 // The client may come back after `retry_after`.
 Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
 // The same at a limit of ours, for requests of a peer that rests afterwards.

@@ -2,6 +2,7 @@
 #include "nmi/request/path.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,9 @@ constexpr std::string_view kMetadata = "/metadata";
 constexpr std::string_view kTokenRest = "/identity/oauth2/token";
 constexpr std::string_view kIdentity = "/identity";
 constexpr std::string_view kInstance = "/instance";
+constexpr std::string_view kIdentityInfo = "/metadata/identity/info";
+constexpr std::string_view kScheduledEvents = "/metadata/scheduledevents";
+constexpr std::array<std::string_view, 3> kProxied{"/metadata/instance", "/metadata/versions", "/metadata/attested"};
 constexpr int kMaxEscapeLayers = 4;
 
 bool has_metadata_prefix(std::string_view path, std::string_view rest) {
@@ -59,35 +63,43 @@ std::string escape_path(std::string_view path) {
   return escaped;
 }
 
-bool is_refused_before_proxying(std::string_view path, const RouteOptions& options, Route& refusal) {
-  const std::string strict = strict_form(path);
-  if (strict.empty()) {
-    refusal = Route::invalid_token_path;
-    return true;
+bool is_at_or_below(std::string_view path, std::string_view top) {
+  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
+// `path` in lower case.
+Route route_on_list(std::string_view path, const RouteOptions& options) {
+  if (has_metadata_prefix(path, kIdentity)) {
+    return is_at_or_below(path, kIdentityInfo) ? Route::proxy : Route::identity_path;
   }
+  if (is_at_or_below(path, kScheduledEvents)) return Route::scheduled_events;
+  const auto covers = [path](std::string_view top) { return is_at_or_below(path, top); };
+  const bool listed = std::ranges::any_of(kProxied, covers) || std::ranges::any_of(options.proxy_paths, covers);
+  return listed ? Route::proxy : Route::not_passed_on;
+}
+
+// What looked like no path of ours: passed on only if it is on the list in every way to read it.
+Route route_to_endpoint(std::string_view path, const RouteOptions& options) {
+  const std::string strict = strict_form(path);
+  if (strict.empty()) return Route::invalid_token_path;
   const std::string lower = base::to_lower(strict);
   const std::string_view after_identity =
       std::string_view(lower).substr(std::min(lower.size(), kMetadata.size() + kIdentity.size()));
   const std::size_t oauth2 = after_identity.find("oauth2");
   const bool names_token =
       oauth2 != std::string_view::npos && after_identity.find("token", oauth2) != std::string_view::npos;
-  // The real endpoint compares "identity" with case, so without --strict-paths another spelling is its own business.
+  // The real endpoint compares "identity" with case: without --strict-paths another spelling is just not on the list.
   const bool identity =
       options.strict_paths ? has_metadata_prefix(lower, kIdentity) : has_metadata_prefix(strict, kIdentity);
-  if (identity && names_token) {
-    refusal = Route::invalid_token_path;
-    return true;
-  }
-  if (options.block_instance && has_metadata_prefix(lower, kInstance)) {
-    refusal = Route::blocked_instance;
-    return true;
-  }
+  if (identity && names_token) return Route::invalid_token_path;
+  if (options.block_instance && has_metadata_prefix(lower, kInstance)) return Route::blocked_instance;
   if (has_metadata_prefix(lower, kIdentity) &&
-      (after_identity.contains("issuecredential") || after_identity.contains("getplatformmetadata"))) {
-    refusal = Route::node_credential;
-    return true;
+      (after_identity.contains("credential") || after_identity.contains("getplatformmetadata"))) {
+    return Route::node_credential;
   }
-  return false;
+  const Route resolved = route_on_list(lower, options);
+  const Route as_written = route_on_list(base::to_lower(path), options);
+  return as_written == resolved || resolved == Route::identity_path ? resolved : Route::not_passed_on;
 }
 
 Route route_path(std::string_view path, const RouteOptions& options) {
@@ -95,9 +107,7 @@ Route route_path(std::string_view path, const RouteOptions& options) {
   if (resembles_token_path(path)) return Route::invalid_token_path;
   if (path.starts_with("/host/token")) return Route::host_token;
   if (options.block_instance && has_metadata_prefix(path, kInstance)) return Route::blocked_instance;
-  Route refusal = Route::proxy;
-  if (is_refused_before_proxying(path, options, refusal)) return refusal;
-  return Route::proxy;
+  return route_to_endpoint(path, options);
 }
 
 // Decodes what can be decoded; a bad escape stays as it is.
@@ -117,6 +127,21 @@ std::string decode_leniently(std::string_view text) {
 }
 
 }  // namespace
+
+std::string problem_with_proxy_path(std::string_view path) {
+  const auto is_plain = [](unsigned char c) { return c > 0x20 && c < 0x7f && !std::string_view("%\\?#").contains(c); };
+  if (!is_canonical(path) || !std::ranges::all_of(path, is_plain)) {
+    return "must be a path as it is written without escapes, query and dot segments, such as /metadata/loadbalancer";
+  }
+  if (is_at_or_below(base::to_lower(path), "/metadata/identity"))
+    return "no path below /metadata/identity is passed on";
+  return {};
+}
+
+std::string proxy_path_form(std::string_view path) {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return base::to_lower(path);
+}
 
 std::string canonical_path(std::string_view decoded) {
   std::vector<std::string_view> kept;
@@ -149,15 +174,16 @@ std::string strict_form(std::string_view path) {
 }
 
 Routed route_request(std::string_view target, const RouteOptions& options) {
-  // The absolute form, as a client sends it to a proxy: only its path counts.
+  Routed routed;
+  // The absolute form, as a client sends it to a proxy.
   if (!target.starts_with('/')) {
     const std::size_t scheme = target.find("://");
     if (scheme != std::string_view::npos && scheme < target.find_first_of("/?")) {
       const std::size_t path = target.find_first_of("/?", scheme + 3);
+      routed.authority = target.substr(scheme + 3, path == std::string_view::npos ? path : path - scheme - 3);
       target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
     }
   }
-  Routed routed;
   const std::size_t question = target.find('?');
   const std::string_view raw_path = target.substr(0, question);
   if (question != std::string_view::npos) routed.query = target.substr(question + 1);

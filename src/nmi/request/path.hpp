@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace podid::nmi {
 
@@ -12,7 +13,10 @@ enum class Route {
   host_token,          // a token for a pod named by a node agent
   blocked_instance,    // 403: --block-instance-metadata
   node_credential,     // 404: IMDSv2, which hands out certificates for the node's own identities (azure-wire.md §1.8)
-  proxy,               // the real endpoint answers
+  proxy,               // the real endpoint answers, GET and HEAD alone
+  scheduled_events,    // the same; a POST acknowledges an event, which starts a reboot of the node
+  not_passed_on,       // 403: not on the list of what the real endpoint may be asked (SEC-6)
+  identity_path,       // 403: below /metadata/identity, where no flag opens anything
   redirect,            // 301 to the canonical path
   malformed,           // 400: no path at all
 };
@@ -21,11 +25,15 @@ struct RouteOptions {
   bool block_instance = false;
   // Also refuse token paths whose "identity" is not in lower case (the real endpoint does not know them).
   bool strict_paths = false;
+  // What the real endpoint may be asked beside the paths that are always on the list (--proxy-paths), each as
+  // proxy_path_form() leaves it; what lies below is meant, too.
+  std::vector<std::string> proxy_paths{};
 };
 
 struct Routed {
   Route route = Route::malformed;
-  std::string_view query;  // after '?', as sent; a view of the target
+  std::string_view query;      // after '?', as sent; a view of the target
+  std::string_view authority;  // of the absolute form; a view of the target
   // Decoded path of a token or host_token request: what the log line and the metric's operation_type name. Empty when
   // the target's path needed no decoding (then it is the target up to '?').
   std::string decoded_path;
@@ -34,6 +42,11 @@ struct Routed {
 
 // Allocates nothing for an ordinary token request. `target` is as received: origin form or absolute form.
 Routed route_request(std::string_view target, const RouteOptions& options);
+
+// What is wrong with a value of --proxy-paths; empty: nothing.
+std::string problem_with_proxy_path(std::string_view path);
+// In lower case and without a slash at the end.
+std::string proxy_path_form(std::string_view path);
 
 // Exposed for tests and the fuzz target.
 

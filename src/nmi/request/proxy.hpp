@@ -24,13 +24,13 @@ struct ProxyOptions {
   AnswerStyle style{};
 };
 
-// One worker's. The client outlives it. Headers of the connection alone are not passed on, X-Forwarded-For is: the real
-// endpoint must see and refuse it. No redirect is followed and no proxy is used. Bodies are streamed both ways.
+// One worker's. The client outlives it. Headers of the connection alone are not passed on. No redirect is followed and no proxy is used. Bodies are streamed both ways.
 class Proxy {
  public:
   Proxy(ProxyOptions options, net::HttpTransport& client, base::Clock& clock, base::MetricsRegistry& metrics);
 
-  // The caller has checked that the path may go there. Answers with the endpoint's answer, or 500 and the error's text;
+  // The caller has checked that path and method may go there, and that no header Connection hides what the endpoint must
+  // see (SEC-6, SEC-9). Answers with the endpoint's answer, or 500 and the error's text;
   // 400, 408 or 413 when it is the request's body that fails.
   base::Task<> forward(net::ServerRequest& request, net::ServerResponse& response);
 

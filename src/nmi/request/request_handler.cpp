@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "nmi/request/send_answer.hpp"
 #include "nmi/token/azure_token_source.hpp"
 #include "nmi/token/token_owner.hpp"
@@ -17,6 +18,7 @@ constexpr std::string_view kTokenOperation = "/metadata/identity/oauth2/token";
 constexpr std::string_view kTokenOperationSlash = "/metadata/identity/oauth2/token/";
 constexpr std::string_view kHostOperation = "/host/token";
 constexpr std::string_view kHostOperationSlash = "/host/token/";
+constexpr std::string_view kForwardedNotAllowed = "the header X-Forwarded-For is not allowed";
 constexpr std::chrono::milliseconds kAskPause{200};
 
 std::string_view path_of(const net::ServerRequest& request, const Routed& routed) {
@@ -44,7 +46,26 @@ Answer restarting(const AnswerStyle& style) {
   return unavailable(style, "the NMI of this node is being restarted", kLimitRetryAfter);
 }
 
-bool header_is_true(const net::ServerRequest& request) { return request.header("metadata") == "true"; }
+bool header_is_true(const net::ServerRequest& request) {
+  return base::iequals(request.header("metadata").value_or(""), "true");
+}
+
+bool is_get(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
+// Whether a header Connection takes a header away that the real endpoint must see.
+bool names_guard(std::string_view connection) {
+  while (!connection.empty()) {
+    const std::size_t comma = connection.find(',');
+    const std::string_view name = base::trim(connection.substr(0, comma));
+    if (base::iequals(name, "metadata") || base::iequals(name, "x-forwarded-for")) return true;
+    connection.remove_prefix(comma == std::string_view::npos ? connection.size() : comma + 1);
+  }
+  return false;
+}
+
+bool is_host_of(const std::vector<std::string>& hosts, std::string_view host) {
+  return host.empty() || std::ranges::any_of(hosts, [host](const auto& known) { return base::iequals(known, host); });
+}
 
 }  // namespace
 
@@ -92,6 +113,19 @@ RequestHandler::Progress RequestHandler::answer_at_once(net::ServerRequest& requ
   if (hold_to_rate(rate_, "requests_per_pod", request, response) == Progress::answered) return Progress::answered;
   const Routed routed = route_request(request.target(), options_.routes);
   switch (routed.route) {
+    case Route::token:
+    case Route::host_token:
+      return answer_token(request, response, routed);
+    case Route::proxy:
+    case Route::scheduled_events:
+    case Route::not_passed_on:
+    case Route::identity_path:
+      return admit_forward(request, response, routed);
+    default:
+      break;
+  }
+  if (refuse_tricked(request, response, routed, nullptr) == Progress::answered) return Progress::answered;
+  switch (routed.route) {
     case Route::invalid_token_path:
       send_answer(response, invalid_token_path());
       return Progress::answered;
@@ -99,21 +133,47 @@ RequestHandler::Progress RequestHandler::answer_at_once(net::ServerRequest& requ
       send_answer(response, instance_blocked());
       return Progress::answered;
     case Route::node_credential:
-      send_answer(response, node_credential_refused());
-      return Progress::answered;
+      return refuse_forward(response, node_credential_refused(), "node_credential");
     case Route::redirect:
       send_answer(response, canonical_redirect(routed.location));
       return Progress::answered;
-    case Route::malformed:
+    default:
       send_answer(response, malformed_target());
       return Progress::answered;
-    case Route::proxy:
-      return admit_forward(request, response);
-    case Route::token:
-    case Route::host_token:
-      break;
   }
-  return answer_token(request, response, routed);
+}
+
+RequestHandler::Progress RequestHandler::refuse_tricked(const net::ServerRequest& request,
+                                                        net::ServerResponse& response, const Routed& routed,
+                                                        const TokenCall* call) {
+  struct Marks {
+    const std::vector<std::string>& hosts;
+    bool forwarded = false;
+    bool connection = false;
+    bool host = false;
+  } marks{.hosts = options_.hosts};
+  marks.host = !is_host_of(marks.hosts, routed.authority);
+  request.each_header([&marks](std::string_view name, std::string_view value) {
+    if (base::iequals(name, "x-forwarded-for")) marks.forwarded = true;
+    if (base::iequals(name, "connection") && names_guard(value)) marks.connection = true;
+    if (base::iequals(name, "host") && !is_host_of(marks.hosts, value)) marks.host = true;
+  });
+  const auto refuse = [&](std::string_view message, std::string_view reason) {
+    if (call == nullptr) return refuse_forward(response, header_not_allowed(message), reason);
+    send_refusal(response, *call, header_not_allowed(message), reason);
+    return Progress::answered;
+  };
+  if (marks.forwarded) return refuse(kForwardedNotAllowed, "forwarded");
+  if (marks.connection) return refuse("the header Connection may not name Metadata or X-Forwarded-For", "connection");
+  if (marks.host) return refuse("the header Host names another host than the metadata endpoint", "host");
+  return Progress::open;
+}
+
+RequestHandler::Progress RequestHandler::refuse_forward(net::ServerResponse& response, const Answer& answer,
+                                                        std::string_view reason) {
+  send_answer(response, answer);
+  refusals_.increment({reason});
+  return Progress::answered;
 }
 
 RequestHandler::Progress RequestHandler::answer_token(net::ServerRequest& request, net::ServerResponse& response,
@@ -171,10 +231,20 @@ base::Task<> RequestHandler::forward(net::ServerRequest& request, net::ServerRes
   co_await proxy_.forward(request, response);
 }
 
-RequestHandler::Progress RequestHandler::admit_forward(net::ServerRequest& request, net::ServerResponse& response) {
+RequestHandler::Progress RequestHandler::admit_forward(net::ServerRequest& request, net::ServerResponse& response,
+                                                       const Routed& routed) {
   if (options_.metadata_header_required && !header_is_true(request)) {
     send_answer(response, metadata_header_missing());
     return Progress::answered;
+  }
+  if (refuse_tricked(request, response, routed, nullptr) == Progress::answered) return Progress::answered;
+  const AnswerStyle& style = options_.authorizer.style;
+  if (routed.route == Route::not_passed_on) return refuse_forward(response, not_passed_on(style), "proxy_path");
+  if (routed.route == Route::identity_path) return refuse_forward(response, identity_path_refused(style), "proxy_path");
+  const bool event_post = routed.route == Route::scheduled_events && request.method() == "POST";
+  if (!is_get(request.method()) && !(event_post && options_.scheduled_event_posts)) {
+    response.header("Allow", "GET, HEAD");
+    return refuse_forward(response, event_post ? event_post_refused(style) : forward_method_refused(style), "method");
   }
   if (hold_to_rate(forwards_rate_, "forwards_per_pod", request, response) == Progress::answered) {
     return Progress::answered;
@@ -197,7 +267,7 @@ RequestHandler::Progress RequestHandler::read_call(net::ServerRequest& request, 
     send_refusal(response, call, answer, reason);
     return Progress::answered;
   };
-  if (!style.legacy && call.method != "GET" && call.method != "HEAD") {
+  if (!style.legacy && !is_get(call.method)) {
     response.header("Allow", "GET, HEAD");
     return refuse(method_not_allowed(style), "method");
   }
@@ -205,10 +275,7 @@ RequestHandler::Progress RequestHandler::read_call(net::ServerRequest& request, 
     if (options_.metadata_header_required && !header_is_true(request)) {
       return refuse(metadata_header_missing(), "metadata_header");
     }
-    // The mark of a request that somebody was tricked into passing on: the real endpoint refuses it, too.
-    if (!style.legacy && request.header("x-forwarded-for")) {
-      return refuse(error_answer(style, 400, "the header X-Forwarded-For is not allowed"), "forwarded");
-    }
+    if (refuse_tricked(request, response, routed, &call) == Progress::answered) return Progress::answered;
   } else {
     if (!options_.host_token) return refuse(error_answer(style, 404, "host tokens are switched off"), "host_token_off");
     const std::string_view pod_ns = request.header("podns").value_or("");
@@ -219,6 +286,7 @@ RequestHandler::Progress RequestHandler::read_call(net::ServerRequest& request, 
     if (!is_this_host(call.peer)) {
       return refuse(error_answer(style, 500, "request remote address is not from a host"), "not_from_host");
     }
+    if (request.header("x-forwarded-for")) return refuse(header_not_allowed(kForwardedNotAllowed), "forwarded");
     call.pod_ns = pod_ns;
     call.pod_name = pod_name;
   }

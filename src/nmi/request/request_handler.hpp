@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/log_budget.hpp"
@@ -26,6 +27,9 @@ struct RequestHandlerOptions {
   RouteOptions routes;
   AuthorizerOptions authorizer;
   bool metadata_header_required = true;
+  // What a pod's header Host may say, each with its port where there may be one (SEC-9).
+  std::vector<std::string> hosts{"169.254.169.254", "169.254.169.254:80"};
+  bool scheduled_event_posts = false;  // pods may acknowledge scheduled events of the node
   bool host_token = true;
   bool permanent_config_errors_403 = false;
   base::Duration max_snapshot_age = std::chrono::minutes(10);
@@ -76,7 +80,12 @@ class RequestHandler final : public net::HttpHandler {
   Progress answer_at_once(net::ServerRequest& request, net::ServerResponse& response);
   Progress hold_to_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
                         net::ServerResponse& response);
-  Progress admit_forward(net::ServerRequest& request, net::ServerResponse& response);
+  // Refuses what only somebody who was tricked into it sends: headers that the real endpoint refuses, or that hide them
+  // from it, and the name of another host.
+  Progress refuse_tricked(const net::ServerRequest& request, net::ServerResponse& response, const Routed& routed,
+                          const TokenCall* call);
+  Progress refuse_forward(net::ServerResponse& response, const Answer& answer, std::string_view reason);
+  Progress admit_forward(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
   Progress answer_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
   // Reads into `call` what is asked, and answers what can be refused without knowing the pod.
   Progress read_call(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed, TokenCall& call);

@@ -29,7 +29,7 @@ TEST(Path, RoutesAreThoseOfTheSpecification) {
           {"/MetaData/identity/oauth2/token", Route::token},
           {"/metadata/identity/oauth2/%74oken", Route::token},
           {"http://169.254.169.254/metadata/identity/oauth2/token?resource=r", Route::token},
-          {"/metadata/IDENTITY/oauth2/token", Route::proxy},
+          {"/metadata/IDENTITY/oauth2/token", Route::identity_path},
           {"/metadata/identity\\oauth2/token", Route::invalid_token_path},
           {"/metadata/identity/oauth2\\token", Route::invalid_token_path},
           {"/metadata/identity\\\\oauth2\\/token", Route::invalid_token_path},
@@ -40,12 +40,17 @@ TEST(Path, RoutesAreThoseOfTheSpecification) {
           {"/host/token", Route::host_token},
           {"/host/token/", Route::host_token},
           {"/host/tokens", Route::host_token},
-          {"/HOST/token", Route::proxy},
-          {"/metadata/", Route::proxy},
+          {"/HOST/token", Route::not_passed_on},
+          {"/metadata/", Route::not_passed_on},
+          {"/metadata/scheduledevents", Route::scheduled_events},
+          {"/metadata/scheduledeventsx", Route::not_passed_on},
+          {"/metadata/instancex", Route::not_passed_on},
+          {"/metadata\\instance", Route::not_passed_on},
+          {"/metadata/identity", Route::identity_path},
           {"/metadata/instance", Route::proxy},
           {"/metadata/identity/info", Route::proxy},
           {"/metadata/instance?api-version=2021-02-01", Route::proxy},
-          {"/", Route::proxy},
+          {"/", Route::not_passed_on},
           {"/metadata/%zz", Route::malformed},
       },
       {});
@@ -71,7 +76,7 @@ TEST(Path, InstanceMetadataIsBlockedOnRequest) {
                  {"/metadata\\instance", Route::blocked_instance},
                  {"/metadata/%69nstance", Route::blocked_instance},
                  {"/metadata/%2569nstance/compute", Route::blocked_instance},
-                 {"/metadata/", Route::proxy},
+                 {"/metadata/", Route::not_passed_on},
                  {"/metadata/versions", Route::proxy}},
                 block);
 }
@@ -127,8 +132,19 @@ TEST(Path, QueryTakesNoPartInRouting) {
   EXPECT_EQ(routed.query, "x=/../y&resource=r");
 }
 
+TEST(Path, PathsOfTheFlagAreChecked) {
+  for (const char* path : {"/", "/machine", "/metadata", "/metadata/loadbalancer/", "/metadata/identityx"}) {
+    EXPECT_EQ(problem_with_proxy_path(path), "") << path;
+  }
+  for (const char* path : {"", "machine", "/a//b", "/a/../b", "/a%20b", "/a\\b", "/a?b", "/a b", "/metadata/identity",
+                           "/Metadata/Identity/credential"}) {
+    EXPECT_NE(problem_with_proxy_path(path), "") << path;
+  }
+  EXPECT_EQ(proxy_path_form("/Metadata/LoadBalancer/"), "/metadata/loadbalancer");
+}
+
 TEST(Path, ManyEscapesCostLittle) {
-  std::string target = "/";
+  std::string target = "/metadata/instance/";
   for (int i = 0; i < 20'000; ++i) target += "%25";
   EXPECT_EQ(static_cast<int>(route_request(target, {}).route), static_cast<int>(Route::proxy));
 }

@@ -143,7 +143,8 @@ class RequestFixture : public ::testing::Test {
   Got ask(const std::string& target, const std::string& headers = "Metadata: true\r\n",
           const std::string& from = "127.0.0.5", const std::string& method = "GET") {
     RawClient raw = connect_from(from);
-    run_task(io, raw.write(method + " " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n"));
+    run_task(io, raw.write(method + " " + target + " HTTP/1.1\r\n" + host_line + "Connection: close\r\n" + headers +
+                           "\r\n"));
     return parse_answer(run_task(io, raw.read_to_end()));
   }
   // One whose answer is a while in coming.
@@ -157,8 +158,8 @@ class RequestFixture : public ::testing::Test {
                 const std::string& headers = "Metadata: true\r\n") {
     Pending pending{std::make_shared<RawClient>(connect_from(from))};
     const std::size_t before = handler->waiting();
-    run_task(io, pending.client->write("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers +
-                                       "\r\n"));
+    run_task(io, pending.client->write("GET " + target + " HTTP/1.1\r\n" + host_line + "Connection: close\r\n" +
+                                       headers + "\r\n"));
     base::asio::co_spawn(io, read_answer(pending.client, pending.text), base::asio::detached);
     run_until(io, [&] { return pending.done() || handler->waiting() > before; });
     return pending;
@@ -192,6 +193,7 @@ class RequestFixture : public ::testing::Test {
   FakeImds imds;
   std::unique_ptr<net::HttpServer> imds_server;
   std::unique_ptr<net::HttpClient> client;
+  std::string host_line = "Host: 169.254.169.254\r\n";  // of ask() and begin()
   nmi::ProxyOptions proxy_options;
   std::unique_ptr<nmi::Proxy> proxy;
   nmi::RequestHandlerOptions options;

@@ -52,7 +52,8 @@ TEST_F(RequestHandlerTest, PipelinedRequestsAreAnsweredInOrderWhetherTheyWaitOrN
   publish_usual();
   ASSERT_EQ(ask(kTokenPath).status, 200);
   const auto request = [](const std::string& target, const char* connection) {
-    return "GET " + target + " HTTP/1.1\r\nHost: h\r\nMetadata: true\r\nConnection: " + connection + "\r\n\r\n";
+    return "GET " + target + " HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\nConnection: " + connection +
+           "\r\n\r\n";
   };
   test::RawClient raw = connect_from("127.0.0.5");
   test::run_task(io, raw.write(request(kTokenPath, "keep-alive") +
@@ -79,8 +80,8 @@ TEST_F(RequestHandlerTest, HeaderRouteAndParametersAreChecked) {
   publish_usual();
   for (const bool legacy_style : {false, true}) {
     if (legacy_style) legacy();
-    // The header comes first, whatever else is wrong; its value counts to the letter.
-    for (const char* header : {"", "Metadata: True\r\n", "Metadata: 1\r\n", "Metadata: \r\n"}) {
+    // The header comes first, whatever else is wrong.
+    for (const char* header : {"", "Metadata: truee\r\n", "Metadata: 1\r\n", "Metadata: \r\n"}) {
       const Got got = ask("/metadata/identity/oauth2/token", header);
       EXPECT_EQ(got.status, 400) << header;
       EXPECT_EQ(got.body, kMissingHeader) << header;
@@ -88,6 +89,8 @@ TEST_F(RequestHandlerTest, HeaderRouteAndParametersAreChecked) {
       EXPECT_EQ(ask("/metadata/instance", header).body, kMissingHeader);
     }
     EXPECT_EQ(ask(kTokenPath, "mEtAdAtA: true\r\n").status, 200);
+    EXPECT_EQ(ask(kTokenPath, "Metadata: True\r\n").status, 200);
+    EXPECT_EQ(ask("/metadata/instance", "Metadata: TRUE\r\n").status, 200);
     expect_text(ask("/metadata/identity\\oauth2/token", ""), 400, "Invalid request");
     const Got moved = ask("//metadata/identity/oauth2/token?resource=r", "");
     EXPECT_EQ(moved.status, 301);
@@ -125,7 +128,68 @@ TEST_F(RequestHandlerTest, MethodsAndForwardedRequestsAreChecked) {
   EXPECT_EQ(ask(kTokenPath, "Metadata: true\r\nX-Forwarded-For: 10.0.0.1\r\n").status, 400);
   legacy();
   EXPECT_EQ(ask(kTokenPath, "Metadata: true\r\nContent-Length: 0\r\n", "127.0.0.5", "POST").status, 200);
-  EXPECT_EQ(ask(kTokenPath, "Metadata: true\r\nX-Forwarded-For: 10.0.0.1\r\n").status, 200);
+}
+
+// SEC-9: no request that somebody was tricked into passing on.
+TEST_F(RequestHandlerTest, ForwardedRequestsAreRefusedOnEveryRoute) {
+  publish_usual();
+  const std::string metadata = "Metadata: true\r\n";
+  const std::string host = "podns: shop\r\npodname: web-0\r\n";
+  for (const bool legacy_style : {false, true}) {
+    if (legacy_style) legacy();
+    for (const std::string target :
+         {kTokenPath.c_str(), "/metadata/instance", "/metadata/scheduledevents", "/metadata/other", "/metadata//x",
+          "/metadata/identity/info", "/metadata/identity/credential", "/metadata/identity\\oauth2/token"}) {
+      SCOPED_TRACE(target);
+      expect_json(ask(target, metadata + "X-Forwarded-For: 10.0.0.1\r\n"), 400, "invalid_request",
+                  "the header X-Forwarded-For is not allowed");
+      expect_json(ask(target, metadata + "Connection: x-forwarded-for\r\nX-Forwarded-For: 10.0.0.1\r\n"), 400,
+                  "invalid_request", "the header X-Forwarded-For is not allowed");
+      for (const char* connection : {"X-Forwarded-For", "keep-alive, metadata", "a,X-FORWARDED-FOR ,b"}) {
+        expect_json(ask(target, metadata + "Connection: " + connection + "\r\n"), 400, "invalid_request",
+                    "the header Connection may not name Metadata or X-Forwarded-For");
+      }
+    }
+    expect_json(ask("/host/token?resource=r", host + "X-Forwarded-For: 10.0.0.1\r\n", "127.0.0.1"), 400,
+                "invalid_request", "the header X-Forwarded-For is not allowed");
+    EXPECT_EQ(ask("/host/token?resource=r", host, "127.0.0.1").status, 200);
+    EXPECT_EQ(ask(kTokenPath, metadata + "Connection: keep-alive, x\r\n").status, 200);
+  }
+  EXPECT_TRUE(imds.requests.empty());
+  EXPECT_TRUE(metrics.expose().contains("{reason=\"forwarded\"}")) << metrics.expose();
+  EXPECT_TRUE(metrics.expose().contains("{reason=\"connection\"}")) << metrics.expose();
+}
+
+// SEC-9: a name of somebody's that leads to the endpoint is not the endpoint's.
+TEST_F(RequestHandlerTest, TheHostMustBeTheEndpoints) {
+  options.hosts = {"169.254.169.254", "169.254.169.254:80", "[fd00::1]"};
+  start();
+  publish_usual();
+  for (const char* good :
+       {"Host: 169.254.169.254\r\n", "Host: 169.254.169.254:80\r\n", "Host:\r\n", "hOST: [FD00::1]\r\n"}) {
+    host_line = good;
+    EXPECT_EQ(ask(kTokenPath).status, 200) << good;
+    EXPECT_EQ(ask("/metadata/instance").status, 200) << good;
+  }
+  test::RawClient old = connect_from("127.0.0.5");
+  test::run_task(io, old.write("GET " + kTokenPath + " HTTP/1.0\r\nMetadata: true\r\n\r\n"));
+  EXPECT_EQ(test::parse_answer(test::run_task(io, old.read_to_end())).status, 200) << "HTTP/1.0 needs no Host";
+  imds.requests.clear();
+  for (const char* bad : {"Host: rebound.example\r\n", "Host: 169.254.169.254:81\r\n", "Host: 169.254.169.254.\r\n",
+                          "Host: 169.254.169.254\r\nHost: rebound.example\r\n", "Host: u@169.254.169.254\r\n"}) {
+    host_line = bad;
+    for (const std::string& target : {kTokenPath, std::string("/metadata/instance"), std::string("//metadata")}) {
+      EXPECT_EQ(ask(target).status, 400) << bad << target;
+    }
+  }
+  host_line = "Host: rebound.example\r\n";
+  expect_json(ask(kTokenPath), 400, "invalid_request", "the header Host names another host than the metadata endpoint");
+  host_line = "Host: 169.254.169.254\r\n";
+  EXPECT_EQ(ask("http://169.254.169.254" + kTokenPath).status, 200);
+  EXPECT_EQ(ask("http://rebound.example" + kTokenPath).status, 400);
+  EXPECT_EQ(ask("http://rebound.example/metadata/instance").status, 400);
+  EXPECT_TRUE(imds.requests.empty());
+  EXPECT_TRUE(metrics.expose().contains("{reason=\"host\"}")) << metrics.expose();
 }
 
 TEST_F(RequestHandlerTest, InstanceMetadataIsBlockedOnRequest) {

@@ -144,6 +144,22 @@ TEST_F(ImdsTest, ForwardedRequestsOtherMethodsAndRepeatedParametersAreRefused) {
   EXPECT_EQ(error_of(response), "invalid_request");
 }
 
+TEST_F(ImdsTest, TheFirstFormOfImdsV2GivesACredentialOfTheMachinesIdentity) {
+  const auto ask = [this](std::string_view method, const std::string& query) {
+    return send(Role::imds,
+                {.method = std::string(method),
+                 .target = "/metadata/identity/credential" + query,
+                 .headers = {{"Metadata", "true"}},
+                 .body = "{}"},
+                "node-a");
+  };
+  const auto got = ask("POST", "?cred-api-version=1.0");
+  EXPECT_EQ(got.status, 200) << got.body;
+  EXPECT_TRUE(text_at(parse_body(got), {"credential"}).starts_with("credential-of-")) << got.body;
+  EXPECT_EQ(ask("POST", "").status, 400);
+  EXPECT_EQ(ask("GET", "?cred-api-version=1.0").status, 405);
+}
+
 TEST_F(ImdsTest, WhatIsMissingOrUnknownInATokenRequestIsNamed) {
   EXPECT_EQ(description_of(imds(std::string(kTokenPath))), "Required query variable 'resource' is missing");
   EXPECT_EQ(description_of(imds("/metadata/identity/oauth2/token?resource=x")),
