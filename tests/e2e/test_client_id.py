@@ -6,27 +6,37 @@ import pytest
 from lab import Lab, temporary_lab
 from manifests import binding, managed_identity
 
-VICTIM, MINE = "node-identity", "app-one"  # the victim's is on every node, as the kubelet's is
+MINE = "app-one"
+TEAM = "app-two"  # another team's
+NODE = "node-identity"  # on every node, as the kubelet's is; in labs of their own alone, as who binds it takes it off with his last pod
 REFUSAL = "spec.clientID is not the client ID of the identity that spec.resourceID names"
 
 
-def evil(names: dict, namespace: str, name: str = "evil") -> dict:
+def evil(names: dict, namespace: str, victim: str) -> dict:
     identities = names["identities"]
-    return managed_identity(name, {"resourceID": identities[MINE]["resourceID"], "clientID": identities[VICTIM]["clientID"]}, namespace)
+    return managed_identity("evil", {"resourceID": identities[MINE]["resourceID"], "clientID": identities[victim]["clientID"]}, namespace)
 
 
-def add_evil_pod(lab: Lab, names: dict, namespace: str, label: str, node: str = "node-a") -> None:
-    lab.apply([evil(names, namespace), binding("evil", "evil", label, namespace)])
-    lab.add_pod("evil", node, {"aadpodidbinding": label}, namespace=namespace)
+def add_victim_pod(lab: Lab, names: dict, namespace: str, label: str, victim: str) -> None:
+    """Its identity is on node-a then, and its token in the cache there."""
+    lab.apply([managed_identity("victim", names["identities"][victim], namespace), binding("victim", "victim", label, namespace)])
+    lab.add_pod("victim", "node-a", {"aadpodidbinding": label}, namespace=namespace)
+    token = lab.wait_for_token("the victim's", "victim", namespace=namespace)
+    assert token.claims()["appid"] == names["identities"][victim]["clientID"]
 
 
-def expect_refusal(lab: Lab, names: dict, namespace: str) -> None:
+def add_evil_pod(lab: Lab, names: dict, namespace: str, label: str, victim: str) -> None:
+    lab.apply([evil(names, namespace, victim), binding("evil", "evil", label, namespace)])
+    lab.add_pod("evil", "node-a", {"aadpodidbinding": label}, namespace=namespace)
+
+
+def expect_refusal(lab: Lab, names: dict, namespace: str, victim: str) -> None:
     """In every form of request, from the pod and from the host, and at once."""
     identities = names["identities"]
-    for selectors in ({}, {"client_id": identities[VICTIM]["clientID"]}, {"mi_res_id": identities[MINE]["resourceID"]}, {"bypass_cache": "true"}):
+    for selectors in ({}, {"client_id": identities[victim]["clientID"]}, {"mi_res_id": identities[MINE]["resourceID"]}, {"bypass_cache": "true"}):
         refused = lab.token("evil", namespace=namespace, max_time=10, **selectors)
         assert refused.status == 403 and REFUSAL in refused.body, (selectors, refused)
-    by_victims_resource = lab.token("evil", namespace=namespace, mi_res_id=identities[VICTIM]["resourceID"])
+    by_victims_resource = lab.token("evil", namespace=namespace, mi_res_id=identities[victim]["resourceID"])
     assert by_victims_resource.status != 200 and "access_token" not in by_victims_resource.body
 
 
@@ -50,13 +60,10 @@ def attach(lab: Lab, names: dict, *identities: str) -> None:
 
 
 def test_standard_mode(lab, names, namespace):
-    # The victim's token is in the cache of the node.
-    lab.apply([managed_identity("victim", names["identities"][VICTIM], namespace), binding("victim", "victim", f"victim-{namespace}", namespace)])
-    lab.add_pod("victim", "node-a", {"aadpodidbinding": f"victim-{namespace}"}, namespace=namespace)
-    assert lab.token("victim", namespace=namespace).claims()["appid"] == names["identities"][VICTIM]["clientID"]
-    add_evil_pod(lab, names, namespace, f"evil-{namespace}")
+    add_victim_pod(lab, names, namespace, f"victim-{namespace}", TEAM)
+    add_evil_pod(lab, names, namespace, f"evil-{namespace}", TEAM)
     lab.wait("the controller has seen it", lambda: events(lab, "AzureIdentity", namespace))
-    expect_refusal(lab, names, namespace)
+    expect_refusal(lab, names, namespace, TEAM)
     expect_events(lab, namespace)
     assert {name: state for name, state in lab.assigned().items() if name.startswith(f"evil-{namespace}-")} == {f"evil-{namespace}-evil": "Created"}
     # An edit heals it.
@@ -64,14 +71,15 @@ def test_standard_mode(lab, names, namespace):
     token = lab.wait_for_token("the AzureIdentity is right", "evil", namespace=namespace)
     assert token.claims()["appid"] == names["identities"][MINE]["clientID"]
     # And an edit takes it away again.
-    lab.apply([evil(names, namespace)])
+    lab.apply([evil(names, namespace, TEAM)])
     lab.wait("the assignment is made anew", lambda: lab.assigned()[f"evil-{namespace}-evil"] == "Created")
-    expect_refusal(lab, names, namespace)
+    expect_refusal(lab, names, namespace, TEAM)
 
 
 def test_an_assignment_of_an_older_controller(lab, names, namespace):
     """One that compared nothing has written Assigned."""
-    add_evil_pod(lab, names, namespace, f"evil-{namespace}")
+    add_victim_pod(lab, names, namespace, f"victim-{namespace}", TEAM)
+    add_evil_pod(lab, names, namespace, f"evil-{namespace}", TEAM)
     lab.wait("the controller has seen it", lambda: events(lab, "AzureIdentity", namespace))
     for mic in ("mic-0", "mic-1"):
         lab.stop(mic)
@@ -79,7 +87,7 @@ def test_an_assignment_of_an_older_controller(lab, names, namespace):
         lab.kubectl("patch", "azureassignedidentity", f"evil-{namespace}-evil", "--type=merge", "-p",
                     '{"status":{"status":"Assigned"},"metadata":{"annotations":{"aadpodidentity.k8s.io/azure-client-id":null}}}')
         lab.wait("the NMI's own refusal", lambda: lab.nmi_metrics("node-a").get('aadpodidentity_nmi_refusals_total{reason="client_id_mismatch"}'))
-        expect_refusal(lab, names, namespace)
+        expect_refusal(lab, names, namespace, TEAM)
     finally:
         for mic in ("mic-0", "mic-1"):
             lab.start(mic)
@@ -92,16 +100,13 @@ def test_other_modes(mode):
     with temporary_lab(f"e2ecid{mode[0]}", "--nodes", "1", *flags) as lab:
         names = lab.names()
         if mode == "managed":
-            attach(lab, names, VICTIM, MINE)
+            attach(lab, names, NODE, MINE)
         lab.kubectl("create", "namespace", "team")
-        lab.apply([managed_identity("victim", names["identities"][VICTIM], "team"), binding("victim", "victim", "victim", "team")])
-        lab.add_pod("victim", labels={"aadpodidbinding": "victim"}, namespace="team")
-        token = lab.wait_for_token("the victim's", "victim", namespace="team")
-        assert token.claims()["appid"] == names["identities"][VICTIM]["clientID"]
+        add_victim_pod(lab, names, "team", "victim", NODE)
         lab.kubectl("create", "namespace", "tenant")
-        add_evil_pod(lab, names, "tenant", "evil")
+        add_evil_pod(lab, names, "tenant", "evil", NODE)
         lab.wait("known", lambda: REFUSAL in lab.token("evil", namespace="tenant", max_time=60).body)
-        expect_refusal(lab, names, "tenant")
+        expect_refusal(lab, names, "tenant", NODE)
         expect_events(lab, "tenant")
         lab.apply([managed_identity("evil", names["identities"][MINE], "tenant")])
         token = lab.wait_for_token("the AzureIdentity is right", "evil", namespace="tenant")
@@ -116,13 +121,13 @@ def test_never_issue_and_an_endpoint_without_resource_ids():
         lab.add_pod("one", labels={"aadpodidbinding": "one"})
         token = lab.token("one")
         assert token.status == 200 and token.claims()["appid"] == names["identities"][MINE]["clientID"], token
-        add_evil_pod(lab, names, "default", "evil")
+        add_evil_pod(lab, names, "default", "evil", NODE)
         lab.wait("the controller has seen it", lambda: events(lab, "AzureIdentity", "default"))
-        expect_refusal(lab, names, "default")
-    flag = "--nmi-flag=--never-issue=" + names["identities"][VICTIM]["clientID"].upper()
+        expect_refusal(lab, names, "default", NODE)
+    flag = "--nmi-flag=--never-issue=" + names["identities"][NODE]["clientID"].upper()
     with temporary_lab("e2ecidnever", "--nodes", "1", flag) as lab:
         names = lab.names()
-        lab.apply([managed_identity(n, names["identities"][i]) for n, i in (("one", MINE), ("node", VICTIM))] +
+        lab.apply([managed_identity(n, names["identities"][i]) for n, i in (("one", MINE), ("node", NODE))] +
                   [binding(n, n, n) for n in ("one", "node")])
         for pod in ("one", "node"):
             lab.add_pod(pod, labels={"aadpodidbinding": pod})
