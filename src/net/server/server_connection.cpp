@@ -218,7 +218,11 @@ ServerConnection::Next ServerConnection::answer_buffered() {
       return Next::close;
     }
     ++core_->statistics.requests;
-    if (!answer_one()) return Next::handle;
+    if (!answer_one()) {
+      // From here on its head stays where it is: what the peer sends while earlier answers are written goes elsewhere.
+      begin_collecting();
+      return Next::handle;
+    }
     if (!exchange_->response.complete()) return Next::close;  // dropped
     if (!request.body_complete()) {
       begin_collecting();
@@ -275,7 +279,7 @@ void ServerConnection::refuse(const HeadError& error) {
 base::Task<bool> ServerConnection::handle() {
   IncomingRequest& request = exchange_->request;
   OutgoingResponse& response = exchange_->response;
-  begin_collecting();
+  if (watch_ && watch_->error() && request.body_complete()) co_return false;  // the peer has left meanwhile
   response.redirect(output_);
   if (!account_memory()) {
     lingering_ = true;

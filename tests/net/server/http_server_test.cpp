@@ -21,6 +21,19 @@ const std::string kLast = "Host: h\r\nConnection: close\r\n";
 
 class HttpServerTest : public test::ServerFixture {};
 
+// Of the server's socket, which is one of this process.
+void shrink_send_buffer_towards(const boost::asio::ip::tcp::endpoint& client) {
+  for (int fd = 3; fd < 256; ++fd) {
+    boost::asio::ip::tcp::endpoint peer;
+    auto length = static_cast<socklen_t>(peer.capacity());
+    if (::getpeername(fd, peer.data(), &length) != 0 || peer != client) continue;
+    const int bytes = 4096;
+    ASSERT_EQ(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+    return;
+  }
+  FAIL() << "the server has no connection to " << client;
+}
+
 TEST_F(HttpServerTest, AnswersWithTheFieldsOfACompleteMessage) {
   const std::string answer = talk("GET /fast HTTP/1.1\r\n" + kLast + "\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
@@ -255,6 +268,27 @@ TEST_F(HttpServerTest, KeepsBytesThatArriveWhileAHandlerWaits) {
   EXPECT_THAT(answers, HasSubstr(std::string(5000, 'b')));
   EXPECT_THAT(answers, EndsWith("hello"));
   EXPECT_EQ(handler.abandoned, 0);
+}
+
+// A request whose head moved under its views was judged by one text and served by another.
+TEST_F(HttpServerTest, BytesThatArriveWhileAnswersAreWrittenLeaveTheRequestBehindThemAsItIs) {
+  test::RawClient client(io.get_executor());
+  client.socket().open(boost::asio::ip::tcp::v4());
+  client.socket().set_option(boost::asio::socket_base::receive_buffer_size(2048));
+  test::run_task(io, client.connect(endpoint));
+  test::run_task(io, client.write("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  until([this] { return handler.waiting == 1; });
+  shrink_send_buffer_towards(client.socket().local_endpoint());
+  const std::string target = "/target?" + std::string(40, 'a');
+  // As much before it as makes later bytes move it to the front of the buffer, where they fit.
+  test::run_task(io, client.write("GET /fast/large HTTP/1.1\r\nHost: h\r\nX-Long: " + std::string(500, 'x') +
+                                  "\r\n\r\nGET " + target + " HTTP/1.1\r\n" + kLast + "\r\n"));
+  for (int i = 0; i < 100; ++i) io.poll();
+  handler.gate.cancel();
+  until([this] { return server->statistics().requests == 3; });
+  test::run_task(io, client.write(std::string(880, 'b')));
+  for (int i = 0; i < 100; ++i) io.poll();
+  EXPECT_THAT(test::run_task(io, client.read_to_end()), EndsWith("\r\n\r\n" + target));
 }
 
 TEST_F(HttpServerTest, ServesTheNextRequestAfterAWaitingOne) {

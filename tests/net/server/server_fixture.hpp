@@ -26,6 +26,8 @@ class RoutesHandler final : public net::HttpHandler {
     if (request.target() == "/fast") {
       response.header("X-Test", "yes");
       response.send(200, "text/plain", "hello");
+    } else if (request.target() == "/fast/large") {
+      response.send(200, "text/plain", std::string(200 * 1024, 'x'));
     } else if (request.target() == "/nocontent") {
       response.send(204, "", "");
     } else if (request.target() == "/inject") {
@@ -75,6 +77,7 @@ class RoutesHandler final : public net::HttpHandler {
     }
     if (target == "/big") response.send(200, "application/octet-stream", std::string(64 * 1024 * 1024, 'x'));
     if (target == "/flood") co_await flood(response);
+    if (target.starts_with("/target")) response.send(200, "text/plain", target);
     if (target == "/slow") response.send(200, "text/plain", "slow");
     if (target == "/drop") response.drop();
     if (target == "/throw") throw std::runtime_error("no luck");
