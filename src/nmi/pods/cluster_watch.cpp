@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::chrono::seconds kContactReport{5};
 constexpr std::chrono::seconds kConfirmTimeout{5};
+// Pods to ask for at once when all of a node's were too large for one answer.
+constexpr std::uint32_t kFirstConfirmPage = 16;
 // A boot takes all addresses from the pods. After that the kubelet has told the API server of all new ones.
 constexpr std::chrono::minutes kBootMatters{15};
 
@@ -101,15 +103,24 @@ base::Task<> ClusterWatch::stop() {
 }
 
 base::Task<base::Result<>> ClusterWatch::confirm_pods() {
-  kube::ListOptions all;
-  all.field_selector = pods_of_this_node_;
-  const base::Result<boost::json::value> list =
-      co_await client_.list(kube::kPods, std::move(all), net::Deadline::in(client_.clock(), kConfirmTimeout));
-  if (!list) co_return std::unexpected(list.error());
-  const boost::json::value* items = base::find_path(*list, {"items"});
+  kube::ListOptions page;
+  page.field_selector = pods_of_this_node_;
+  page.limit = confirm_page_;
+  const net::Deadline deadline = net::Deadline::in(client_.clock(), kConfirmTimeout);
   std::size_t known = 0;
   bool behind = false;
-  if (items != nullptr && items->is_array()) {
+  do {
+    const base::Result<boost::json::value> list = co_await client_.list(kube::kPods, page, deadline);
+    if (!list) {
+      // Perhaps it was too large to be read: who is asked again asks for less at once.
+      if (list.error().kind == base::ErrorKind::invalid) {
+        confirm_page_ = confirm_page_ == 0 ? kFirstConfirmPage : std::max(confirm_page_ / 2, 1u);
+      }
+      co_return std::unexpected(list.error());
+    }
+    page.continue_token = base::text_at(*list, {"metadata", "continue"});
+    const boost::json::value* items = base::find_path(*list, {"items"});
+    if (items == nullptr || !items->is_array()) continue;
     for (const boost::json::value& item : items->get_array()) {
       const core::Read<core::Pod> pod = core::read_pod(item);
       if (!pod) continue;  // the watch leaves it out as well
@@ -117,7 +128,7 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
       behind |= !ours || *ours != *pod;
       ++known;
     }
-  }
+  } while (!page.continue_token.empty());
   if (behind || known != pods_->size() || next_publication_.requested()) {
     co_return base::fail(base::ErrorKind::unavailable, "the watch of the pods is behind");
   }

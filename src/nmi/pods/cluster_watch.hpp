@@ -58,6 +58,7 @@ class ClusterWatch {
 
   SnapshotBuilder builder_;
   bool synced_ = false;
+  std::uint32_t confirm_page_ = 0;  // pods that confirm_pods() asks for at once; 0: all of them
   // Those that the mode needs; the others are null.
   std::unique_ptr<kube::Informer<core::Pod>> pods_;
   std::unique_ptr<kube::Informer<core::AzureAssignedIdentity>> assigned_;
