@@ -84,6 +84,15 @@ bool is_own(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
   return assigned.identity.meta.ns == input.pod_namespace;
 }
 
+// Whether the controller has yet to finish it, or to make it anew after an edit of the AzureIdentity, and it will be what
+// is asked for.
+bool is_under_way(const DecisionInput& input, const AzureAssignedIdentity& assigned, AssignmentVerdict verdict) {
+  if (verdict == AssignmentVerdict::created) return true;
+  return verdict == AssignmentVerdict::untrusted && assigned.status != kUnassigned &&
+         std::ranges::find(input.unconfirmed, &assigned) != input.unconfirmed.end() &&
+         fits(input.request, assigned.identity);
+}
+
 // After the pod's own namespace, assignments without a status come first, as in aad-pod-identity.
 bool comes_before(const DecisionInput& input, const AzureAssignedIdentity& a, const AzureAssignedIdentity& b) {
   if (is_own(input, a) != is_own(input, b)) return is_own(input, a);
@@ -147,7 +156,7 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
       all_assigned = false;
       created_seen = created_seen || verdict != AssignmentVerdict::not_requested;
     }
-    if (verdict == AssignmentVerdict::created && is_own(input, *assigned)) own_under_way = true;
+    if (is_own(input, *assigned) && is_under_way(input, *assigned, verdict)) own_under_way = true;
     if (verdict != AssignmentVerdict::usable) continue;
     if (best == nullptr || comes_before(input, *assigned, *best)) best = assigned;
   }

@@ -81,6 +81,8 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
   const auto matching = by_selector_.find(label);
   if (matching == by_selector_.end()) return desired;
 
+  std::size_t malformed = 0;
+  std::map<std::string_view, std::size_t> made_for_namespace;
   const auto is_own = [&pod](const ObjectKey& key) { return key.ns == pod.ns; };
   std::vector<ObjectKey> binding_keys;
   std::ranges::copy_if(matching->second, std::back_inserter(binding_keys), is_own);
@@ -91,6 +93,7 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
     if (identity == nullptr) continue;
     if (!namespaces_allow(*identity, binding.meta.ns, pod.ns, options_.namespaced)) continue;
     if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) {
+      if (++malformed > kMaxAssignmentsPerPod) continue;
       warnings.push_back({AssignmentWarning::Kind::invalid_resource_id, identity->meta.key(), identity->meta.uid,
                           "ignoring azure identity " + identity->meta.key().text() +
                               ", error: " + invalid_resource_id_text(identity->resource_id)});
@@ -102,12 +105,15 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
       return made.identity.meta.name == identity->meta.name && made.identity.meta.ns == identity->meta.ns;
     });
     if (known) continue;
-    if (desired.size() == kMaxAssignmentsPerPod) {
+    // Counted by namespace: whoever fills one must not push out what others bind to the pod.
+    std::size_t& of_namespace = made_for_namespace[identity->meta.ns];
+    if (of_namespace > kMaxAssignmentsPerPod) continue;
+    if (++of_namespace > kMaxAssignmentsPerPod) {
       warnings.push_back({AssignmentWarning::Kind::too_many_for_pod, identity->meta.key(), identity->meta.uid,
                           "pod " + pod.key().text() + " is bound to more than " +
-                              std::to_string(kMaxAssignmentsPerPod) + " identities; AzureIdentity " +
-                              identity->meta.key().text() + " and those after it are left out"});
-      break;
+                              std::to_string(kMaxAssignmentsPerPod) + " identities of namespace " + identity->meta.ns +
+                              "; AzureIdentity " + identity->meta.key().text() + " and those after it are left out"});
+      continue;
     }
     desired.push_back(make_assignment(pod, *identity, binding, options_));
   }

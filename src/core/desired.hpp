@@ -14,8 +14,8 @@
 
 namespace podid::core {
 
-// So many identities does a pod get at most: who may create identities and bindings must not keep the controller and
-// Azure busy with any number of them (SEC-4).
+// So many identities of one namespace does a pod get at most: who may create identities and bindings there must not keep
+// the controller and Azure busy with any number of them (SEC-4).
 inline constexpr std::size_t kMaxAssignmentsPerPod = 64;
 
 struct AssignmentOptions {
@@ -27,7 +27,7 @@ struct AssignmentOptions {
 struct AssignmentWarning {
   enum class Kind {
     invalid_resource_id,  // an AzureIdentity is left out
-    too_many_for_pod,     // an AzureIdentity is left out, with all that would come after it
+    too_many_for_pod,     // an AzureIdentity is left out, with all of its namespace that would come after it
     binding_shadowed,     // an AzureIdentityBinding of another namespace than the pod's, whose own ones come first
   };
   Kind kind;

@@ -200,6 +200,22 @@ TEST_F(DecideStandardTest, ForeignIdentitiesDoNotStepInWhileThePodsOwnIsUnderWay
   expect_granted("kv");
 }
 
+TEST_F(DecideStandardTest,
+       ForeignIdentitiesDoNotStepInWhileThePodsOwnIsMadeAnew) {  // its AzureIdentity was edited or replaced
+  AzureIdentity foreign = make_identity("aaa-evil", "fast");
+  foreign.type = IdentityType::service_principal_secret;
+  assign(foreign);
+  AzureAssignedIdentity& own = assign(make_identity("shop", "kv"));
+  const AzureAssignedIdentity* const rewritten[] = {&own};
+  input.unconfirmed = rewritten;
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits);
+  own.status = kUnassigned;
+  expect_granted("fast", "the controller takes the pod's own away");
+  own.status = kAssigned;
+  input.unconfirmed = {};
+  expect_granted("kv");
+}
+
 TEST_F(DecideStandardTest, CreatedOnesDoNotHideAnAssignedOne) {
   assign(make_identity("default", "aa"), kCreated);
   assign(make_identity("default", "kv"));

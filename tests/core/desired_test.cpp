@@ -97,22 +97,40 @@ TEST_F(DesiredTest, InvalidResourceIdIsLeftOutWithAWarning) {
   EXPECT_EQ(names(make_pod("shop", "web")).size(), 1u);
 }
 
-TEST_F(DesiredTest, APodGetsALimitedNumberOfIdentitiesItsOwnNamespacesFirst) {  // SEC-4
+TEST_F(DesiredTest, APodGetsALimitedNumberOfIdentitiesOfEachNamespace) {  // SEC-4
   rules.put(make_identity("shop", "zz"));
   rules.put(make_binding("shop", "zz", "zz"));
-  for (std::size_t i = 0; i < kMaxAssignmentsPerPod; ++i) {
+  rules.put(make_identity("central", "kv"));
+  rules.put(make_binding("central", "kv", "kv"));
+  for (std::size_t i = 0; i < kMaxAssignmentsPerPod + 5; ++i) {
     const std::string name = "id" + std::to_string(i);
     rules.put(make_identity("another", name));
     rules.put(make_binding("another", name, name));
   }
   const auto desired = rules.desired_for(make_pod("shop", "web"), warnings);
-  ASSERT_EQ(desired.size(), kMaxAssignmentsPerPod);
-  EXPECT_EQ(desired[0].identity.meta.name, "zz") << "whatever others bind to its label";
-  ASSERT_FALSE(warnings.empty());
-  EXPECT_EQ(warnings.back().kind, AssignmentWarning::Kind::too_many_for_pod);
-  EXPECT_EQ(warnings.back().object.ns, "another");
-  EXPECT_THAT(warnings.back().text,
-              HasSubstr("pod shop/web is bound to more than 64 identities; AzureIdentity another/"));
+  ASSERT_EQ(desired.size(), kMaxAssignmentsPerPod + 2);
+  EXPECT_EQ(desired.front().identity.meta.name, "zz") << "whatever others bind to its label";
+  const auto of_central = [](const AzureAssignedIdentity& made) { return made.identity.meta.ns == "central"; };
+  EXPECT_EQ(std::ranges::count_if(desired, of_central), 1) << "whoever fills a namespace pushes out nobody else's";
+  std::erase_if(warnings, [](const AssignmentWarning& warning) {
+    return warning.kind != AssignmentWarning::Kind::too_many_for_pod;
+  });
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].object.ns, "another");
+  EXPECT_THAT(
+      warnings[0].text,
+      HasSubstr("pod shop/web is bound to more than 64 identities of namespace another; AzureIdentity another/"));
+}
+
+TEST_F(DesiredTest, MalformedResourceIdsAreSaidOfALimitedNumber) {
+  for (int i = 0; i < 200; ++i) {
+    AzureIdentity identity = make_identity("another", "id" + std::to_string(i));
+    identity.resource_id = ResourceId("kv");
+    rules.put(identity);
+    rules.put(make_binding("another", identity.meta.name, identity.meta.name));
+  }
+  EXPECT_THAT(rules.desired_for(make_pod("shop", "web"), warnings), IsEmpty());
+  EXPECT_EQ(warnings.size(), kMaxAssignmentsPerPod);
 }
 
 // SEC-3, FLD-6: an AzureIdentity and a binding of the same names in a namespace that sorts first.

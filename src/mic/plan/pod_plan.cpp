@@ -129,6 +129,10 @@ class Planner {
   void replace(core::AzureAssignedIdentity wanted, const Stored& stored) {
     const NodeAnswer node = in_.nodes.find(wanted.node_name);
     if (!node.exists) return;
+    // An edit brings another identity onto the machine as a new object does.
+    const bool another =
+        core::resource_id_key(wanted.identity.resource_id) != core::resource_id_key(stored->identity.resource_id);
+    if (another && is_one_too_many(wanted, node)) return remove(stored, std::nullopt);
     name_target(wanted, node);
     // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
     set_pending(wanted, remains_of(*stored, all_releases(*stored, own_release(wanted, in_.nodes))).all);

@@ -449,6 +449,27 @@ TEST_F(ControllerTest, ANamespaceGetsALimitedNumberOfIdentitiesOntoAMachine) {  
   EXPECT_THAT(states(), Contains("more-default-i200: Assigned"));
 }
 
+TEST_F(ControllerTest, ANamespacesLimitHoldsForEditedIdentitiesToo) {  // SEC-4
+  vm_node("node-a");
+  constexpr std::size_t kPods = 5;
+  constexpr std::size_t kEach = mic::kMaxIdentitiesPerNamespace / (kPods - 1);
+  const auto name_of = [](std::size_t i) { return "i" + std::to_string(i); };
+  for (std::size_t i = 0; i < kPods * kEach; ++i) {
+    identity(name_of(i), "shared");
+    binding("b" + name_of(i), name_of(i), "app" + std::to_string(i % kPods));
+  }
+  for (std::size_t i = 0; i < kPods; ++i) pod({.name = "app" + std::to_string(i), .label = "app" + std::to_string(i)});
+  start();
+  settle();
+  EXPECT_EQ(states().size(), kPods * kEach) << "one identity, however many name it";
+  // Pod after pod: what is being written at the moment is not counted yet.
+  for (std::size_t first = 0; first < kPods; ++first) {
+    for (std::size_t i = first; i < kPods * kEach; i += kPods) identity(name_of(i), name_of(i));
+    settle();
+  }
+  EXPECT_EQ(states().size(), mic::kMaxIdentitiesPerNamespace);
+}
+
 TEST_F(ControllerTest, ARefusedRemovalHoldsUpNobodyElse) {
   usual_cluster();
   identity("second", "two");
