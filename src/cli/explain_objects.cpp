@@ -29,7 +29,8 @@ base::Task<base::Result<std::vector<T>>> list_all(kube::Client& client, kube::Re
   std::vector<T> objects;
   kube::ListOptions page{.ns = std::move(ns), .limit = kPageSize};
   do {
-    auto answer = co_await client.list(type, page, net::Deadline::in(client.clock(), kCallTimeout));
+    const net::Deadline deadline = net::Deadline::in(client.clock(), kCallTimeout);
+    auto answer = co_await kube::list_page(client, type, page, deadline);
     if (!answer && answer.error().kind == base::ErrorKind::not_found) {
       co_return base::fail(std::move(answer.error()),
                            fmt::format("the API server has no {}: install deploy/crds", type.plural));

@@ -21,6 +21,7 @@ using base::ErrorKind;
 using base::Result;
 using base::Task;
 
+constexpr std::uint32_t kCautiousPage = 16;
 constexpr std::size_t kMaxAnswerBytes = 32 << 20;  // some twenty of the largest objects that a server takes
 constexpr std::size_t kMaxRefusalBytes = 64 << 10;
 constexpr std::chrono::milliseconds kShortestRepeat{100};
@@ -252,6 +253,15 @@ Task<Result<json::value>> Client::list(ResourceType type, ListOptions options, n
   query.add("resourceVersionMatch", options.resource_version_match);
   return impl_->call(make_request("GET", type.collection_path(options.ns) + query.text()), deadline,
                      options.answer_bytes);
+}
+
+Task<Result<json::value>> list_page(Client& client, ResourceType type, ListOptions& page, net::Deadline deadline) {
+  for (;;) {
+    Result<json::value> answer = co_await client.list(type, page, deadline);
+    const bool too_large = !answer && answer.error().kind == ErrorKind::invalid && page.limit != 1;
+    if (!too_large) co_return answer;
+    page.limit = page.limit == 0 ? kCautiousPage : page.limit / 2;
+  }
 }
 
 Task<Result<json::value>> Client::create(ResourceType type, json::value object, net::Deadline deadline) {

@@ -341,5 +341,26 @@ TEST_F(ClientWithoutSocketsTest, ThrottlingADeadlineAndAServerThatIsAway) {
   EXPECT_EQ(found->error().kind, ErrorKind::unavailable);
 }
 
+TEST_F(ClientTest, APageWhoseObjectsAreTooLargeForOneAnswerIsTakenInSmallerOnes) {
+  const std::string padding(std::size_t{1400} << 10, 'x');
+  for (int i = 0; i < 26; ++i) {
+    server.put(fmt::format("/api/v1/namespaces/a/pods/p{}", i), {{"spec", {{"padding", padding}}}});
+  }
+  const net::Deadline deadline = net::Deadline::in(clock, std::chrono::seconds(30));
+  for (const std::uint32_t asked : {0u, 500u}) {
+    std::size_t found = 0;
+    ListOptions page{.limit = asked};
+    do {
+      const auto answer = await(list_page(*client, kPods, page, deadline));
+      ASSERT_TRUE(answer) << answer.error().message;
+      found += answer->at("items").as_array().size();
+      page.continue_token = base::text_at(*answer, {"metadata", "continue"});
+    } while (!page.continue_token.empty());
+    EXPECT_EQ(found, 26u);
+    EXPECT_LT(page.limit, 26u);
+    EXPECT_GT(page.limit, 0u);
+  }
+}
+
 }  // namespace
 }  // namespace podid::kube

@@ -71,7 +71,7 @@ class Upgrade {
     kube::ListOptions page;
     page.limit = kPageSize;
     for (;;) {
-      auto answer = co_await client_.list(type, page, write_deadline());
+      auto answer = co_await kube::list_page(client_, type, page, write_deadline());
       if (!answer) co_return std::unexpected(answer.error());
       if (const json::value* items = base::find_path(*answer, {"items"}); items != nullptr && items->is_array()) {
         for (const json::value& item : items->get_array()) all.push_back(item);

@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kContactReport{5};
 constexpr std::chrono::seconds kConfirmTimeout{5};
-// Pods to ask for at once when all of a node's were too large for one answer.
-constexpr std::uint32_t kFirstConfirmPage = 16;
 // A boot takes all addresses from the pods. After that the kubelet has told the API server of all new ones.
 constexpr std::chrono::minutes kBootMatters{15};
 
@@ -110,14 +108,9 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
   std::size_t known = 0;
   bool behind = false;
   do {
-    const base::Result<boost::json::value> list = co_await client_.list(kube::kPods, page, deadline);
-    if (!list) {
-      // Perhaps it was too large to be read: who is asked again asks for less at once.
-      if (list.error().kind == base::ErrorKind::invalid) {
-        confirm_page_ = confirm_page_ == 0 ? kFirstConfirmPage : std::max(confirm_page_ / 2, 1u);
-      }
-      co_return std::unexpected(list.error());
-    }
+    const base::Result<boost::json::value> list = co_await kube::list_page(client_, kube::kPods, page, deadline);
+    confirm_page_ = page.limit;
+    if (!list) co_return std::unexpected(list.error());
     page.continue_token = base::text_at(*list, {"metadata", "continue"});
     const boost::json::value* items = base::find_path(*list, {"items"});
     if (items == nullptr || !items->is_array()) continue;
