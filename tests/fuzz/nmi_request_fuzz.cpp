@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const nmi::Routed routed = nmi::route_request(target, strict);
   if (routed.route == nmi::Route::proxy || routed.route == nmi::Route::scheduled_events) {
     // Of the absolute form the endpoint gets the path alone (forwarded_request()).
-    const std::string path = target.starts_with('/') ? target : target.substr(target.find('/', target.find("://") + 3));
+    const std::string path(nmi::split_target(target).path);
     const std::string form = base::to_lower(nmi::strict_form(path.substr(0, path.find('?'))));
     require(!is_token_path(form));
     require(!form.starts_with("/metadata/instance"));

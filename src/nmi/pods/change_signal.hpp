@@ -2,10 +2,10 @@
 // Lets coroutines wait for a change, up to a deadline.
 #pragma once
 #include <list>
-#include <memory>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
+#include "base/event.hpp"
 
 namespace podid::nmi {
 
@@ -21,11 +21,9 @@ class ChangeSignal {
   std::size_t waiting() const { return waiters_.size(); }
 
  private:
-  struct Waiter;
-
   base::Executor executor_;
   base::Clock& clock_;
-  std::list<std::shared_ptr<Waiter>> waiters_;
+  std::list<base::Event*> waiters_;  // of those who wait
 };
 
 }  // namespace podid::nmi

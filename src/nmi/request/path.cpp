@@ -173,16 +173,20 @@ std::string strict_form(std::string_view path) {
   return canonical_path(form);
 }
 
+SplitTarget split_target(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  if (scheme == std::string_view::npos || scheme > target.find_first_of("/?")) return {.authority = {}, .path = target};
+  const std::size_t path = target.find_first_of("/?", scheme + 3);
+  if (path == std::string_view::npos) return {.authority = target.substr(scheme + 3), .path = "/"};
+  return {.authority = target.substr(scheme + 3, path - scheme - 3), .path = target.substr(path)};
+}
+
 Routed route_request(std::string_view target, const RouteOptions& options) {
   Routed routed;
-  // The absolute form, as a client sends it to a proxy.
   if (!target.starts_with('/')) {
-    const std::size_t scheme = target.find("://");
-    if (scheme != std::string_view::npos && scheme < target.find_first_of("/?")) {
-      const std::size_t path = target.find_first_of("/?", scheme + 3);
-      routed.authority = target.substr(scheme + 3, path == std::string_view::npos ? path : path - scheme - 3);
-      target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
-    }
+    const SplitTarget split = split_target(target);
+    routed.authority = split.authority;
+    target = split.path;
   }
   const std::size_t question = target.find('?');
   const std::string_view raw_path = target.substr(0, question);

@@ -48,6 +48,13 @@ std::string problem_with_proxy_path(std::string_view path);
 // In lower case and without a slash at the end.
 std::string proxy_path_form(std::string_view path);
 
+struct SplitTarget {
+  std::string_view authority;  // of the absolute form, as a client sends it to a proxy; else empty
+  std::string_view path;       // with the query
+};
+// What is judged and what is passed on: the one reading of the absolute form. Views of the target.
+SplitTarget split_target(std::string_view target);
+
 // Exposed for tests and the fuzz target.
 
 // path.Clean of Go with the trailing slash kept: no "//", "/./", "/../", a leading slash.

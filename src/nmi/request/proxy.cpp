@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "nmi/request/path.hpp"
 #include "nmi/request/send_answer.hpp"
 
 namespace podid::nmi {
@@ -35,13 +36,8 @@ bool is_connection_header(std::string_view name, std::string_view named_by_conne
 net::Request forwarded_request(const net::ServerRequest& request, const net::Url& endpoint) {
   net::Request forwarded;
   forwarded.method = request.method();
-  std::string_view target = request.target();
-  // The absolute form names a host that is not the endpoint's business.
-  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
-    const std::size_t path = target.find('/', scheme + 3);
-    target = path == std::string_view::npos ? "/" : target.substr(path);
-  }
-  forwarded.target = target;
+  forwarded.target =
+      split_target(request.target()).path;  // the host of the absolute form is not the endpoint's business
   std::string named;
   request.each_header([&named](std::string_view name, std::string_view value) {
     if (base::iequals(name, "connection")) named.append(value).append(",");
