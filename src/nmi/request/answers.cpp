@@ -41,6 +41,13 @@ Answer json_answer(int status, std::string_view description) {
   return answer;
 }
 
+// The methods that there are go with it.
+Answer only_reads(const AnswerStyle& style, std::string_view message) {
+  Answer answer = error_answer(style, 405, message);
+  answer.allow = "GET, HEAD";
+  return answer;
+}
+
 }  // namespace
 
 Answer text_answer(int status, std::string_view message) {
@@ -92,17 +99,17 @@ Answer identity_path_refused(const AnswerStyle& style) {
 }
 
 Answer forward_method_refused(const AnswerStyle& style) {
-  return error_answer(style, 405, "only GET and HEAD are passed on to the metadata endpoint");
+  return only_reads(style, "only GET and HEAD are passed on to the metadata endpoint");
 }
 
 Answer event_post_refused(const AnswerStyle& style) {
-  return error_answer(style, 405,
-                      "to acknowledge a scheduled event starts a reboot of the node: only with the NMI's flag "
-                      "--allow-scheduled-event-posts POST is passed on");
+  return only_reads(style,
+                    "to acknowledge a scheduled event starts a reboot of the node: only with the NMI's flag "
+                    "--allow-scheduled-event-posts POST is passed on");
 }
 
 Answer method_not_allowed(const AnswerStyle& style) {
-  return error_answer(style, 405, "only GET and HEAD are supported for identity paths");
+  return only_reads(style, "only GET and HEAD are supported for identity paths");
 }
 
 Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after) {
@@ -121,6 +128,10 @@ Answer unavailable(const AnswerStyle& style, std::string_view message, std::chro
   Answer answer = error_answer(style, 503, message);
   answer.retry_after = retry_after;
   return answer;
+}
+
+Answer restarting(const AnswerStyle& style) {
+  return unavailable(style, "the NMI of this node is being restarted", kLimitRetryAfter);
 }
 
 Answer identity_not_found(const AnswerStyle& style, std::string_view message, core::Healing healing, Asker asker) {

@@ -18,6 +18,7 @@ struct Answer {
   // A limit of ours was met: about so long nothing more is read from the peer. 0: no.
   std::chrono::milliseconds rest{0};
   std::string location;
+  std::string_view allow;  // static text: the methods that there are
 };
 
 struct AnswerStyle {
@@ -52,6 +53,7 @@ Answer too_many_requests(const AnswerStyle& style, std::string_view message, std
 // The same at a limit of ours, for requests of a peer that rests afterwards.
 Answer at_limit(const AnswerStyle& style, std::string_view message);
 Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
+Answer restarting(const AnswerStyle& style);  // who waits is told so when the process ends
 
 enum class Asker { pod, host };
 // Identity selection failed (§4). `message` is the error text of §8 or §9 in the legacy style, else it begins with

@@ -6,6 +6,7 @@
 namespace podid::nmi {
 
 void send_answer(net::ServerResponse& response, const Answer& answer) {
+  if (!answer.allow.empty()) response.header("Allow", answer.allow);
   if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
   if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
   if (!answer.location.empty()) response.header("Location", answer.location);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a worker's requests are held to, and what all workers answer from.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics/metrics.hpp"
+#include "nmi/pods/snapshot_source.hpp"
+#include "nmi/request/authorizer.hpp"
+#include "nmi/request/path.hpp"
+#include "nmi/token/token_broker.hpp"
+
+namespace podid::nmi {
+
+struct RequestHandlerOptions {
+  RouteOptions routes;
+  AuthorizerOptions authorizer;
+  bool metadata_header_required = true;
+  // What a pod's header Host may say, each with its port where there may be one (SEC-9).
+  std::vector<std::string> hosts{"169.254.169.254", "169.254.169.254:80"};
+  bool scheduled_event_posts = false;  // pods may acknowledge scheduled events of the node
+  bool host_token = true;
+  bool permanent_config_errors_403 = false;
+  base::Duration max_snapshot_age = std::chrono::minutes(10);
+  // This worker's shares.
+  std::size_t max_waiting = 4096;
+  std::size_t max_waiting_per_pod = 512;
+  double max_requests_per_pod = 0;  // a second, of any kind; 0: no limit
+  double max_forwards_per_pod = 0;  // a second, to the real endpoint; 0: no limit
+};
+
+// What all workers share, all thread-safe.
+struct RequestHandlerContext {
+  const SnapshotSource& snapshots;
+  TokenBroker& broker;
+  base::Clock& clock;
+  base::MetricsRegistry& metrics;
+};
+
+}  // namespace podid::nmi

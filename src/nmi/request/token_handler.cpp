@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/request/token_handler.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "nmi/request/read_token_call.hpp"
+#include "nmi/request/send_answer.hpp"
+#include "nmi/token/azure_token_source.hpp"
+#include "nmi/token/token_owner.hpp"
+
+namespace podid::nmi {
+namespace {
+
+constexpr std::chrono::milliseconds kAskPause{200};
+
+// A limit of ours, not the endpoint's.
+bool is_at_limit(const base::Error& error) {
+  return error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error);
+}
+
+}  // namespace
+
+TokenHandler::TokenHandler(HandlerState& state, const RequestHandlerContext& context, std::function<void()> on_record)
+    : state_(state),
+      broker_(context.broker),
+      snapshots_(context.snapshots),
+      clock_(context.clock),
+      on_record_(std::move(on_record)),
+      issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
+      mismatches_(context.metrics.counter(base::metric::kNmiClientIdMismatches).find_or_add()),
+      log_(context.clock, context.metrics) {}
+
+Progress TokenHandler::try_answer(const net::ServerRequest& request, net::ServerResponse& response,
+                                  const Routed& routed, std::string& scratch, TokenCall& call) {
+  const auto refusal = read_token_call(request, routed, state_.options, clock_.steady_now(), scratch, call);
+  if (refusal) {
+    send_refusal(response, call, refusal->answer, refusal->reason);
+    return Progress::answered;
+  }
+  const Verdict verdict = state_.authorizer.judge(call);
+  if (verdict.kind != Verdict::Kind::granted) return Progress::open;
+  return answer_from_table(response, call, *verdict.credential);
+}
+
+Progress TokenHandler::answer_from_table(net::ServerResponse& response, const TokenCall& call,
+                                         const Credential& credential) {
+  if (!call.query.extra.empty()) return Progress::open;
+  LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
+  if (held == nullptr || held->token->superseded()) return Progress::open;
+  const base::WallTime now = clock_.wall_now();
+  if (!held->token->fresh(now)) return Progress::open;
+  if (held->token->wants_refresh(now) && call.start >= held->ask_again) {
+    held->ask_again = call.start + kAskPause;
+    return Progress::open;  // the control thread serves it as well, and refreshes it
+  }
+  held->token->mark_used();
+  send_token(response, call, *held->token, "worker");
+  return Progress::answered;
+}
+
+base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call) {
+  const WaitingRoom::Place place = state_.room.enter(AddressKey::of(call.peer));
+  if (!place) {
+    state_.limit_hits.increment({"waiting_requests"});
+    send_refusal(response, call, at_limit(state_.style(), "too many requests of this pod, or of all, wait already"),
+                 "waiting");
+    co_return;
+  }
+  for (;;) {
+    // The first time, too: earlier answers have been written since, and who was judged then may not be who may now.
+    Verdict verdict = state_.authorizer.judge(call);
+    switch (verdict.kind) {
+      case Verdict::Kind::granted:
+        co_await serve_from_cache(response, call, std::move(verdict.credential));
+        co_return;
+      case Verdict::Kind::refused:
+        send_verdict(response, call, verdict);
+        co_return;
+      case Verdict::Kind::wait:
+        if (state_.draining) {
+          send_refusal(response, call, restarting(state_.style()), "draining");
+          co_return;
+        }
+        co_await state_.changes.wait_until(verdict.until);
+        break;
+    }
+  }
+}
+
+base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, const TokenCall& call,
+                                            CredentialPtr credential) {
+  TokenWant want;
+  want.request.credential = credential;
+  want.request.resource = call.query.resource;
+  want.request.extra = call.query.extra;
+  if (credential->type != core::IdentityType::user_assigned) {
+    if (const base::Result<std::string> claims = claims_for_directory(want.request); !claims) {
+      send_refusal(response, call, error_answer(state_.style(), 400, claims.error().message), "claims");
+      co_return;
+    }
+  }
+  want.pod = call.entry->pod->uid;
+  if (call.query.extra.empty()) {
+    if (const LocalTokens::Held* held = local_.find(credential->key, call.query.resource)) want.held = held->token;
+  }
+  want.new_token = call.query.wants_new_token();
+  want.cached_only = is_stale(*call.snapshot);
+  const TokenResult result = co_await broker_.get(std::move(want));
+  for (auto until = state_.authorizer.in_doubt_until(call); until && clock_.steady_now() < *until;
+       until = state_.authorizer.in_doubt_until(call)) {
+    co_await state_.changes.wait_until(*until);
+  }
+  if (const std::optional<Answer> gone = state_.authorizer.changed_hands(call)) {
+    send_refusal(response, call, *gone, "pod_gone");
+    co_return;
+  }
+  if (!result.token) {
+    send_token_error(response, call, result.error);
+    co_return;
+  }
+  if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
+  send_token(response, call, *result.token, result.origin == TokenOrigin::fetched ? "upstream" : "cache");
+}
+
+void TokenHandler::send_verdict(net::ServerResponse& response, const TokenCall& call, const Verdict& verdict) {
+  if (verdict.contradicted != nullptr) {
+    core::Decision about;
+    about.identity = &verdict.contradicted->identity;
+    if (!verdict.contradicted->binding.meta.name.empty()) about.binding = &verdict.contradicted->binding;
+    note_mismatch(call.entry, about, verdict.mismatch);
+  }
+  if (verdict.record) {
+    issuances_.refused(call.entry, call.decision);
+    on_record_();
+  }
+  send_refusal(response, call, verdict.answer, verdict.reason);
+}
+
+void TokenHandler::send_token_error(net::ServerResponse& response, const TokenCall& call, const base::Error& error) {
+  std::string_view reason = withheld_for(error);
+  if (reason == kClientIdMismatch) {
+    note_mismatch(call.entry, call.decision, withheld_text(call.decision.identity, error));
+  }
+  if (reason.empty()) reason = is_at_limit(error) ? "token_limit" : "token_error";
+  send_refusal(response, call, token_error_answer(call, error), reason);
+}
+
+void TokenHandler::note_mismatch(const PodEntryPtr& entry, const core::Decision& about, std::string_view why) {
+  mismatches_->increment();
+  issuances_.mismatched(entry, about, why);
+  on_record_();
+}
+
+void TokenHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
+                              std::string_view origin) {
+  body_.clear();
+  if (call.host) {
+    core::ClientIdView client_id;
+    if (call.decision.identity != nullptr) client_id = call.decision.identity->client_id;
+    token.text.append_host_answer(body_, client_id, clock_.wall_now());
+  } else {
+    token.text.append_answer(body_, clock_.wall_now());
+  }
+  response.send(200, "application/json", body_);
+  issued_.increment({origin});
+  issuances_.issued(call.entry, call.decision, call.query.resource);
+  on_record_();
+  log_.record(call, 200, {});
+}
+
+void TokenHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
+                                std::string_view reason) {
+  send_answer(response, answer);
+  state_.refusals.increment({reason});
+  log_.record(call, answer.status, reason);
+}
+
+Answer TokenHandler::token_error_answer(const TokenCall& call, const base::Error& error) const {
+  const AnswerStyle& style = state_.style();
+  if (is_at_limit(error)) return at_limit(style, error.message);
+  // A client gives up at the 403 that aad-pod-identity makes of the endpoint's 429.
+  if (error.kind == base::ErrorKind::throttled && !style.legacy) {
+    return too_many_requests(style, error.message,
+                             std::max(kLimitRetryAfter, error.retry_after.value_or(kLimitRetryAfter)));
+  }
+  if (!withheld_for(error).empty()) return error_answer(style, 403, withheld_text(call.decision.identity, error));
+  if (!call.host && call.decision.identity == nullptr) {
+    return error_answer(style, 403, "failed to get service principal token, error: " + error.message);
+  }
+  if (azure::token_endpoint_answered(error)) return error_answer(style, 403, error.message);
+  const bool permanent = error.kind == base::ErrorKind::invalid || error.kind == base::ErrorKind::denied ||
+                         error.kind == base::ErrorKind::unsupported;
+  if (permanent && state_.options.permanent_config_errors_403) return error_answer(style, 403, error.message);
+  const std::chrono::seconds retry_after = error.retry_after.value_or(std::chrono::seconds(0));
+  return unavailable(style, error.message, style.legacy ? std::chrono::seconds(0) : retry_after);
+}
+
+bool TokenHandler::is_stale(const Snapshot& snapshot) const {
+  // Before the first word of the API server there is nothing that could have grown old.
+  return snapshot.complete() && clock_.steady_now() - snapshots_.last_heard() > state_.options.max_snapshot_age;
+}
+
+}  // namespace podid::nmi
