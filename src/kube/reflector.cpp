@@ -39,7 +39,16 @@ std::uint32_t next_page(std::uint32_t limit, std::size_t bytes, std::uint32_t mo
   return static_cast<std::uint32_t>(std::clamp<std::size_t>(fitting, 1, std::min<std::size_t>(limit * 2UL, most)));
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return '0' <= c && c <= '9'; });
+}
+
 }  // namespace
+
+bool is_later_version(std::string_view version, std::string_view than) {
+  if (!is_number(version) || !is_number(than)) return false;
+  return version.size() != than.size() ? version.size() > than.size() : version > than;
+}
 
 Reflector::Reflector(Client& client, ReflectorOptions options, ReflectorSink& sink)
     : client_(client),
@@ -62,6 +71,8 @@ Task<> Reflector::run() {
     Result<> result;
     if (must_list_) {
       result = co_await list();
+    } else if (must_compare_) {
+      result = co_await compare_versions();
     } else {
       result = co_await watch();
     }
@@ -72,7 +83,57 @@ Task<> Reflector::run() {
   }
 }
 
-Task<Result<>> Reflector::list() {
+Task<Result<>> Reflector::list() { return options_.changes_only ? begin_with_changes() : list_objects(); }
+
+// Of a list without a version metadata.resourceVersion is the server's present one, whatever is in it. Without selectors,
+// as the server would look through the collection for the first object that they fit.
+Task<Result<std::string>> Reflector::present_version() {
+  ListOptions one;
+  one.ns = options_.ns;
+  one.limit = 1;
+  Result<json::value> answer =
+      co_await client_.list(options_.type, one, net::Deadline::in(client_.clock(), options_.request_timeout));
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  std::string version(base::text_at(*answer, {"metadata", "resourceVersion"}));
+  if (version.empty()) {
+    co_return base::fail(ErrorKind::invalid,
+                         fmt::format("the list of {} has no resourceVersion", options_.type.plural));
+  }
+  co_return version;
+}
+
+Task<Result<>> Reflector::begin_with_changes() {
+  sink_.list_begin();
+  Result<std::string> version = co_await present_version();
+  if (!version) co_return std::unexpected(std::move(version.error()));
+  listed(std::move(*version));
+  co_return Result<>();
+}
+
+Task<Result<>> Reflector::compare_versions() {
+  const Result<std::string> present = co_await present_version();
+  if (!present) co_return std::unexpected(present.error());
+  must_compare_ = false;
+  if (!is_later_version(version_, *present)) co_return Result<>();
+  base::log::warning("the API server is behind what it said before, as after a restore: reading everything again",
+                     {{"resource", options_.type.plural}, {"seen", version_}, {"present", *present}});
+  version_.clear();
+  must_list_ = true;
+  ++statistics_.expired_versions;
+  sink_.versions_begin_anew();
+  co_return Result<>();
+}
+
+void Reflector::listed(std::string version) {
+  version_ = std::move(version);
+  must_list_ = false;
+  must_compare_ = false;
+  ++statistics_.lists;
+  heard();
+  sink_.list_end();
+}
+
+Task<Result<>> Reflector::list_objects() {
   ListOptions page;
   page.ns = options_.ns;
   page.label_selector = options_.label_selector;
@@ -105,12 +166,8 @@ Task<Result<>> Reflector::list() {
     co_return base::fail(ErrorKind::invalid,
                          fmt::format("the list of {} has no resourceVersion", options_.type.plural));
   }
-  version_ = std::move(version);
-  must_list_ = false;
   most_in_page_ = std::min(options_.page_size, most_in_page_ * 2);
-  ++statistics_.lists;
-  heard();
-  sink_.list_end();
+  listed(std::move(version));
   co_return Result<>();
 }
 
@@ -145,8 +202,11 @@ Task<Result<>> Reflector::watch() {
   const net::Deadline end = net::Deadline::in(client_.clock(), timeout + kWatchGrace);
 
   Result<> result = co_await read_watch(*stream, end);
+  const base::Duration lasted = client_.clock().steady_now() - opened;
   // Whatever ended it: a watch that worked for a while was no failure to reach the server.
-  if (client_.clock().steady_now() - opened >= kShortestWatch) backoff_.reset();
+  if (lasted >= kShortestWatch) backoff_.reset();
+  // A server that ends it as asked is the one that we know.
+  must_compare_ = !result || lasted < timeout - kShortestWatch;
   co_return result;
 }
 
@@ -194,6 +254,8 @@ void Reflector::failed(const Error& error) {
   ++statistics_.failures;
   last_error_ = error;
   base::log::warning("list or watch failed", {{"resource", options_.type.plural}, {"error", error}});
+  must_compare_ = true;
+  if (is_version_too_large(error)) sink_.versions_begin_anew();
   if (error.kind == ErrorKind::gone || is_version_too_large(error)) {
     // The server cannot go on from here: it has forgotten the version, or (restored from a backup) never had it.
     version_.clear();

@@ -17,6 +17,10 @@
 
 namespace podid::kube {
 
+// Whether a resourceVersion is a later one than another of the same collection. Versions are numbers without leading zeros;
+// of anything else it cannot be said.
+bool is_later_version(std::string_view version, std::string_view than);
+
 struct ReflectorOptions {
   ResourceType type = {};
   std::string ns = {};  // empty: all namespaces
@@ -27,6 +31,9 @@ struct ReflectorOptions {
   // piece is not. With pages every list is a consistent read. A page has at most so many objects, and fewer where they
   // are large: whoever may write objects must not decide how much memory a list takes.
   std::uint32_t page_size = 500;
+  // No list: begins with what changes after now, and so does every new beginning. For who needs few of many objects, and
+  // reads those by itself after list_end().
+  bool changes_only = false;
   // A watch is asked to end after this time, stretched by up to a half at random so that many clients do not come
   // back at once.
   std::chrono::seconds watch_timeout{300};
@@ -42,12 +49,16 @@ class ReflectorSink {
  public:
   virtual ~ReflectorSink() = default;
   // A list: begin, its objects, end. At the end the list is the whole truth: what was not in it is gone. A list that
-  // fails half-way is followed by another begin, and must have had no effect.
+  // fails half-way is followed by another begin, and must have had no effect. With changes_only no objects come, and what
+  // was known before the end may have changed unheard.
   virtual void list_begin() = 0;
   virtual void list_item(json::value object) = 0;
   virtual void list_end() = 0;
   // A change after the last list: never a bookmark.
   virtual void watch_event(WatchEvent event) = 0;
+  // Before the begin of a list that follows a server which went back (restored from a backup): a version that was seen may
+  // be another state now.
+  virtual void versions_begin_anew() {}
 };
 
 // Counts for metrics and tests; they only grow.
@@ -56,13 +67,15 @@ struct ReflectorStatistics {
   std::uint64_t watches = 0;           // opened
   std::uint64_t watch_events = 0;      // bookmarks not counted
   std::uint64_t failures = 0;          // of lists and watches, each followed by a wait
-  std::uint64_t expired_versions = 0;  // 410: had to list again
+  std::uint64_t expired_versions = 0;  // 410, or the server went back: had to list again
 };
 
 // Belongs to the client's executor; client and sink outlive it. Call stop() and await it before the destructor.
 //
 // After a watch ends it is opened again from the last version seen (bookmarks advance it), so nothing is missed; when
-// the server no longer has that version (410) the collection is listed again. No list is older than what was seen.
+// the server no longer has that version (410) the collection is listed again. No list is older than what was seen, unless
+// the server itself went back: after an end that was not asked for its present version is compared with ours, as a watch
+// from a version of the future would hear nothing (FLD-8).
 // Failures are repeated with jittered back-off, for ever; last_error() says what is wrong meanwhile.
 class Reflector {
  public:
@@ -83,6 +96,11 @@ class Reflector {
  private:
   base::Task<> run();
   base::Task<base::Result<>> list();
+  base::Task<base::Result<>> list_objects();
+  base::Task<base::Result<std::string>> present_version();
+  base::Task<base::Result<>> begin_with_changes();
+  base::Task<base::Result<>> compare_versions();
+  void listed(std::string version);
   base::Result<> take_page(json::value& answer);
   base::Task<base::Result<>> watch();
   base::Task<base::Result<>> read_watch(net::ResponseStream& stream, net::Deadline end);
@@ -97,6 +115,7 @@ class Reflector {
   // state
   std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
+  bool must_compare_ = false;   // before the next watch
   std::uint32_t most_in_page_;  // fewer than asked for after an answer that was too large
   base::Backoff backoff_;
   base::SteadyTime last_contact_{};

@@ -218,6 +218,35 @@ TEST_F(InformerTest, ExpiredVersionIsListedAgain) {
   EXPECT_FALSE(list_targets().back().contains("resourceVersion"));  // the newest, whatever it is
 }
 
+// FLD-8: a watch from a version of the future would hear nothing.
+TEST_F(InformerTest, AServerThatGoesBackIsListedAgain) {
+  put("x", "before");
+  const auto backup = server.backup();
+  put("y", "1");
+  put("x", "after");
+  start_and_sync();
+  server.restore(backup);
+  ASSERT_TRUE(until([&] { return store_is({"x=before"}); }));
+  EXPECT_EQ(statistics().lists, 2u);
+  EXPECT_EQ(statistics().expired_versions, 1u);
+  put("x", "later");
+  ASSERT_TRUE(until([&] { return store_is({"x=later"}); }));
+}
+
+// What has a version of before may be another state.
+TEST_F(InformerTest, AVersionThatIsGivenTwiceIsTwoStates) {
+  put("x", "before");
+  const auto backup = server.backup();
+  put("x", "lost");
+  put("y", "1");
+  start_and_sync();
+  server.watch_budget = [] { return 0; };
+  server.restore(backup);
+  put("x", "other");
+  server.watch_budget = nullptr;
+  ASSERT_TRUE(until([&] { return store_is({"x=other"}); }));
+}
+
 TEST_F(InformerTest, BookmarksSaveAList) {
   put("x", "1");
   start_and_sync();

@@ -136,6 +136,15 @@ void ModelServer::change(const std::string& type, const std::string& path, const
   changed_.cancel();
 }
 
+void ModelServer::restore(const Backup& backup) {
+  objects_ = backup.objects;
+  version_ = backup.version;
+  compacted_ = version_;
+  history_.clear();
+  pages_.clear();
+  end_watches(false);
+}
+
 void ModelServer::compact() {
   compacted_ = version_;
   pages_.clear();

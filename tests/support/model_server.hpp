@@ -37,6 +37,13 @@ class ModelServer final : private net::HttpHandler {
   std::size_t count(std::string_view collection) const;
   std::int64_t version() const { return version_; }
 
+  // What there is now, and back to it: with the versions of then, without history; watches are cut.
+  struct Backup {
+    std::map<std::string, json::object> objects;
+    std::int64_t version = 0;
+  };
+  Backup backup() const { return {objects_, version_}; }
+  void restore(const Backup& backup);
   // Forgets history: older watches and pages in progress get 410.
   void compact();
   // A bookmark, or any other text, to every open watch.
