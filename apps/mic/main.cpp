@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "mic/mic.hpp"
 #include "net/http_client.hpp"
+#include "sandbox/process.hpp"
 
 namespace {
 
@@ -90,6 +91,9 @@ int main(int argc, char** argv) {
   if (const auto logging = base::apply_log_options(options.log, "mic"); !logging) {
     std::cerr << logging.error().message << '\n';
     return kFatal;
+  }
+  if (const auto hardened = sandbox::harden_process(); !hardened) {
+    base::log::warning("the process is not hardened", {{"error", hardened.error()}});
   }
   return run(options);
 }
