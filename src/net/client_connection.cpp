@@ -118,7 +118,7 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> ClientConnection::co
   if (tls) {
     const Deadline limit = share_of(clock, deadline, options.connect_timeout, 1);
     const Expiry expiry(*connection->timer_, limit, [transport = &connection->transport_] { transport->close(); });
-    auto secured = co_await connection->transport_.connect_tls(options.tls, name, authority, options.verify);
+    auto secured = co_await connection->transport_.connect_tls(options.tls, name, authority, options.peer_check);
     if (expiry.expired()) {
       co_return base::fail(ErrorKind::timeout, fmt::format("TLS handshake with {} took too long", authority));
     }
@@ -138,9 +138,9 @@ bool ClientConnection::is_reusable() const {
   return !failed_ && body_.complete() && head_.keep_alive && buffer_.empty();
 }
 
-base::Error ClientConnection::broken(error_code error, bool timed_out, std::string_view during) const {
+base::Error ClientConnection::broken(error_code error, const Expiry& expiry, std::string_view during) const {
   base::Error failure;
-  if (timed_out) {
+  if (expiry.expired()) {
     failure.kind = ErrorKind::timeout;
     failure.message = fmt::format("{}: timed out while {}", host_and_port(origin_), during);
   } else if (error == asio::error::operation_aborted) {
@@ -163,7 +163,7 @@ base::Task<base::Result<>> ClientConnection::write(std::string_view bytes, Deadl
     bytes.remove_prefix(result.bytes);
     if (result.error) {
       failed_ = true;
-      co_return std::unexpected(broken(result.error, expiry.expired(), "sending the request"));
+      co_return std::unexpected(broken(result.error, expiry, "sending the request"));
     }
   }
   co_return base::Result<>{};
@@ -177,10 +177,10 @@ base::Task<base::Result<>> ClientConnection::read_more(Deadline deadline, std::s
   if (!result.error) co_return base::Result<>{};
   failed_ = true;
   if (result.error == asio::error::eof) body_.complete_at_close();
-  co_return std::unexpected(broken(result.error, expiry.expired(), during));
+  co_return std::unexpected(broken(result.error, expiry, during));
 }
 
-base::Task<base::Result<>> ClientConnection::read_head(bool to_head_request, std::size_t max_bytes, Deadline deadline) {
+base::Task<base::Result<>> ClientConnection::read_head(AnswerTo request, std::size_t max_bytes, Deadline deadline) {
   const auto invalid = [this](std::string_view problem) {
     failed_ = true;
     return base::fail(ErrorKind::invalid, fmt::format("{}: the answer {}", host_and_port(origin_), problem));
@@ -203,7 +203,7 @@ base::Task<base::Result<>> ClientConnection::read_head(bool to_head_request, std
     head_bytes_.assign(buffer_.data().substr(0, size));
     buffer_.consume(size);
     scanned = 0;
-    const auto parsed = parse_response_head(head_bytes_, to_head_request, head_);
+    const auto parsed = parse_response_head(head_bytes_, request, head_);
     if (!parsed) co_return invalid(parsed.error().problem);
     if (head_.status == 101) co_return invalid("changes the protocol, which nobody asked for");
     if (head_.status >= 200) break;

@@ -20,10 +20,12 @@
 
 namespace podid::net {
 
+class Expiry;
+
 struct ConnectOptions {
   TlsContext tls;  // used for https only
   std::string server_name;
-  bool verify = true;
+  PeerCheck peer_check = PeerCheck::on;
   std::chrono::milliseconds connect_timeout{};
   KeepAlive keep_alive{};
 };
@@ -42,7 +44,7 @@ class ClientConnection {
   // Sends `bytes` whole. After a failure the answer may still come: the peer refused the rest.
   base::Task<base::Result<>> write(std::string_view bytes, Deadline deadline);
   // Reads to the end of a final (not 1xx) head. head() is valid until the next read_head().
-  base::Task<base::Result<>> read_head(bool to_head_request, std::size_t max_bytes, Deadline deadline);
+  base::Task<base::Result<>> read_head(AnswerTo request, std::size_t max_bytes, Deadline deadline);
   const MessageHead& head() const { return head_; }
   // Whether any byte of the answer has come.
   bool got_some() const { return got_some_; }
@@ -58,7 +60,7 @@ class ClientConnection {
 
  private:
   base::Task<base::Result<>> read_more(Deadline deadline, std::string_view during);
-  base::Error broken(boost::system::error_code error, bool timed_out, std::string_view during) const;
+  base::Error broken(boost::system::error_code error, const Expiry& expiry, std::string_view during) const;
 
   std::unique_ptr<base::Timer> timer_;  // for the deadline of the current wait
   Transport transport_;

@@ -90,10 +90,15 @@ std::string pool_key(const Url& origin) {
 class HttpClient::Impl {
  public:
   Impl(base::Executor runs_on, base::Clock& its_clock, HttpClientOptions settings, TlsContext context)
-      : executor(runs_on), clock(its_clock), options(std::move(settings)), tls(std::move(context)) {}
+      : executor(runs_on),
+        clock(its_clock),
+        options(std::move(settings)),
+        tls(std::move(context)),
+        on_executor_(runs_on) {}
 
   // A pooled connection that still stands, or nothing.
   std::unique_ptr<ClientConnection> take_idle(const Url& origin) {
+    on_executor_.check();
     drop_old();
     const auto at = idle.find(pool_key(origin));
     while (at != idle.end() && !at->second.empty()) {
@@ -105,6 +110,7 @@ class HttpClient::Impl {
   }
 
   void give_back(std::unique_ptr<ClientConnection> connection) {
+    on_executor_.check();
     const bool old_settings = connection->origin().tls && connection->tls() != tls;
     if (!connection->is_reusable() || old_settings) return;
     connection->idle_since = clock.steady_now();
@@ -117,6 +123,13 @@ class HttpClient::Impl {
                                                                        Deadline deadline);
   base::Task<base::Result<std::unique_ptr<ClientConnection>>> exchange(Url origin, const Request& request,
                                                                        BodySource& body, Deadline deadline);
+
+  void replace_tls(const TlsClientOptions& settings, TlsContext context) {
+    on_executor_.check();
+    options.tls = settings;
+    tls = std::move(context);
+    idle.clear();
+  }
 
   base::Executor executor;
   base::Clock& clock;
@@ -134,9 +147,12 @@ class HttpClient::Impl {
     }
     std::erase_if(idle, [](const auto& entry) { return entry.second.empty(); });
   }
+
+  [[no_unique_address]] base::OnExecutor on_executor_;
 };
 
 base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::connect(Url origin, Deadline deadline) {
+  on_executor_.check();
   if (origin.tls && !tls) {
     auto context = make_client_context(options.tls);
     if (!context) co_return std::unexpected(std::move(context.error()));
@@ -144,7 +160,7 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::co
   }
   ConnectOptions how{.tls = tls,
                      .server_name = options.tls.server_name,
-                     .verify = !options.tls.insecure_skip_verify,
+                     .peer_check = options.tls.insecure_skip_verify ? PeerCheck::off : PeerCheck::on,
                      .connect_timeout = options.connect_timeout,
                      .keep_alive = options.keep_alive};
   auto fresh = co_await ClientConnection::connect(executor, clock, std::move(origin), std::move(how), deadline);
@@ -156,7 +172,7 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
                                                                                        Deadline deadline) {
   const auto bytes = render(origin, request, options.user_agent, nullptr);
   if (!bytes) co_return std::unexpected(bytes.error());
-  const bool to_head_request = request.method == "HEAD";
+  const AnswerTo answer_to = request.method == "HEAD" ? AnswerTo::head_request : AnswerTo::other_request;
   auto connection = take_idle(origin);
   while (true) {
     const bool pooled = connection != nullptr;
@@ -168,7 +184,7 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
     auto written = co_await connection->write(*bytes, deadline);
     base::Result<> answered;
     const bool worth_reading = written || written.error().kind == ErrorKind::unavailable;
-    if (worth_reading) answered = co_await connection->read_head(to_head_request, options.max_header_bytes, deadline);
+    if (worth_reading) answered = co_await connection->read_head(answer_to, options.max_header_bytes, deadline);
     if (worth_reading && answered) co_return connection;
     base::Error failure = written ? std::move(answered.error()) : std::move(written.error());
     const bool stale = pooled && !connection->got_some() && failure.kind == ErrorKind::unavailable;
@@ -203,8 +219,8 @@ base::Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::Impl::ex
   }
   // A peer that wants no more of the body may have said why.
   if (!written && written.error().kind != ErrorKind::unavailable) co_return std::unexpected(written.error());
-  const bool to_head_request = request.method == "HEAD";
-  auto answered = co_await peer.read_head(to_head_request, options.max_header_bytes, deadline);
+  const AnswerTo answer_to = request.method == "HEAD" ? AnswerTo::head_request : AnswerTo::other_request;
+  auto answered = co_await peer.read_head(answer_to, options.max_header_bytes, deadline);
   if (!answered) co_return std::unexpected(written ? std::move(answered.error()) : std::move(written.error()));
   co_return connection;
 }
@@ -285,9 +301,7 @@ std::size_t HttpClient::max_body_bytes() const { return impl_->options.max_body_
 base::Result<> HttpClient::replace_tls(const TlsClientOptions& tls) {
   auto context = early_context(tls);
   if (!context) return std::unexpected(std::move(context.error()));
-  impl_->options.tls = tls;
-  impl_->tls = std::move(*context);
-  close_idle();
+  impl_->replace_tls(tls, std::move(*context));
   return {};
 }
 

@@ -14,6 +14,7 @@ namespace podid::net {
 // The transport over sockets. A stream closed early closes its connection; after its regular end the connection goes back
 // to the pool. A request on a pooled connection that the peer had closed is sent once more on a new one if no byte of the
 // answer had come and the method is idempotent; one with a BodySource gets a connection of its own and is never sent twice.
+// Belongs to one executor, as its streams do.
 class HttpClient final : public HttpTransport {
  public:
   // `clock` outlives the client and its streams.

@@ -210,7 +210,7 @@ Outcome parse_request_head(std::string_view bytes, MessageHead& head) {
   return {};
 }
 
-Outcome parse_response_head(std::string_view bytes, bool to_head_request, MessageHead& head) {
+Outcome parse_response_head(std::string_view bytes, AnswerTo request, MessageHead& head) {
   head.fields.clear();
   const auto line = take_line(bytes);
   if (!line) return bad("has a line that does not end with CR LF");
@@ -225,7 +225,8 @@ Outcome parse_response_head(std::string_view bytes, bool to_head_request, Messag
 
   Facts facts;
   if (auto fields = parse_fields(bytes, head, facts); !fields) return fields;
-  const bool never_has_body = to_head_request || head.status < 200 || head.status == 204 || head.status == 304;
+  const bool never_has_body =
+      request == AnswerTo::head_request || head.status < 200 || head.status == 204 || head.status == 304;
   if (never_has_body) {
     head.framing = Framing::none;
     head.content_length = 0;

@@ -48,8 +48,9 @@ std::size_t find_head_end(std::string_view bytes, std::size_t& scanned);
 
 // `bytes` is exactly a head as find_head_end delimits it.
 std::expected<void, HeadError> parse_request_head(std::string_view bytes, MessageHead& head);
-// `to_head_request`: the request was HEAD, so no body follows whatever the fields say.
-std::expected<void, HeadError> parse_response_head(std::string_view bytes, bool to_head_request, MessageHead& head);
+// What a response answers. After one to HEAD no body follows, whatever its fields say.
+enum class AnswerTo { head_request, other_request };
+std::expected<void, HeadError> parse_response_head(std::string_view bytes, AnswerTo request, MessageHead& head);
 
 // RFC 9110 §5.1 and §5.5: what may be sent as a field.
 bool is_field_name(std::string_view name);

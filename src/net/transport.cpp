@@ -78,12 +78,12 @@ base::Task<error_code> Transport::accept_tls(TlsContext context) {
 }
 
 base::Task<base::Result<>> Transport::connect_tls(TlsContext context, std::string host, std::string authority,
-                                                  bool verify) {
+                                                  PeerCheck check) {
   context_ = std::move(context);
   tls_ = std::make_unique<Tls>(socket_, *context_);
   SSL* const ssl = tls_->stream.native_handle();
   if (!is_ip_literal(host)) SSL_set_tlsext_host_name(ssl, host.c_str());  // RFC 6066 §3: names only
-  if (verify) {
+  if (check == PeerCheck::on) {
     auto expected = expect_peer(ssl, host);
     if (!expected) co_return expected;
   }

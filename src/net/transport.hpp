@@ -15,6 +15,9 @@ namespace podid::net {
 
 using Socket = base::asio::basic_stream_socket<base::asio::ip::tcp, base::Executor>;
 
+// Whether a server must show a certificate that is trusted and its own.
+enum class PeerCheck { on, off };
+
 struct IoResult {
   boost::system::error_code error;
   std::size_t bytes = 0;
@@ -33,9 +36,9 @@ class Transport {
 
   // Turn the connection into a TLS one; nothing was read or written before.
   base::Task<boost::system::error_code> accept_tls(TlsContext context);
-  // `host` is what the certificate must be for (a name or an IP literal), `verify` whether that is checked. Errors are in
+  // `host` is what the certificate must be for (a name or an IP literal), which `check` can leave out. Errors are in
   // words: whose certificate is not trusted and why.
-  base::Task<base::Result<>> connect_tls(TlsContext context, std::string host, std::string authority, bool verify);
+  base::Task<base::Result<>> connect_tls(TlsContext context, std::string host, std::string authority, PeerCheck check);
 
   // Errors are values; the end of the stream is asio::error::eof, also where the peer ended TLS without saying so.
   base::Task<IoResult> read_some(base::asio::mutable_buffer buffer);

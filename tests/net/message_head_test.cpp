@@ -21,8 +21,8 @@ int request_status(const std::string& bytes) {
 }
 std::string with_fields(const std::string& fields) { return "GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n"; }
 
-bool response_is_good(const std::string& bytes, MessageHead& head, bool to_head_request = false) {
-  return parse_response_head(bytes, to_head_request, head).has_value();
+bool response_is_good(const std::string& bytes, MessageHead& head, AnswerTo request = AnswerTo::other_request) {
+  return parse_response_head(bytes, request, head).has_value();
 }
 bool response_is_good(const std::string& bytes) {
   MessageHead head;
@@ -138,7 +138,8 @@ TEST(ResponseHead, DecidesWhereTheBodyEnds) {
   ASSERT_TRUE(response_is_good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", head));
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.framing, Framing::length);
-  ASSERT_TRUE(response_is_good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", head, true)) << "to a HEAD request";
+  ASSERT_TRUE(response_is_good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", head, AnswerTo::head_request))
+      << "to a HEAD request";
   EXPECT_EQ(head.framing, Framing::none);
   EXPECT_TRUE(head.keep_alive);
   ASSERT_TRUE(response_is_good("HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", head)) << "no reason phrase";

@@ -144,7 +144,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   if (call.decision.reason == core::RefusalReason::awaiting_assignment) {
     if (auto verdict_now = refuse_contradiction(input)) return std::move(*verdict_now);
   }
-  const base::SteadyTime until = held_until(call, call.snapshot->complete());
+  const base::SteadyTime until = wait_limit(call);
   if (now < until) return wait(until);
   return refuse(input, call);
 }
@@ -172,8 +172,8 @@ std::optional<Verdict> Authorizer::refuse_contradiction(const core::DecisionInpu
   return verdict;
 }
 
-base::SteadyTime Authorizer::held_until(const TokenCall& call, bool complete) const {
-  if (!complete) return call.start + options_.max_wait;
+base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
+  if (!call.snapshot->complete()) return call.start + options_.max_wait;
   const core::Decision& decision = call.decision;
   const bool legacy = options_.style.legacy;
   // Managed mode never waits; the old NMI waited for any assignment, and looked at namespaces once it had one.

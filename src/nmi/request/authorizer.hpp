@@ -55,8 +55,8 @@ class Authorizer {
   // An assignment is awaited that will not come: Azure contradicts the AzureIdentity.
   std::optional<Verdict> refuse_contradiction(const core::DecisionInput& input) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;
-  // How long a refusal is held for changes; the beginning of the call: not at all.
-  base::SteadyTime held_until(const TokenCall& call, bool complete) const;
+  // Until when a change may still make a refusal a token; the beginning of the call: nothing is awaited.
+  base::SteadyTime wait_limit(const TokenCall& call) const;
 
   const AuthorizerOptions options_;
   SnapshotSource::Reader snapshots_;
