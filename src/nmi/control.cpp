@@ -67,7 +67,13 @@ RedirectTarget target_of(const NmiOptions& options) {
           .listen_ip = options.listen_address,
           .listen_port = options.port,
           .metadata_ip6 = options.metadata_ip6,
-          .listen_ip6 = options.listen_address6};
+          .listen_ip6 = options.listen_address6,
+          .close_wireserver = !options.allow_wireserver};
+}
+
+FenceOptions fence_options(const NmiOptions& options) {
+  return {.priority = static_cast<std::uint32_t>(options.fence_priority),
+          .check_interval = std::chrono::seconds(options.check_interval_seconds)};
 }
 
 }  // namespace
@@ -130,6 +136,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                               .target = clients_.target,
                               .check_interval = std::chrono::seconds(options.check_interval_seconds)},
                  .interfaces = clients_.interfaces,
+                 .fence = fence_options(options),
                  .conntrack_deletion = options.conntrack_deletion},
                 context.clock, context.random, context.metrics,
                 [this, on_fatal = context.on_fatal](const base::Error& error) {

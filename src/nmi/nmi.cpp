@@ -207,6 +207,8 @@ base::Task<base::Result<>> uninstall_all(NmiOptions options) {
   PodInterfaces interfaces(co_await base::asio::this_coro::executor, {});
   base::Result<> closed = co_await interfaces.close_opened();
   base::Result<> removed = co_await uninstall_redirect(target, clock, random);
+  const base::Result<> opened = co_await remove_fence(static_cast<std::uint32_t>(options.fence_priority));
+  if (removed) removed = opened;
   co_return removed ? closed : removed;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "nmi/redirect/fence_rules.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/rules.hpp"
 #include "nmi/request/path.hpp"
@@ -71,6 +72,12 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
       "folder in which the network plugin is looked for, to warn of one that lets pods take each other's address");
   flags.add("cleanup-on-exit", o.cleanup_on_exit,
             "remove the redirect when stopped (pods then reach the node's own endpoint)");
+  flags.add(
+      "fence-priority", o.fence_priority,
+      "priority of the first of the four routing rules that drop what would be forwarded to the real endpoint; 0: none",
+      0, static_cast<int>(kMaxFencePriority));
+  flags.add("allow-wireserver", o.allow_wireserver,
+            "let pods reach Azure's wireserver (168.63.129.16, TCP ports 80 and 32526)");
   flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");
   flags.add("mic-short-circuit", o.mic_short_circuit, "give the controller's pods tokens of the node's identities");
   flags.add("startup-taint-prefix", o.startup_taint_prefix,

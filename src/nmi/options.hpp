@@ -32,6 +32,8 @@ struct NmiOptions {
   int check_interval_seconds = 60;  // --ipt-update-interval-sec
   bool conntrack_deletion = true;
   bool cleanup_on_exit = false;
+  int fence_priority = 2;  // 0: no fence
+  bool allow_wireserver = false;
   bool uninstall = false;
 
   // Cluster.

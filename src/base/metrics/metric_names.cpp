@@ -32,6 +32,7 @@ std::span<const MetricDefinition* const> all() {
       &kNmiConnections,
       &kNmiPods,
       &kNmiRedirectActive,
+      &kNmiFenceActive,
       &kNmiRedirectRepairs,
       &kNmiRedirectErrors,
       &kNmiProxiedRequests,

@@ -132,6 +132,9 @@ inline constexpr MetricDefinition kNmiConnections = {"aadpodidentity_nmi_connect
 inline constexpr MetricDefinition kNmiPods = {"aadpodidentity_nmi_pods", MetricType::gauge, "Pods known on this node"};
 inline constexpr MetricDefinition kNmiRedirectActive = {"aadpodidentity_nmi_redirect_active", MetricType::gauge,
                                                         "1 while the redirect rules are in place"};
+inline constexpr MetricDefinition kNmiFenceActive = {
+    "aadpodidentity_nmi_fence_active", MetricType::gauge,
+    "1 while the routing rules hold that keep pods' packets from the real endpoint whatever becomes of the redirect"};
 inline constexpr MetricDefinition kNmiRedirectRepairs = {"aadpodidentity_nmi_redirect_repairs_total",
                                                          MetricType::counter,
                                                          "Times the redirect rules were found altered and put back"};

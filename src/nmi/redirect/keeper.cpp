@@ -17,6 +17,8 @@ constexpr int kRepairsAtOnce = 5;
 constexpr std::chrono::milliseconds kLongestRepairPause{100};
 constexpr std::chrono::seconds kCalm{10};
 
+bool with_rules(const RedirectKeeperOptions& options) { return options.redirect.backend != "none"; }
+
 }  // namespace
 
 RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock,
@@ -33,6 +35,8 @@ RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions op
       needs_interfaces_(options_.redirect.backend != "none" && uses_loopback(options_.redirect.target) &&
                         !options_.interfaces.none()),
       interfaces_(executor, options_.interfaces),
+      fence_(executor, with_rules(options_) ? options_.fence : FenceOptions{.priority = 0}, options_.redirect.target,
+             options_.interfaces, clock, random, metrics),
       tasks_(executor) {}
 
 void RedirectKeeper::set_active(bool active, std::string problem) {
@@ -44,6 +48,7 @@ void RedirectKeeper::set_active(bool active, std::string problem) {
 std::optional<std::string> RedirectKeeper::not_ready() const {
   if (!active_) return problem_;
   if (needs_interfaces_ && !interfaces_.problem().empty()) return interfaces_.problem();
+  if (!fence_.problem().empty()) return fence_.problem();
   return std::nullopt;
 }
 
@@ -79,6 +84,7 @@ base::Task<base::Result<>> RedirectKeeper::install() {
 }
 
 base::Task<base::Result<>> RedirectKeeper::start() {
+  if (with_rules(options_)) co_await fence_.start();
   base::Result<> installed = co_await install();
   if (!installed) {
     if (is_hopeless(installed.error())) co_return base::fail(std::move(installed.error()), "redirect");
@@ -133,10 +139,13 @@ base::Task<> RedirectKeeper::keep_interfaces() {
 base::Task<base::Result<>> RedirectKeeper::stop(Rules rules) {
   tasks_.stop();
   co_await tasks_.join();
+  co_await fence_.stop();
   if (rules == Rules::stay || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
   // Without our rules an open loopback would stay open, so it is closed first.
   base::Result<> closed = co_await interfaces_.close_opened();
   base::Result<> removed = co_await redirect_->remove();
+  const base::Result<> opened = co_await fence_.remove();
+  if (removed) removed = opened;
   if (removed) set_active(false, "the redirect was removed");
   co_return removed ? closed : removed;
 }

@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "nmi/redirect/factory.hpp"
+#include "nmi/redirect/fence.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 
 namespace podid::nmi {
@@ -18,6 +19,7 @@ namespace podid::nmi {
 struct RedirectKeeperOptions {
   RedirectOptions redirect;
   InterfacePattern interfaces;
+  FenceOptions fence;
   // Whether connections older than the rules are cut. The rules stop them as well, but their pods would not notice soon.
   bool conntrack_deletion = true;
   // How long rules may be impossible to put in place before the NMI gives up (NMI-20).
@@ -31,16 +33,17 @@ class RedirectKeeper {
   RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock, base::Random& random,
                  base::MetricsRegistry& metrics, std::function<void(const base::Error&)> on_failed);
 
-  // The first installation. An error when it can never succeed here (no tool, no permission); other failures are
+  // The fence, then the first installation. An error when it can never succeed here (no tool, no permission); other failures are
   // retried in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
   enum class Rules { stay, are_removed };
-  // Stops keeping. Removing the rules also takes back route_localnet.
+  // Stops keeping. Removing the rules also takes back route_localnet and the fence.
   base::Task<base::Result<>> stop(Rules rules);
 
   // The rules are in place (and, where asked for, older connections cut).
   bool active() const { return active_; }
-  // Why pods may not reach us: the rules, or an interface that exists without route_localnet. Nothing: they do.
+  // Why pods may not reach us: the rules, or an interface that exists without route_localnet; or why they might reach the
+  // real endpoint: the fence. Nothing: they reach us, and us alone.
   std::optional<std::string> not_ready() const;
 
  private:
@@ -63,6 +66,7 @@ class RedirectKeeper {
   const bool needs_interfaces_;
   std::unique_ptr<Redirect> redirect_;  // null until a back end has been found
   PodInterfaces interfaces_;
+  Fence fence_;
   bool active_ = false;
   std::string problem_ = "the redirect has not been installed yet";
   base::SteadyTime failing_since_ = base::SteadyTime::max();

@@ -199,7 +199,7 @@ base::Task<base::Result<>> PodInterfaces::open_all(Netlink& netlink, std::vector
   co_return result;
 }
 
-base::Task<base::Result<std::vector<Interface>>> PodInterfaces::list(Netlink& netlink) {
+base::Task<base::Result<std::vector<Interface>>> list_interfaces(Netlink& netlink) {
   alignas(nlmsghdr) char buffer[256];
   nlmsghdr* message = mnl_nlmsg_put_header(buffer);
   put_link(message, RTM_GETLINK, NLM_F_DUMP, 0);
@@ -214,7 +214,7 @@ base::Task<base::Result<std::vector<Interface>>> PodInterfaces::list(Netlink& ne
 }
 
 base::Task<base::Result<>> PodInterfaces::open_existing(Netlink& netlink) {
-  base::Result<std::vector<Interface>> interfaces = co_await list(netlink);
+  base::Result<std::vector<Interface>> interfaces = co_await list_interfaces(netlink);
   if (!interfaces) co_return std::unexpected(std::move(interfaces.error()));
   std::erase_if(*interfaces, [this](const Interface& interface) { return !to_open(interface); });
   base::Result<> done = co_await open_all(netlink, std::move(*interfaces));
@@ -225,7 +225,7 @@ base::Task<base::Result<>> PodInterfaces::open_existing(Netlink& netlink) {
 base::Task<base::Result<>> PodInterfaces::close_opened() {
   base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor_, NETLINK_ROUTE);
   if (!netlink) co_return base::fail(std::move(netlink.error()), "interfaces");
-  const base::Result<std::vector<Interface>> interfaces = co_await list(**netlink);
+  const base::Result<std::vector<Interface>> interfaces = co_await list_interfaces(**netlink);
   if (!interfaces) co_return std::unexpected(interfaces.error());
   for (const Interface& interface : *interfaces) {
     if (interface.mark.empty()) continue;

@@ -38,6 +38,9 @@ class InterfacePattern {
   std::vector<std::string> patterns_;
 };
 
+// What there is in the network namespace.
+base::Task<base::Result<std::vector<Interface>>> list_interfaces(Netlink& netlink);
+
 // One executor. Netlink alone is used: /proc/sys is read-only in most containers. What we set is marked by an alternative
 // name of the interface: the kernel keeps it for as long as the setting, whatever becomes of us, and what others have set
 // can be told from it.
@@ -56,7 +59,6 @@ class PodInterfaces {
  private:
   base::Task<base::Result<>> follow();
   base::Task<base::Result<>> open_existing(Netlink& netlink);
-  base::Task<base::Result<std::vector<Interface>>> list(Netlink& netlink);
   bool to_open(const Interface& interface) const;
   base::Task<base::Result<>> open(Netlink& netlink, Interface interface);
   base::Task<base::Result<>> open_all(Netlink& netlink, std::vector<Interface> interfaces);

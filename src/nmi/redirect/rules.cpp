@@ -2,6 +2,7 @@
 #include "nmi/redirect/rules.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
@@ -61,6 +62,16 @@ std::string one_transaction_per_table(const std::vector<FoundChain>& found,
   return script.empty() ? script : script + "COMMIT\n";
 }
 
+std::vector<std::string> forward_rules(const RedirectTarget& target) {
+  std::vector<std::string> rules{fmt::format("-d {}/32 -j DROP", target.metadata_ip)};
+  for (const std::uint16_t port : kWireserverPorts) {
+    if (!target.close_wireserver) break;
+    rules.push_back(fmt::format("-d {}/32 -p tcp -m tcp --dport {} -j DROP", kWireserver, port));
+  }
+  rules.emplace_back("-j RETURN");
+  return rules;
+}
+
 }  // namespace
 
 base::Result<RedirectTarget> checked_target(RedirectTarget target) {
@@ -117,12 +128,16 @@ std::string nft_install_script(const RedirectTarget& target, std::string_view ma
   // Whatever address we listen on, other machines must not reach the node's endpoint through us.
   script +=
       fmt::format("    iifname != \"lo\" tcp dport {} ct status ! dnat drop {}\n  }}\n", target.listen_port, comment);
-  // What the node would forward to the real endpoint has slipped past the redirect: a connection older than the rules.
+  // What the node would forward to the real endpoint has slipped past the redirect: a connection older than the rules, or
+  // what is not redirected at all.
   script += "  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
-  script += fmt::format("    ip daddr {} tcp dport {} drop {}\n", target.metadata_ip, target.metadata_port, comment);
+  script += fmt::format("    ip daddr {} drop {}\n", target.metadata_ip, comment);
   if (!target.metadata_ip6.empty()) {
-    script +=
-        fmt::format("    ip6 daddr {} tcp dport {} drop {}\n", target.metadata_ip6, target.metadata_port, comment);
+    script += fmt::format("    ip6 daddr {} drop {}\n", target.metadata_ip6, comment);
+  }
+  if (target.close_wireserver) {
+    script += fmt::format("    ip daddr {} tcp dport {{ {} }} drop {}\n", kWireserver,
+                          fmt::join(kWireserverPorts, ", "), comment);
   }
   return script + "  }\n}\n";
 }
@@ -150,8 +165,7 @@ std::vector<IptablesChain> iptables_chains(const RedirectTarget& target) {
        .name = "podid-forward",
        .built_in = "FORWARD",
        .first = false,
-       .rules = {fmt::format("-d {}/32 -p tcp -m tcp --dport {} -j DROP", target.metadata_ip, target.metadata_port),
-                 "-j RETURN"}},
+       .rules = forward_rules(target)},
       {.table = "nat",
        .name = kIptablesChain,
        .built_in = "PREROUTING",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The redirect as a value: what nft and iptables are to hold, and whether they do. Pure; applied elsewhere.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,7 +19,13 @@ struct RedirectTarget {
   // IPv6: both empty (no redirect of IPv6) or both set; [::1] cannot be a target of dnat.
   std::string metadata_ip6;
   std::string listen_ip6;
+  // Whether pods' way to the ports of the wireserver is closed, which hands out the node's configuration.
+  bool close_wireserver = true;
 };
+
+// Azure's other endpoint that trusts whoever asks from a machine. Its DNS (port 53) is for pods, too.
+inline constexpr std::string_view kWireserver = "168.63.129.16";
+inline constexpr std::array<std::uint16_t, 2> kWireserverPorts{80, 32526};
 
 // Addresses are IP literals of the right family and can be redirected to; 0.0.0.0 becomes 127.0.0.1 as aad-pod-identity
 // has it. `invalid` names the flag.

@@ -95,6 +95,16 @@ class NodeNamespaceTest : public ::testing::Test {
     base::asio::io_context idle;
     return test::run_until(idle, happened);
   }
+  // This thread does it in another namespace.
+  static void inside(pid_t holder, const std::function<void()>& act) {
+    const int node = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int other = ::open(("/proc/" + std::to_string(holder) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::setns(other, CLONE_NEWNET), 0);
+    act();
+    ASSERT_EQ(::setns(node, CLONE_NEWNET), 0);
+    ::close(other);
+    ::close(node);
+  }
   // A web server of one answer.
   static pid_t serve(const std::string& address, std::uint16_t port, const std::string& says) {
     const bool v6 = address.contains(':');
@@ -132,13 +142,7 @@ class NodeNamespaceTest : public ::testing::Test {
                  "ip addr add 10.8.0.2/24 dev eth0 && ip link set eth0 up && ip link set lo up && "
                  "ip addr add 169.254.169.254/32 dev lo && ip route add default via 10.8.0.1");
     must("ip route add 169.254.169.254/32 via 10.8.0.2");
-    const int node = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    const int other = ::open(("/proc/" + std::to_string(elsewhere_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC);
-    ASSERT_EQ(::setns(other, CLONE_NEWNET), 0);
-    endpoint_ = serve("169.254.169.254", 80, "REAL");
-    ASSERT_EQ(::setns(node, CLONE_NEWNET), 0);
-    ::close(other);
-    ::close(node);
+    inside(elsewhere_, [this] { endpoint_ = serve("169.254.169.254", 80, "REAL"); });
     ASSERT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "the way there must exist for the test to mean anything";
   }
   std::string pod_gets(const std::string& url) { return in_pod("curl -s -m 3 " + url).output; }
@@ -150,6 +154,8 @@ class NodeNamespaceTest : public ::testing::Test {
     options.redirect.backend = backend;
     options.redirect.check_interval = std::chrono::seconds(1);
     options.interfaces = *InterfacePattern::parse(interfaces);
+    options.fence.priority = fence_priority;
+    options.fence.check_interval = std::chrono::hours(1);  // what is repaired is repaired on notice
     options.conntrack_deletion = conntrack_deletion;
     keeper = std::make_unique<RedirectKeeper>(io.get_executor(), options, *keeper_clock, random, metrics,
                                               [this](const base::Error& error) { given_up = error.message; });
@@ -194,6 +200,7 @@ class NodeNamespaceTest : public ::testing::Test {
   RedirectTarget target;
   std::string interfaces = "auto";
   bool conntrack_deletion = true;
+  std::uint32_t fence_priority = FenceOptions{}.priority;
   int home_ = -1;
   pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0, elsewhere_ = 0, endpoint_ = 0;
   base::asio::io_context io{1};

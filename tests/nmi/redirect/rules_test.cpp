@@ -26,7 +26,8 @@ TEST(RedirectRules, NftScriptReplacesTheTableInOneTransaction) {
             "  }\n"
             "  chain forward {\n"
             "    type filter hook forward priority filter; policy accept;\n"
-            "    ip daddr 169.254.169.254 tcp dport 80 drop comment \"m\"\n"
+            "    ip daddr 169.254.169.254 drop comment \"m\"\n"
+            "    ip daddr 168.63.129.16 tcp dport { 80, 32526 } drop comment \"m\"\n"
             "  }\n"
             "}\n");
 }
@@ -38,9 +39,18 @@ TEST(RedirectRules, IPv6IsRedirectedToAnAddressOfTheNode) {
   ASSERT_TRUE(checked_target(target));
   const std::string script = nft_install_script(target, "m");
   EXPECT_TRUE(script.contains("ip6 daddr fd00:ec2::254 tcp dport 80 dnat ip6 to [fd01::1]:2579"));
-  EXPECT_TRUE(script.contains("ip6 daddr fd00:ec2::254 tcp dport 80 drop"));
+  EXPECT_TRUE(script.contains("ip6 daddr fd00:ec2::254 drop"));
   target.listen_ip6 = "::1";
   EXPECT_FALSE(checked_target(target));
+}
+
+TEST(RedirectRules, TheWireserverIsOpenedWhereAsked) {
+  RedirectTarget target;
+  target.close_wireserver = false;
+  EXPECT_FALSE(nft_install_script(target, "m").contains("168.63.129.16"));
+  for (const IptablesChain& chain : iptables_chains(target)) {
+    EXPECT_TRUE(std::ranges::none_of(chain.rules, [](const std::string& rule) { return rule.contains("168.63"); }));
+  }
 }
 
 TEST(RedirectRules, BadAddressesNameTheFlag) {
@@ -75,7 +85,9 @@ const std::string kFilterAndMangleChains =
     "-I INPUT 1 -j podid-loopback\n"
     "COMMIT\n*mangle\n"
     ":podid-forward - [0:0]\n"
-    "-A podid-forward -d 169.254.169.254/32 -p tcp -m tcp --dport 80 -j DROP\n"
+    "-A podid-forward -d 169.254.169.254/32 -j DROP\n"
+    "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 80 -j DROP\n"
+    "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 32526 -j DROP\n"
     "-A podid-forward -j RETURN\n";
 
 // What is found of our chain of this name.
@@ -114,7 +126,9 @@ TEST(RedirectRules, TheJumpMustBeFirstAndAlone) {
 TEST(RedirectRules, TheJumpFromForwardMustBeAloneWhereverItIs) {
   const auto intact = [](const std::string& listing) {
     return look_at("podid-forward",
-                   "-N podid-forward\n-A podid-forward -d 169.254.169.254/32 -p tcp -m tcp --dport 80 -j DROP\n"
+                   "-N podid-forward\n-A podid-forward -d 169.254.169.254/32 -j DROP\n"
+                   "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 80 -j DROP\n"
+                   "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 32526 -j DROP\n"
                    "-A podid-forward -j RETURN\n",
                    "-P FORWARD ACCEPT\n" + listing)
         .intact;
