@@ -6,7 +6,9 @@ status 1 if any does.
   page       docs/operating-nmi.md, ../README.md, or its name alone: metrics.md, and nmi.md for docs/design/nmi.md
   section    nmi.md §10.1 (a numbered heading); §10.1 alone is of the page named before in a source, of the same page in a page
   row        NMI-7, MIC-12, API-3, SEC-4, FLD-2: rows of tables in the design pages
+             SEC rows of docs/design/hardening.md: each has one in docs/threat-model.md that names a test
   link       [text](page#heading) in a page
+  test       nmi/request/path_test.cpp::Path.SideStepsAreRefused, e2e/test_tokens.py::test_managed_identity: below tests, with that name
   file       src/net/server/http_server.hpp, nmi/pods/address_doubt (a header or source, or a folder), scripts/*.py
   header     address_doubt.hpp: must exist; where there are several of that name, beside the comment
   name       `TokenCache::get` in docs/architecture.md: its words are in the sources
@@ -32,6 +34,7 @@ SOURCE_ENDING = r"(?:hpp|cpp|py|cmake|yaml|nft)"
 
 TOKEN = re.compile(
     r"(?P<rfc>\bRFC \d+)"
+    r"|(?P<test>(?<![\w/.-])[\w./-]+\.(?:cpp|py)::\w+(?:\.\w+)?)"
     r"|(?P<page>(?<![\w/.-])[\w./-]*\w\.md\b)"
     r"|§(?P<section>\d+(?:\.\d+)*)"
     r"|\b(?P<row>(?:NMI|MIC|API|SEC|FLD)-\d+)\b"
@@ -41,12 +44,14 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 NAME = re.compile(r"`([A-Za-z_]\w*(?:::\w+)*)`")
 WALKS = "docs/architecture.md"
+HARDENING, THREATS = "docs/design/hardening.md", "docs/threat-model.md"
 HEADING = re.compile(r"^(#{1,6}) (.*?)\s*$", re.M)
 NUMBER = re.compile(r"(\d+(?:\.\d+)*)\.? ")
 # What may stand between a page and its section, and between two sections of one page, in prose.
 LIST = re.compile(r"[`)\s]*(?:#[\w-]+\))?(?:,|and|to|or|–)?\s*")
 CPP_TEXT = re.compile(r'R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\''
                       r"|(?P<comment>//[^\n]*|/\*.*?\*/)", re.S)
+TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.M)
 HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*")
 
 
@@ -175,6 +180,14 @@ class Tree:
                 return True
         return False
 
+    def has_test(self, file: str, test: str) -> bool:
+        return f"tests/{file}" in self.known and test in self.tests(f"tests/{file}")
+
+    @functools.cache
+    def tests(self, name: str) -> set[str]:
+        text = (self.root / name).read_text()
+        return {f"{suite}.{behaviour}" for suite, behaviour in TEST.findall(text)} | set(re.findall(r"^def (test_\w+)", text, re.M))
+
     def has_file(self, name: str, folder: str) -> bool:
         if "/" in name:
             return any(path == name or path.endswith("/" + name) for path in self.by_name.get(name.rsplit("/", 1)[-1], []))
@@ -193,6 +206,16 @@ class Tree:
                 self.check_page(name, path.read_text())
             elif name.split("/")[0] in (*TOPS, "dev"):
                 self.check_source(name, path)
+        if HARDENING in self.known:
+            self.check_threats()
+
+    def check_threats(self) -> None:
+        """What was found by attack and closed stands in the threat model, with a test that holds it."""
+        threats = (self.root / THREATS).read_text() if THREATS in self.known else ""
+        held = set(re.findall(r"^\| (SEC-\d+) \|.*::", threats, re.M))
+        for number, line in enumerate((self.root / HARDENING).read_text().split("\n"), 1):
+            if (row := re.match(r"\| (SEC-\d+) \|", line)) and row[1] not in held:
+                self.problem(HARDENING, number, f"{row[1]} has no row in {THREATS} that names a test")
 
     def check_source(self, name: str, path: pathlib.Path) -> None:
         comments = None
@@ -275,6 +298,10 @@ class Tree:
                 self.followed += 1
                 if text not in self.rows:
                     self.problem(name, line, f"no design page has a row {text}")
+            elif kind == "test":
+                self.followed += 1
+                if not self.has_test(*text.split("::")):
+                    self.problem(name, line, f"no such test: {text}")
             elif kind == "path" and text not in NOT_OURS:
                 self.followed += 1
                 if not self.has_path(text):
@@ -302,6 +329,10 @@ def self_test() -> int:
         "src/nmi/b/x.hpp": "\n",
         "tests/nmi/a/x_test.cpp": "// Of x.hpp.\n",
         "scripts/some.py": "# src/base/clock.hpp\n",
+        THREATS: "| SEC-1 | `e2e/test_c.py::test_c` |\n| SEC-2 | none |\n",
+        "docs/tests.md": "`nmi/c_test.cpp::C.Holds`, e2e/test_c.py::test_c\n",
+        "tests/nmi/c_test.cpp": "TEST_F(C,\n       Holds) {\n",
+        "tests/e2e/test_c.py": "def test_c(lab):\n    pass\n",
     }
     bad = {
         "src/nmi/page.hpp": ("// nmj.md §1\n", "page.hpp:1: no such page: nmj.md"),
@@ -317,6 +348,9 @@ def self_test() -> int:
         "scripts/doc.py": ('"""As\ndocs/doc.md"""\n', "doc.py:2: no such page: docs/doc.md"),
         "docs/link.md": ("\n[a](design/none.md)\n", "link.md:2: no such file: design/none.md"),
         "docs/anchor.md": ("[a](design/nmi.md#3-end)\n", "anchor.md:1: no such heading: design/nmi.md#3-end"),
+        HARDENING: ("| SEC-1 | x |\n| SEC-2 | x |\n", "hardening.md:2: SEC-2 has no row in docs/threat-model.md"),
+        "docs/test.md": ("nmi/c_test.cpp::C.Falls\n", "test.md:1: no such test: nmi/c_test.cpp::C.Falls"),
+        "docs/place.md": ("nmi/d_test.cpp::C.Holds\n", "place.md:1: no such test: nmi/d_test.cpp::C.Holds"),
         WALKS: ("`kUrl`\n`Cache::get`\n", "architecture.md:2: no source has Cache::get"),
         "docs/self.md": ("## 1. One\n`nmi.md` §1, §2. And §2\n", "self.md:2: docs/self.md has no section §2"),
     }

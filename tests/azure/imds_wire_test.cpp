@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 namespace podid::azure {
 namespace {
 
@@ -46,6 +50,22 @@ TEST(ImdsRequest, NamesTheIdentityInItsTarget) {
   }
 }
 
+// No member of an AzureIdentity, and nothing that a pod asks for, is read as another parameter or another line.
+TEST(ImdsRequest, WhatIsWrittenIntoAnIdentityStaysOneValue) {
+  for (const std::string_view hostile :
+       {"c&client_id=b", "c%26client_id=b", "c\r\nMetadata: false", "c#d", "c\"'", "c\x1b[2J", "c d", "c\\d"}) {
+    ImdsTokenRequest request;
+    request.resource = hostile;
+    request.client_id = hostile;
+    request.extra = {{"claims", std::string(hostile)}};
+    const auto wire = imds_token_request(request);
+    ASSERT_TRUE(wire.has_value());
+    EXPECT_EQ(wire->target.find_first_of("\r\n #\"'\x1b\\"), std::string::npos) << wire->target;
+    EXPECT_EQ(std::ranges::count(wire->target, '&'), 3) << wire->target;
+    EXPECT_EQ(std::ranges::count(wire->target, '='), 4) << wire->target;
+    EXPECT_EQ(wire->headers.size(), 1u);
+  }
+}
 TEST(ImdsRequest, RefusesBadInput) {
   EXPECT_EQ(imds_token_request({}).error().message, "parameter 'resource' cannot be empty");
   ImdsTokenRequest two;

@@ -16,6 +16,14 @@ constexpr std::chrono::seconds kConfirmTimeout{5};
 // A boot takes all addresses from the pods. After that the kubelet has told the API server of all new ones.
 constexpr std::chrono::minutes kBootMatters{15};
 
+// Whether both say the same of whose an address is. The rest of a pod (labels, annotations, its version) whoever may
+// edit it can change faster than any watch follows, and would so keep all addresses of the node in doubt.
+bool owns_the_same(const core::Pod& one, const core::Pod& other) {
+  return one.uid == other.uid && one.pod_ips == other.pod_ips && one.host_network == other.host_network &&
+         one.phase == other.phase && one.deletion_timestamp == other.deletion_timestamp &&
+         one.last_start == other.last_start;
+}
+
 }  // namespace
 
 template <class T>
@@ -118,7 +126,7 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
       const core::Read<core::Pod> pod = core::read_pod(item);
       if (!pod) continue;  // the watch leaves it out as well
       const std::shared_ptr<const core::Pod> ours = pods_->find(pod->ns, pod->name);
-      behind |= !ours || *ours != *pod;
+      behind |= !ours || !owns_the_same(*ours, *pod);
       ++known;
     }
   } while (!page.continue_token.empty());

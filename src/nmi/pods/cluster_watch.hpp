@@ -34,7 +34,7 @@ class ClusterWatch {
 
   // Every cache has been filled once.
   bool synced() const { return synced_; }
-  // Asks the API server for the pods of this node. Success: they are those of the snapshot, which is not behind.
+  // Asks the API server for the pods of this node. Success: they and their addresses are those of the snapshot.
   base::Task<base::Result<>> confirm_pods();
   // What is wrong with a watch at the moment; nothing while all is well.
   std::optional<std::string> problem() const;

@@ -33,5 +33,25 @@ TEST_F(ClusterWatchTest, ConfirmsPodsWhoseListIsLargerThanOneAnswerMayBe) {
   await(watch.stop());
 }
 
+// A tenant who patches pods as fast as he can does not keep the addresses of all pods in doubt.
+TEST_F(ClusterWatchTest, ConfirmsPodsThatSomebodyChangesWithoutEnd) {
+  put_pod("web", "");
+  watch.start();
+  EXPECT_TRUE(until([this] { return watch.synced(); }));
+  int changes = 0;
+  server.intercept = [&](const net::Request& request) -> std::optional<net::Response> {
+    // Each list is ahead of the watch.
+    if (!request.target.contains("watch=")) put_pod("web", std::to_string(++changes));
+    return std::nullopt;
+  };
+  for (int round = 0; round < 20; ++round) {
+    int tries = 0;
+    while (tries < 5 && !confirm()) ++tries;
+    EXPECT_LT(tries, 5);
+  }
+  end_faults();
+  await(watch.stop());
+}
+
 }  // namespace
 }  // namespace podid::nmi
