@@ -67,7 +67,8 @@ Meaning decode(std::string_view bytes, std::size_t step) {
     if (n >= bytes.size()) break;
   }
   net::MessageHead head;
-  if (head_size == 0 || !net::parse_response_head(bytes.substr(0, head_size), net::AnswerTo::other_request, head)) return meaning;
+  if (head_size == 0 || !net::parse_response_head(bytes.substr(0, head_size), net::AnswerTo::other_request, head))
+    return meaning;
   meaning.head_ok = true;
   net::BodyDecoder decoder;
   decoder.start(head.framing, head.content_length);
