@@ -51,10 +51,19 @@ struct IdentityState {
   bool has(std::string_view identity_id) const;
 };
 
+// When Azure refuses a PATCH because of some of its identities: how many further ones may follow. Additions and removals
+// are always tried apart.
+enum class OnRefusal {
+  find_culprits,  // without those that Azure names, and where it names none in ever smaller parts
+  drop_named,     // without those that Azure names
+  stop,           // none
+};
+
 // Resource ids in any case. An id in both lists is added (MIC-15).
 struct IdentityChange {
   std::vector<std::string> add;
   std::vector<std::string> remove;
+  OnRefusal on_refusal = OnRefusal::find_culprits;
 
   bool empty() const { return add.empty() && remove.empty(); }
 };

@@ -93,7 +93,7 @@ std::pair<IdentityChange, IdentityChange> parts_of(const IdentityChange& change)
 class ComputeClient::Update {
  public:
   Update(ComputeClient& client, AzureResource resource, IdentityChange change, base::SteadyTime deadline)
-      : client_(client), resource_(std::move(resource)), deadline_(deadline) {
+      : client_(client), resource_(std::move(resource)), deadline_(deadline), on_refusal_(change.on_refusal) {
     IdentityChange whole = normalized(std::move(change));
     // They would have Azure refuse those beside them. To remove one is nothing: it cannot be attached.
     std::erase_if(whole.remove, [](const std::string& id) { return !is_user_identity_id(id); });
@@ -234,12 +234,12 @@ class ComputeClient::Update {
     if (sent_.empty()) return false;
     const bool says_which = is_identity_error(error);
     if (!says_which && !(patch_failed_ && may_concern_an_identity(error))) return false;
-    if (!unsent_.empty()) parts_.push_front(std::exchange(unsent_, {}));
+    if (on_refusal_ == OnRefusal::find_culprits && !unsent_.empty()) parts_.push_front(std::exchange(unsent_, {}));
     std::vector<std::string> named;
     if (says_which) named = take_out(sent_, quoted_identity_ids(error.message));
     for (const std::string& id : named) result_.refused.push_back({.id = id, .reason = error});
     if (!named.empty()) {
-      if (sent_.empty()) return !parts_.empty();
+      if (sent_.empty() || on_refusal_ == OnRefusal::stop) return !parts_.empty();
       if (++retries_ > client_.options_.max_retries) return false;
       parts_.push_front(std::exchange(sent_, {}));
       return true;
@@ -247,6 +247,12 @@ class ComputeClient::Update {
     if (size_of(sent_) == 1) {
       const std::string& id = sent_.add.empty() ? sent_.remove.front() : sent_.add.front();
       result_.refused.push_back({.id = id, .reason = error});
+      return !parts_.empty();
+    }
+    const bool is_mixed = !sent_.add.empty() && !sent_.remove.empty();
+    if (on_refusal_ != OnRefusal::find_culprits && !is_mixed) {
+      result_.undecided.insert(result_.undecided.end(), sent_.add.begin(), sent_.add.end());
+      result_.undecided.insert(result_.undecided.end(), sent_.remove.begin(), sent_.remove.end());
       return !parts_.empty();
     }
     if (++bisections_ > client_.options_.max_bisection_steps) return false;
@@ -259,6 +265,7 @@ class ComputeClient::Update {
   ComputeClient& client_;
   AzureResource resource_;
   base::SteadyTime deadline_;
+  OnRefusal on_refusal_;
   std::deque<IdentityChange> parts_;
   // Of the last attempt: what its PATCH named, and what was left for further ones.
   IdentityChange sent_;

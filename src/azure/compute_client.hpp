@@ -38,7 +38,9 @@ struct RefusedIdentity {
 struct UpdateResult {
   std::optional<IdentityState> after;    // empty: could not be found out
   std::vector<RefusedIdentity> refused;  // of the change: Azure names them, or refuses a PATCH of them alone
-  std::optional<base::Error> error;      // the first one, even where a later try attached the rest
+  // Lower case. Azure refuses a PATCH of them together, says not because of which, and no further one was to follow.
+  std::vector<std::string> undecided;
+  std::optional<base::Error> error;  // the first one, even where a later try attached the rest
 
   bool ok() const { return !error.has_value(); }
 };

@@ -29,8 +29,8 @@ class ComputeClientTest : public test::ArmTest {
     compute_ = std::make_unique<ComputeClient>(std::move(options), *arm_, clock_);
   }
 
-  UpdateResult update(Ids add, Ids remove, base::Duration limit = 1h) {
-    IdentityChange change{.add = std::move(add), .remove = std::move(remove)};
+  UpdateResult update(Ids add, Ids remove, base::Duration limit = 1h, OnRefusal on_refusal = OnRefusal::find_culprits) {
+    IdentityChange change{.add = std::move(add), .remove = std::move(remove), .on_refusal = on_refusal};
     return test::run_task(io_, compute_->update(vm_, std::move(change), clock_.in(limit)));
   }
   void answer_state(std::string_view type, const Ids& ids, std::string_view provisioning_state = "Succeeded") {
@@ -250,6 +250,46 @@ TEST_F(ComputeClientTest, GoodIdentitiesAreAttachedWithoutTheRefusedOnes) {
   EXPECT_THAT(clock_.waits, ElementsAre(1s));
   EXPECT_EQ(body(3), "{\"identity\":{\"type\":\"UserAssigned\",\"userAssignedIdentities\":{\"" + identity_id("good") +
                          "\":{}}}}");
+}
+
+TEST_F(ComputeClientTest, ARefusalCanBeTheLastWord) {  // SEC-4
+  answer_state("", {});
+  refuse_without_names();
+  answer_state("", {});
+  UpdateResult result = update({identity_id("A"), identity_id("b")}, {}, 1h, OnRefusal::stop);
+  ASSERT_FALSE(result.ok());
+  EXPECT_THAT(refused(result), IsEmpty());
+  EXPECT_THAT(result.undecided, ElementsAre(identity_id("a"), identity_id("b")));
+  answer_state("", {});
+  refuse({identity_id("a")});
+  answer_state("", {});
+  result = update({identity_id("a"), identity_id("b")}, {}, 1h, OnRefusal::stop);
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a")));
+  EXPECT_THAT(result.undecided, IsEmpty());
+  answer_state("", {});
+  refuse_without_names();
+  answer_state("", {});
+  result = update({identity_id("a")}, {}, 1h, OnRefusal::stop);
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a"))) << "it was alone";
+  EXPECT_EQ(arm_server_->left(), 0u);
+}
+
+TEST_F(ComputeClientTest, WithoutSearchForCulpritsNamedOnesAreStillDroppedAndRemovalsTriedApart) {
+  answer_state("UserAssigned", {identity_id("old")});
+  refuse({identity_id("a")});
+  answer_state("UserAssigned", {identity_id("old")});
+  refuse_without_names();
+  answer_state("UserAssigned", {identity_id("old")});
+  refuse_without_names();
+  answer_state("UserAssigned", {identity_id("old")});
+  answer_done();
+  answer_state("UserAssigned", {});
+  const UpdateResult result =
+      update({identity_id("a"), identity_id("b"), identity_id("c")}, {identity_id("old")}, 1h, OnRefusal::drop_named);
+  EXPECT_THAT(refused(result), ElementsAre(identity_id("a")));
+  EXPECT_THAT(result.undecided, ElementsAre(identity_id("b"), identity_id("c")));
+  EXPECT_THAT(attached(result), IsEmpty());
+  EXPECT_EQ(arm_server_->left(), 0u);
 }
 
 TEST_F(ComputeClientTest, RetriesAreLimited) {

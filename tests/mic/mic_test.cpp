@@ -133,6 +133,48 @@ TEST_F(MicTest, ManyIdentitiesThatDoNotExistBlockNoOther) {  // SEC-4
   ASSERT_TRUE(until([&] { return !events_of("binding apply error", "b-aaa-19").empty(); }));
 }
 
+// SEC-4: a tenant edits as many identities as he may have on a scale set, again and again.
+TEST_F(MicTest, EditsOfManyIdentitiesThatDoNotExistDelayAnotherTenantByOneWrite) {
+  two_nodes();
+  for (const char* ns : {"evil", "team"}) put(kube::kNamespaces, {{"metadata", {{"name", ns}}}});
+  constexpr int kPods = 3;
+  constexpr int kEach = 50;
+  int edits = 0;
+  const auto edit_all = [&] {
+    ++edits;
+    for (int i = 0; i < kPods * kEach; ++i) {
+      const std::string name = fmt::format("bad-{}", i);
+      const std::string id = lab::azure::user_assigned_identity_id(
+          lab::azure::kLabSubscriptionId, lab::azure::kLabResourceGroup, fmt::format("{}-{}", name, edits));
+      azure->world().refused_identities[id] = {.status = 400, .code = "SomethingNew", .message = ""};
+      if (edits > 1) {
+        patch(kube::kAzureIdentities, name, {{"spec", {{"resourceID", id}}}}, "evil");
+      } else {
+        identity_with_client(name, id, "client", "evil");
+        binding("b-" + name, name, fmt::format("evil-{}", i % kPods), "evil");
+      }
+    }
+  };
+  edit_all();
+  for (int i = 0; i < kPods; ++i) pod(fmt::format("evil-{}", i), "node-b", fmt::format("evil-{}", i), "evil");
+  start();
+  const auto writes = [this] { return azure->statistics().requests("arm.patch"); };
+  for (int minute = 0; minute < 2; ++minute) {
+    const auto enough = writes() + 2;
+    ASSERT_TRUE(until([&] { return writes() >= enough; }));
+    const auto before = writes();
+    const std::string name = fmt::format("web-{}", minute);
+    const std::string resource = minute % 2 == 0 ? names.app_one : names.app_two;
+    identity(name, resource, "team");
+    binding("b-" + name, name, name, "team");
+    pod(name, "node-b", name, "team");
+    ASSERT_TRUE(
+        until([&] { return testing::Value(assigned(), Contains(fmt::format("{0}-team-{0}: Assigned", name))); }));
+    EXPECT_LE(writes() - before, 2u) << "one under way, and its own";
+    edit_all();
+  }
+}
+
 TEST_F(MicTest, AMalformedResourceIdIsReportedAndBlocksNoOther) {  // SEC-4, FLD-2
   two_nodes();
   const std::string malformed[] = {names.app_two + "/../../x", "https://management.azure.com" + names.app_two,

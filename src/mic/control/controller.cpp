@@ -253,13 +253,14 @@ std::string Controller::group_of(const std::string& pod) const {
 
 // ---- what the Azure workers ask and tell ----
 
-std::set<std::string> Controller::assigned_on(const std::string& target) {
-  std::set<std::string> identities;
+Wanted Controller::assigned_on(const std::string& target) {
+  Wanted identities;
   for (const std::string& node : cluster_.nodes().on_target(target)) {
     for (const AssignedStore::Object& assigned : store_.on_node(node)) {
       if (assigned->status != core::kAssigned) continue;
       const std::optional<Release> own = own_release(*assigned, cluster_.nodes());
-      if (own && own->target == target && claims_.in_use(target, own->identity)) identities.insert(own->identity);
+      if (!own || own->target != target || !claims_.in_use(target, own->identity)) continue;
+      identities[own->identity].insert(assigned->identity.meta.ns);
     }
   }
   return identities;

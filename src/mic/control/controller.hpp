@@ -103,7 +103,7 @@ class Controller final : private AzureWorkersOwner {
   };
 
   // AzureWorkersOwner
-  std::set<std::string> assigned_on(const std::string& target) override;
+  Wanted assigned_on(const std::string& target) override;
   bool in_use(const std::string& target, const std::string& identity) override;
   bool any_in_use(const std::string& target) override { return claims_.any(target); }
   bool still_writing(const std::string& target) override;

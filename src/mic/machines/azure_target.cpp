@@ -2,16 +2,37 @@
 #include "mic/machines/azure_target.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "base/backoff.hpp"
+#include "mic/machines/limits.hpp"
 
 namespace podid::mic {
 namespace {
 
-bool blocked(const auto& bad_ones, const std::string& identity, base::SteadyTime now) {
-  const auto bad = bad_ones.find(identity);
-  return bad != bad_ones.end() && now < bad->second.until;
+// Takes the pod out of what is waited for.
+void forget(auto& waiting, const std::string& pod) {
+  for (auto at = waiting.begin(); at != waiting.end();) {
+    at->second.erase(pod);
+    at = at->second.empty() ? waiting.erase(at) : std::next(at);
+  }
+}
+
+std::vector<std::string> keys_of(const Wanted& wanted) {
+  std::vector<std::string> identities;
+  for (const auto& [identity, namespaces] : wanted) identities.push_back(identity);
+  return identities;
+}
+
+auto into(std::set<std::string>& pods) { return std::inserter(pods, pods.end()); }
+
+// Whether whoever is to blame, should Azure refuse them together, is known to be in one namespace.
+bool of_one_namespace(const Wanted& wanted) {
+  Namespaces all;
+  for (const auto& [identity, namespaces] : wanted) all.insert(namespaces.begin(), namespaces.end());
+  return all.size() <= 1;
 }
 
 }  // namespace
@@ -24,18 +45,18 @@ azure::AzureResource to_azure(const core::ComputeTarget& target) {
 }
 
 AzureTarget::AzureTarget(core::ComputeTarget target, TargetTiming timing)
-    : resource_(to_azure(target)), key_(target.key()), timing_(timing) {}
+    : resource_(to_azure(target)),
+      key_(target.key()),
+      timing_(timing),
+      refusals_({.first_delay = timing.first_bad_delay,
+                 .last_delay = timing.last_bad_delay,
+                 .last_pause = kNamespaceLastPause}) {}
 
-void AzureTarget::wait_attached(const std::string& identity, const std::string& pod) { attach_[identity].insert(pod); }
+void AzureTarget::wait_attached(const std::string& identity, const std::string& pod, const std::string& ns) {
+  attach_[identity][pod].insert(ns);
+}
 
 void AzureTarget::wait_absent(const std::string& identity, const std::string& pod) { detach_[identity].insert(pod); }
-
-void AzureTarget::forget(Waiting& waiting, const std::string& pod) {
-  for (auto at = waiting.begin(); at != waiting.end();) {
-    at->second.erase(pod);
-    at = at->second.empty() ? waiting.erase(at) : std::next(at);
-  }
-}
 
 void AzureTarget::forget_pod(const std::string& pod) {
   forget(attach_, pod);
@@ -56,47 +77,93 @@ bool AzureTarget::absent(std::string_view identity) const {
   return known_ && !known_from_list_ && !known_->contains(identity) && !adding_.contains(identity);
 }
 
+Namespaces AzureTarget::wanting(const Attaching::mapped_type& pods) {
+  Namespaces all;
+  for (const auto& [pod, namespaces] : pods) all.insert(namespaces.begin(), namespaces.end());
+  return all;
+}
+
 std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
-                                              bool by_list) {
+                                              RepairBy repair_by) {
   retry_early();
   if (in_round_ || now < retry_at_) return std::nullopt;
   // A refused identity that nobody has wanted for a while after its wait is not worth remembering.
-  const auto forgotten = [now](const auto& bad) { return now > bad.second.until + bad.second.delay; };
-  std::erase_if(bad_, forgotten);
-  std::erase_if(stuck_, forgotten);
-  Round round;
-  std::set<std::string, std::less<>> add;
-  // What Azure refused before goes in a round after those that it did not: it cannot delay them.
-  std::set<std::string, std::less<>> suspects;
-  for (const auto& [identity, pods] : attach_) {
-    if (attached(identity, now) || blocked(bad_, identity, now)) continue;
-    (bad_.contains(identity) ? suspects : add).insert(identity);
+  refusals_.forget(now);
+  std::erase_if(stuck_, [now](const auto& stuck) { return now > stuck.second.until + stuck.second.delay; });
+  const bool repair = repair_by == RepairBy::round && now >= repair_at_;
+  Candidates found = candidates(now, kept, assigned, repair);
+  const bool all_suspect = !found.any_clean();
+  Round round = round_of(std::move(found));
+  round.repair = repair && (all_suspect || round.share.namespaces.empty());
+  if (round.change.empty()) {
+    if (repair) repair_at_ = now + timing_.max_age;
+    return std::nullopt;
   }
-  const bool urgent = !add.empty();
-  if (!urgent) add.merge(suspects);
-  round.repair = !by_list && now >= repair_at_;
-  const std::set<std::string> lost = std::exchange(lost_, {});
-  if (round.repair || !lost.empty()) {
-    for (const std::string& identity : assigned()) {
-      if (!round.repair && !lost.contains(identity)) continue;
-      if (!blocked(bad_, identity, now) && !(urgent && bad_.contains(identity))) add.insert(identity);
+  in_round_ = true;
+  adding_.insert(round.change.add.begin(), round.change.add.end());
+  removing_.insert(round.change.remove.begin(), round.change.remove.end());
+  return round;
+}
+
+AzureTarget::Candidates AzureTarget::candidates(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+                                                bool repair) {
+  Candidates found;
+  for (const auto& [identity, pods] : attach_) {
+    Namespaces namespaces = wanting(pods);
+    if (attached(identity, now) || refusals_.ready_at(identity, namespaces) > now) continue;
+    (refusals_.is_suspect(identity, namespaces) ? found.suspect : found.clean).emplace(identity, std::move(namespaces));
+  }
+  if (repair || !lost_.empty()) {
+    std::set<std::string> still_lost;
+    for (const auto& [identity, namespaces] : assigned()) {
+      const bool is_lost = lost_.contains(identity);
+      if ((!repair && !is_lost) || refusals_.ready_at(identity, namespaces) > now) continue;
+      // What is attached as far as is known costs nothing but a look.
+      const bool is_known = known_ && known_->contains(identity);
+      const bool is_clean = is_known || !refusals_.is_suspect(identity, namespaces);
+      (is_clean ? found.clean : found.suspect)[identity].insert(namespaces.begin(), namespaces.end());
+      if (is_lost || !is_known) still_lost.insert(identity);  // until its turn comes
+    }
+    lost_ = std::move(still_lost);
+  }
+  for (const auto& [identity, pods] : detach_) {
+    if (absent(identity) || kept(identity)) continue;
+    if (found.clean.contains(identity) || found.suspect.contains(identity)) continue;
+    const auto stuck = stuck_.find(identity);
+    if (stuck == stuck_.end()) {
+      found.remove.insert(identity);
+    } else if (stuck->second.until <= now) {
+      found.remove_again.insert(identity);
     }
   }
-  std::set<std::string, std::less<>> remove;
-  suspects.clear();
-  for (const auto& [identity, pods] : detach_) {
-    if (absent(identity) || kept(identity) || add.contains(identity) || blocked(stuck_, identity, now)) continue;
-    (stuck_.contains(identity) ? suspects : remove).insert(identity);
-  }
-  if (!urgent && remove.empty()) remove = std::move(suspects);
-  if (round.repair && add.empty() && remove.empty()) repair_at_ = now + timing_.max_age;
-  if (add.empty() && remove.empty()) return std::nullopt;
+  return found;
+}
 
-  round.change.add.assign(add.begin(), add.end());
-  round.change.remove.assign(remove.begin(), remove.end());
-  in_round_ = true;
-  adding_ = std::move(add);
-  removing_ = std::move(remove);
+// What Azure refused before, and what comes from where it refused others, goes in requests of its own: it cannot delay
+// the rest by more than one of them.
+Round AzureTarget::round_of(Candidates candidates) {
+  Round round;
+  const bool is_turn_of_suspects = candidates.any_suspect() && requests_before_suspects_ >= kRequestsBeforeSuspects;
+  if (candidates.any_clean() && !is_turn_of_suspects) {
+    if (candidates.any_suspect()) ++requests_before_suspects_;
+    round.added = std::move(candidates.clean);
+    round.change.remove.assign(candidates.remove.begin(), candidates.remove.end());
+    if (!round.added.empty()) {
+      round.change.on_refusal = of_one_namespace(round.added) ? azure::OnRefusal::drop_named : azure::OnRefusal::stop;
+    }
+  } else {
+    requests_before_suspects_ = 0;
+    round.share = refusals_.share_of(candidates.suspect);
+    for (const std::string& identity : round.share.identities) {
+      round.added.emplace(identity, std::move(candidates.suspect.find(identity)->second));
+    }
+    if (round.added.empty() || round.share.is_again) {
+      round.change.remove.assign(candidates.remove_again.begin(), candidates.remove_again.end());
+    }
+    if (!round.added.empty()) round.change.on_refusal = azure::OnRefusal::stop;
+  }
+  round.change.add = keys_of(round.added);
+  for (const std::string& identity : round.change.add) lost_.erase(identity);
   return round;
 }
 
@@ -109,18 +176,17 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   learn(result, now);
 
   std::map<std::string, base::Error> failed;
-  for (const azure::RefusedIdentity& refused : result.refused) {
-    mark_bad(std::ranges::binary_search(round.change.remove, refused.id) ? stuck_ : bad_, refused.id, now);
-    failed.insert_or_assign(refused.id, refused.reason);
-  }
+  for (const azure::RefusedIdentity& refused : result.refused) failed.insert_or_assign(refused.id, refused.reason);
+  take_refusals(round, result, now);
   bool all_explained = true;
+  const bool is_about_some = !result.refused.empty() || !result.undecided.empty();
   for (const std::string& identity : round.change.add) {
     if (attached(identity, now)) {
-      bad_.erase(identity);
+      refusals_.attached(identity);
     } else if (result.error && !failed.contains(identity)) {
       all_explained = false;
       // What Azure says of others is no answer for this one.
-      if (result.refused.empty()) failed.insert_or_assign(identity, *result.error);
+      if (!is_about_some) failed.insert_or_assign(identity, *result.error);
     }
   }
   for (const std::string& identity : round.change.remove) {
@@ -133,14 +199,14 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   // A round that failed as a whole is no repair: that stays due, for when the retry is.
   if (!result.error || all_explained) plan_repair(now, spread);
   // Now that some are put aside, the others may get through at once.
-  plan_retry(result, all_explained || !result.refused.empty(), now);
+  plan_retry(result, all_explained || is_about_some, now);
 
   RoundOutcome outcome;
   for (const auto& [identity, pods] : attach_) {
-    if (attached(identity, now)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    if (attached(identity, now)) std::ranges::copy(std::views::keys(pods), into(outcome.settled_pods));
     const auto failure = failed.find(identity);
     if (failure == failed.end()) continue;
-    for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second, false});
+    for (const auto& [pod, namespaces] : pods) outcome.refusals.push_back({pod, identity, failure->second, false});
   }
   for (const auto& [identity, pods] : detach_) {
     if (absent(identity)) outcome.settled_pods.insert(pods.begin(), pods.end());
@@ -163,13 +229,13 @@ void AzureTarget::plan_repair(base::SteadyTime now, double spread) {
   repair_at_ = now + std::chrono::duration_cast<base::Duration>(timing_.max_age * (1.0 - 0.2 * spread));
 }
 
-void AzureTarget::observed(const azure::IdentityState& state, const std::set<std::string>& assigned,
-                           base::SteadyTime asked_at, base::SteadyTime now, double spread) {
+void AzureTarget::observed(const azure::IdentityState& state, const Wanted& assigned, base::SteadyTime asked_at,
+                           base::SteadyTime now, double spread) {
   if (in_round_ || (known_ && known_at_ + timing_.max_age / 2 > asked_at)) return;
   know(state, asked_at, true);
   plan_repair(now, spread);
   lost_.clear();
-  for (const std::string& identity : assigned) {
+  for (const auto& [identity, namespaces] : assigned) {
     if (!known_->contains(identity)) lost_.insert(identity);
   }
 }
@@ -185,10 +251,28 @@ void AzureTarget::learn(const azure::UpdateResult& result, base::SteadyTime now)
   }
 }
 
-void AzureTarget::mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const {
-  Bad& bad = bad_ones[identity];
-  bad.delay = base::next_pause(bad.delay, timing_.first_bad_delay, timing_.last_bad_delay);
-  bad.until = now + bad.delay;
+void AzureTarget::take_refusals(const Round& round, const azure::UpdateResult& result, base::SteadyTime now) {
+  std::vector<std::string> refused;
+  for (const azure::RefusedIdentity& identity : result.refused) {
+    if (round.added.contains(identity.id)) {
+      refused.push_back(identity.id);
+    } else {
+      mark_stuck(identity.id, now);
+    }
+  }
+  refusals_.refused(refused, round.added, now);
+  refusals_.undecided(result.undecided, round.added, round.share, now);
+  for (const std::string& identity : result.undecided) {
+    // Without a pause: next time apart from what is added.
+    if (!round.added.contains(identity)) stuck_.try_emplace(identity, Stuck{now, timing_.first_bad_delay});
+  }
+  if (!result.error) refusals_.all_went_well(round.share);
+}
+
+void AzureTarget::mark_stuck(const std::string& identity, base::SteadyTime now) {
+  Stuck& stuck = stuck_[identity];
+  stuck.delay = base::next_pause(stuck.delay, timing_.first_bad_delay, timing_.last_bad_delay);
+  stuck.until = now + stuck.delay;
 }
 
 void AzureTarget::plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now) {
@@ -221,7 +305,7 @@ void AzureTarget::retry_early() {
 std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kept) const {
   std::set<std::string> pods;
   for (const auto& [identity, waiting] : attach_) {
-    if (attached(identity, now)) pods.insert(waiting.begin(), waiting.end());
+    if (attached(identity, now)) std::ranges::copy(std::views::keys(waiting), into(pods));
   }
   for (const auto& [identity, waiting] : detach_) {
     if (absent(identity) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
@@ -229,22 +313,21 @@ std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kep
   return pods;
 }
 
-std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, bool repairs) const {
+std::optional<base::SteadyTime> AzureTarget::next_time(base::SteadyTime now, Repairs repairs) const {
   if (in_round_) return std::nullopt;
   std::optional<base::SteadyTime> next;
   const auto consider = [&next](base::SteadyTime when) { next = next ? std::min(*next, when) : when; };
-  const auto consider_each = [&](const std::string& identity, const BadOnes& bad_ones) {
-    const auto bad = bad_ones.find(identity);
-    consider(bad == bad_ones.end() ? now : bad->second.until);
-  };
   for (const auto& [identity, pods] : attach_) {
-    if (!attached(identity, now)) consider_each(identity, bad_);  // else the pods' next plans are under way
+    // Else the pods' next plans are under way.
+    if (!attached(identity, now)) consider(std::max(now, refusals_.ready_at(identity, wanting(pods))));
   }
   for (const auto& [identity, pods] : detach_) {
-    if (!absent(identity)) consider_each(identity, stuck_);
+    if (absent(identity)) continue;
+    const auto stuck = stuck_.find(identity);
+    consider(stuck == stuck_.end() ? now : stuck->second.until);
   }
   if (!lost_.empty()) consider(now);
-  if (repairs) consider(repair_at_);
+  if (repairs == Repairs::wanted) consider(repair_at_);
   if (!next && fresh(now)) return known_at_ + timing_.max_age + base::Duration(1);  // to be dropped then
   if (next) next = std::max(*next, retry_at_);
   return next;

@@ -14,6 +14,7 @@
 #include "azure/compute_client.hpp"
 #include "base/clock.hpp"
 #include "core/azure_ids.hpp"
+#include "mic/machines/refusals.hpp"
 
 namespace podid::mic {
 
@@ -28,8 +29,15 @@ struct TargetTiming {
 // One request's worth of work.
 struct Round {
   azure::IdentityChange change;
-  bool repair = false;  // also asks for what is assigned already (mic.md §9)
+  bool repair = false;         // also asks for what is assigned already (mic.md §9)
+  Wanted added;                // change.add, and who wants it
+  Refusals::Share share = {};  // what of it are suspects; then there is nothing else in change.add
 };
+
+// Who looks whether what is assigned is still attached, where that is due.
+enum class RepairBy { round, list };
+// Whether anything is assigned.
+enum class Repairs { wanted, unwanted };
 
 // What a round has brought.
 struct RoundOutcome {
@@ -52,7 +60,8 @@ class AzureTarget {
   const std::string& key() const { return key_; }
 
   // Replaced as a whole each time the pod is planned.
-  void wait_attached(const std::string& identity, const std::string& pod);
+  // `ns`: of the AzureIdentity.
+  void wait_attached(const std::string& identity, const std::string& pod, const std::string& ns);
   void wait_absent(const std::string& identity, const std::string& pod);
   void forget_pod(const std::string& pod);
 
@@ -67,23 +76,23 @@ class AzureTarget {
 
   // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
   using Kept = std::function<bool(const std::string& identity)>;
-  using Assigned = std::function<std::set<std::string>()>;
+  using Assigned = std::function<Wanted()>;
   // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
-  // `by_list`: no repair is begun, since a list call looks in its place.
-  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned, bool by_list);
+  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+                                   RepairBy repair_by);
   // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
   RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
 
   bool repair_due(base::SteadyTime now) const { return !in_round_ && now >= repair_at_ && now >= retry_at_; }
   // What a list call, sent at `asked_at`, says of this resource; it counts as the repair's look. Ignored when something
   // is being changed, or when what is known is newer, or so little older that the list may be behind it.
-  void observed(const azure::IdentityState& state, const std::set<std::string>& assigned, base::SteadyTime asked_at,
+  void observed(const azure::IdentityState& state, const Wanted& assigned, base::SteadyTime asked_at,
                 base::SteadyTime now, double spread);
 
   // Pods whose waits are over without any request, because of what is known or kept.
   std::set<std::string> settled(base::SteadyTime now, const Kept& kept) const;
   // When begin_round should be called again; nothing while a round is under way or there is nothing to do.
-  std::optional<base::SteadyTime> next_time(base::SteadyTime now, bool repairs) const;
+  std::optional<base::SteadyTime> next_time(base::SteadyTime now, Repairs repairs) const;
 
   bool in_round() const { return in_round_; }
   // Nobody waits for anything here, and what is known is too old to be of use: a pod that also waits elsewhere may ask
@@ -91,42 +100,55 @@ class AzureTarget {
   bool unused(base::SteadyTime now) const {
     return !in_round_ && attach_.empty() && detach_.empty() && lost_.empty() && !fresh(now);
   }
-  std::size_t bad_identities() const { return bad_.size() + stuck_.size(); }
+  std::size_t bad_identities() const { return refusals_.bad_identities() + stuck_.size(); }
   bool waiting_to_retry(base::SteadyTime now) const { return now < retry_at_; }
   void set_next_repair(base::SteadyTime when) { repair_at_ = when; }
 
  private:
-  struct Bad {
+  struct Stuck {
     base::SteadyTime until;
     base::Duration delay;
   };
-  using BadOnes = std::map<std::string, Bad, std::less<>>;                    // by identity
-  using Waiting = std::map<std::string, std::set<std::string>, std::less<>>;  // identity → pods
+  // identity → pods, with the namespaces of their AzureIdentities
+  using Attaching = std::map<std::string, std::map<std::string, Namespaces>, std::less<>>;
+  using Detaching = std::map<std::string, std::set<std::string>, std::less<>>;  // identity → pods
+  struct Candidates {
+    Wanted clean;
+    Wanted suspect;
+    std::set<std::string, std::less<>> remove;
+    std::set<std::string, std::less<>> remove_again;  // what Azure did not take off before
+    bool any_clean() const { return !clean.empty() || !remove.empty(); }
+    bool any_suspect() const { return !suspect.empty() || !remove_again.empty(); }
+  };
 
   bool fresh(base::SteadyTime now) const { return known_ && now - known_at_ <= timing_.max_age; }
   void learn(const azure::UpdateResult& result, base::SteadyTime now);
   void know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list);
   void plan_repair(base::SteadyTime now, double spread);
-  void mark_bad(BadOnes& bad_ones, const std::string& identity, base::SteadyTime now) const;
+  static Namespaces wanting(const Attaching::mapped_type& pods);
+  Candidates candidates(base::SteadyTime now, const Kept& kept, const Assigned& assigned, bool repair);
+  Round round_of(Candidates candidates);
+  void take_refusals(const Round& round, const azure::UpdateResult& result, base::SteadyTime now);
+  void mark_stuck(const std::string& identity, base::SteadyTime now);
   void plan_retry(const azure::UpdateResult& result, bool only_refusals, base::SteadyTime now);
   void retry_early();
-  static void forget(Waiting& waiting, const std::string& pod);
 
   // constant
   const azure::AzureResource resource_;
   const std::string key_;
   const TargetTiming timing_;
   // waits
-  Waiting attach_;
-  Waiting detach_;
+  Attaching attach_;
+  Detaching detach_;
   std::set<std::string> lost_;  // assigned, but seen to be off: to be attached again
   // knowledge
   std::optional<std::map<std::string, std::string, std::less<>>> known_;  // attached identities with their client IDs
   base::SteadyTime known_at_{};
   bool known_from_list_ = false;
   bool last_change_failed_ = false;
-  BadOnes bad_;    // could not be attached
-  BadOnes stuck_;  // could not be taken off
+  Refusals refusals_;                                // could not be attached
+  std::map<std::string, Stuck, std::less<>> stuck_;  // could not be taken off
+  std::size_t requests_before_suspects_ = 0;
   // the round under way
   bool in_round_ = false;
   std::set<std::string, std::less<>> adding_;

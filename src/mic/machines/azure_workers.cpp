@@ -57,7 +57,7 @@ void AzureWorkers::set_waits(const std::string& pod, const std::vector<Wait>& wa
   for (const Wait& wait : waits) {
     AzureTarget& target = find_or_add(wait.target);
     if (wait.what == Wait::For::attached) {
-      target.wait_attached(wait.identity, pod);
+      target.wait_attached(wait.identity, pod, wait.ns);
     } else {
       target.wait_absent(wait.identity, pod);
     }
@@ -139,13 +139,13 @@ void AzureWorkers::pump_target(AzureTarget& target) {
     dirty_.emplace(key, now);  // the end of a round pumps again
     return;
   }
-  const bool by_list = target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target);
+  const bool is_listed = target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target);
   if (active_ >= options_.max_parallel) {
     dirty_.emplace(key, now);  // the list was the last request allowed; its end pumps again
     return;
   }
   const auto assigned = [this, &key] { return owner_.assigned_on(key); };
-  std::optional<Round> round = target.begin_round(now, kept, assigned, by_list);
+  std::optional<Round> round = target.begin_round(now, kept, assigned, is_listed ? RepairBy::list : RepairBy::round);
   if (round) {
     ++active_;
     tasks_.spawn("azure round", run_round(key, std::move(*round)));
@@ -156,8 +156,8 @@ void AzureWorkers::pump_target(AzureTarget& target) {
 
 void AzureWorkers::schedule(AzureTarget& target) {
   const base::SteadyTime now = clock_.steady_now();
-  const bool repairs = owner_.any_in_use(target.key());
-  if (target.unused(now) && !repairs) {
+  const Repairs repairs = owner_.any_in_use(target.key()) ? Repairs::wanted : Repairs::unwanted;
+  if (target.unused(now) && repairs == Repairs::unwanted) {
     const std::string collection = collection_of(target.resource()).key();
     collections_[collection].targets.erase(target.key());
     if (collections_[collection].targets.empty() && !collections_[collection].under_way) collections_.erase(collection);

@@ -28,7 +28,7 @@ class AzureWorkersOwner {
  public:
   virtual ~AzureWorkersOwner() = default;
   // Identities that assignments in state Assigned need on the target.
-  virtual std::set<std::string> assigned_on(const std::string& target) = 0;
+  virtual Wanted assigned_on(const std::string& target) = 0;
   virtual bool in_use(const std::string& target, const std::string& identity) = 0;
   virtual bool any_in_use(const std::string& target) = 0;
   // Whether assignments for this target are just being written: its request waits for them (bounded by kFoldLimit).

@@ -9,6 +9,12 @@ namespace podid::mic {
 // An identity that Azure refused is left out of later changes for this long, doubling at each refusal (MIC-16).
 inline constexpr std::chrono::minutes kBadIdentityFirstDelay{1};
 inline constexpr std::chrono::minutes kBadIdentityLastDelay{60};
+// So many refusals of different identities does a namespace have on a VM or scale set before it waits, too: its further
+// identities are asked for after kBadIdentityFirstDelay, doubling at each further refusal, at most this long (SEC-4).
+inline constexpr std::size_t kRefusalsWithoutPause = 32;
+inline constexpr std::chrono::minutes kNamespaceLastPause{10};
+// Identities of which nothing speaks against go first, but others get a turn after so many requests for those.
+inline constexpr std::size_t kRequestsBeforeSuspects = 3;
 // A VM or scale set whose change failed as a whole is tried again after this long, doubling at each failure.
 inline constexpr std::chrono::seconds kAzureRetryFirstDelay{5};
 inline constexpr std::chrono::minutes kAzureRetryLastDelay{10};

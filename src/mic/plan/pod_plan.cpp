@@ -155,7 +155,10 @@ class Planner {
       }
       std::string identity = core::resource_id_key(stored->identity.resource_id);
       if (!in_.azure.attached(node.target->key(), identity)) {
-        plan_.waits.push_back({.what = Wait::For::attached, .target = *node.target, .identity = std::move(identity)});
+        plan_.waits.push_back({.what = Wait::For::attached,
+                               .target = *node.target,
+                               .identity = std::move(identity),
+                               .ns = stored->identity.meta.ns});
         return;
       }
       // Else whoever may write an AzureIdentity would get the tokens of any identity on the machine (SEC-1).

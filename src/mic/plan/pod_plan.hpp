@@ -60,6 +60,7 @@ struct Wait {
   For what;
   core::ComputeTarget target;
   std::string identity;  // lower case
+  std::string ns = {};   // of the AzureIdentity; to be attached alone
 };
 
 // An assignment that cannot be carried out, or not made, as things are.

@@ -13,6 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+constexpr const char* kTeam = "team";
 constexpr base::SteadyTime kStart{std::chrono::hours(1)};
 
 class AzureTargetTest : public ::testing::Test {
@@ -21,8 +22,13 @@ class AzureTargetTest : public ::testing::Test {
 
   std::optional<Round> begin(base::SteadyTime now) {
     return target.begin_round(
-        now, [this](const std::string& id) { return kept.contains(id); }, [this] { return assigned; },
-        run_repairs_by_list);
+        now, [this](const std::string& id) { return kept.contains(id); }, [this] { return wanted(assigned); },
+        repair_by);
+  }
+  static Wanted wanted(const std::set<std::string>& ids) {
+    Wanted all;
+    for (const std::string& id : ids) all.emplace(id, Namespaces{kTeam});
+    return all;
   }
   static azure::UpdateResult success(const std::vector<std::string>& attached) {
     azure::UpdateResult result;
@@ -52,13 +58,13 @@ class AzureTargetTest : public ::testing::Test {
        .first_bad_delay = minutes(1),
        .last_bad_delay = minutes(60)}};
   std::set<std::string> kept;
-  bool run_repairs_by_list = false;
+  RepairBy repair_by = RepairBy::round;
   std::set<std::string> assigned;
 };
 
 TEST_F(AzureTargetTest, OneRoundCarriesAllThatIsWaitedFor) {
-  target.wait_attached("one", "p1");
-  target.wait_attached("one", "p2");
+  target.wait_attached("one", "p1", kTeam);
+  target.wait_attached("one", "p2", kTeam);
   target.wait_absent("two", "p3");
   const std::optional<Round> round = begin(kStart);
   ASSERT_TRUE(round);
@@ -71,13 +77,13 @@ TEST_F(AzureTargetTest, OneRoundCarriesAllThatIsWaitedFor) {
 }
 
 TEST_F(AzureTargetTest, WhatIsBeingChangedIsNeitherAttachedNorAbsent) {
-  target.wait_attached("one", "p");
+  target.wait_attached("one", "p", kTeam);
   run(kStart, success({"one", "two"}));
   EXPECT_TRUE(target.attached("one", kStart));
   EXPECT_TRUE(target.absent("three"));
   target.forget_pod("p");
   target.wait_absent("one", "p");
-  target.wait_attached("three", "q");
+  target.wait_attached("three", "q", kTeam);
   const auto round = begin(kStart);
   ASSERT_TRUE(round);
   EXPECT_FALSE(target.attached("one", kStart));
@@ -86,16 +92,16 @@ TEST_F(AzureTargetTest, WhatIsBeingChangedIsNeitherAttachedNorAbsent) {
 }
 
 TEST_F(AzureTargetTest, KnownIdentitiesNeedNoRound) {
-  target.wait_attached("one", "p");
+  target.wait_attached("one", "p", kTeam);
   run(kStart, success({"one"}));
-  target.wait_attached("one", "q");
+  target.wait_attached("one", "q", kTeam);
   EXPECT_FALSE(begin(kStart + seconds(1)));
   EXPECT_THAT(target.settled(kStart, [](const std::string&) { return false; }), ElementsAre("p", "q"));
   EXPECT_FALSE(target.attached("one", kStart + minutes(3) + seconds(1))) << "what is old is asked again";
 }
 
 TEST_F(AzureTargetTest, AddingWinsAndKeptIdentitiesStay) {  // MIC-15
-  target.wait_attached("one", "p");
+  target.wait_attached("one", "p", kTeam);
   target.wait_absent("one", "q");
   target.wait_absent("two", "r");
   kept = {"two"};
@@ -107,8 +113,8 @@ TEST_F(AzureTargetTest, AddingWinsAndKeptIdentitiesStay) {  // MIC-15
 }
 
 TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers) {
-  target.wait_attached("bad", "p");
-  target.wait_attached("good", "q");
+  target.wait_attached("bad", "p", kTeam);
+  target.wait_attached("good", "q", kTeam);
   azure::UpdateResult result = success({"good"});
   result.refused.push_back({.id = "bad", .reason = *failure(base::ErrorKind::invalid).error});
   result.error = result.refused.back().reason;
@@ -120,18 +126,18 @@ TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers
   EXPECT_TRUE(target.last_change_failed());
 
   EXPECT_FALSE(begin(kStart + seconds(59)));
-  target.wait_attached("third", "r");
+  target.wait_attached("third", "r", kTeam);
   const auto other = begin(kStart + seconds(30));
   ASSERT_TRUE(other) << "others need not wait";
   EXPECT_THAT(other->change.add, ElementsAre("third"));
   target.end_round(*other, success({"good", "third"}), kStart + seconds(30), 0.0);
 
-  EXPECT_EQ(target.next_time(kStart + seconds(31), false), kStart + minutes(1));
+  EXPECT_EQ(target.next_time(kStart + seconds(31), Repairs::unwanted), kStart + minutes(1));
   azure::UpdateResult again = success({"good", "third"});
   again.refused = result.refused;
   again.error = result.error;
   run(kStart + minutes(1), again);
-  EXPECT_EQ(target.next_time(kStart + minutes(1), false), kStart + minutes(3)) << "twice as long";
+  EXPECT_EQ(target.next_time(kStart + minutes(1), Repairs::unwanted), kStart + minutes(3)) << "twice as long";
 }
 
 TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
@@ -147,35 +153,35 @@ TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
   EXPECT_FALSE(target.waiting_to_retry(kStart));
   EXPECT_FALSE(begin(kStart + seconds(59)));
 
-  target.wait_attached("good", "q");
+  target.wait_attached("good", "q", kTeam);
   const auto other = begin(kStart);
   ASSERT_TRUE(other) << "others need not wait";
   EXPECT_THAT(other->change.add, ElementsAre("good"));
   EXPECT_THAT(other->change.remove, IsEmpty());
   target.end_round(*other, success({"good", "stuck"}), kStart, 0.0);
 
-  EXPECT_EQ(target.next_time(kStart, false), kStart + minutes(1));
+  EXPECT_EQ(target.next_time(kStart, Repairs::unwanted), kStart + minutes(1));
   EXPECT_THAT(run(kStart + minutes(1), success({"good"})).settled_pods, ElementsAre("p", "q"));
   EXPECT_EQ(target.bad_identities(), 0u);
 }
 
 TEST_F(AzureTargetTest, AFailureAsAWholeIsRetriedWithBackOffAndRetryAfter) {
-  target.wait_attached("one", "p");
+  target.wait_attached("one", "p", kTeam);
   const RoundOutcome outcome = run(kStart, failure(base::ErrorKind::unavailable));
   EXPECT_THAT(outcome.refusals, SizeIs(1));
   EXPECT_TRUE(target.waiting_to_retry(kStart));
   EXPECT_FALSE(begin(kStart + seconds(4)));
   run(kStart + seconds(5), failure(base::ErrorKind::unavailable));
-  EXPECT_EQ(target.next_time(kStart + seconds(5), false), kStart + seconds(15));
+  EXPECT_EQ(target.next_time(kStart + seconds(5), Repairs::unwanted), kStart + seconds(15));
   run(kStart + seconds(15), failure(base::ErrorKind::throttled, seconds(1200)));
-  EXPECT_EQ(target.next_time(kStart + seconds(15), false), kStart + seconds(1215));
+  EXPECT_EQ(target.next_time(kStart + seconds(15), Repairs::unwanted), kStart + seconds(1215));
   run(kStart + seconds(1215), success({"one"}));
   EXPECT_FALSE(target.waiting_to_retry(kStart + seconds(1215)));
 }
 
 TEST_F(AzureTargetTest, WhatIsPutAsideDelaysTheOthersNoLonger) {  // SEC-4
-  target.wait_attached("bad", "p");
-  target.wait_attached("untried", "q");
+  target.wait_attached("bad", "p", kTeam);
+  target.wait_attached("untried", "q", kTeam);
   azure::UpdateResult result = success({});
   result.refused.push_back({.id = "bad", .reason = *failure(base::ErrorKind::invalid).error});
   result.error = result.refused.back().reason;
@@ -188,14 +194,14 @@ TEST_F(AzureTargetTest, WhatIsPutAsideDelaysTheOthersNoLonger) {  // SEC-4
 }
 
 TEST_F(AzureTargetTest, WhatWasRefusedBeforeIsTriedAfterTheOthers) {
-  target.wait_attached("bad", "p");
+  target.wait_attached("bad", "p", kTeam);
   target.wait_absent("stuck", "q");
   azure::UpdateResult result = success({"stuck"});
   result.refused = {{.id = "bad", .reason = *failure(base::ErrorKind::invalid).error},
                     {.id = "stuck", .reason = *failure(base::ErrorKind::invalid).error}};
   result.error = result.refused.back().reason;
   run(kStart, result);
-  target.wait_attached("fresh", "r");
+  target.wait_attached("fresh", "r", kTeam);
   const auto round = begin(kStart + minutes(1));
   ASSERT_TRUE(round);
   EXPECT_THAT(round->change.add, ElementsAre("fresh"));
@@ -208,8 +214,8 @@ TEST_F(AzureTargetTest, WhatWasRefusedBeforeIsTriedAfterTheOthers) {
 }
 
 TEST_F(AzureTargetTest, AFailureIsTriedAgainSoonWhenSomethingIsWaitedForNoMore) {  // FLD-2
-  target.wait_attached("culprit", "p");
-  target.wait_attached("good", "q");
+  target.wait_attached("culprit", "p", kTeam);
+  target.wait_attached("good", "q", kTeam);
   run(kStart, failure(base::ErrorKind::invalid));
   run(kStart + seconds(5), failure(base::ErrorKind::invalid));
   run(kStart + seconds(15), failure(base::ErrorKind::invalid));
@@ -220,7 +226,7 @@ TEST_F(AzureTargetTest, AFailureIsTriedAgainSoonWhenSomethingIsWaitedForNoMore) 
   EXPECT_THAT(again->change.add, ElementsAre("good"));
   target.end_round(*again, failure(base::ErrorKind::throttled, seconds(60)), kStart + seconds(21), 0.0);
   target.forget_pod("q");
-  target.wait_attached("other", "r");
+  target.wait_attached("other", "r", kTeam);
   EXPECT_FALSE(begin(kStart + seconds(80))) << "Azure has asked for that time";
 }
 
@@ -237,13 +243,14 @@ TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
   EXPECT_TRUE(round->repair);
   EXPECT_THAT(round->change.add, ElementsAre("one"));
   target.end_round(*round, success({"one"}), kStart + minutes(3), 0.5);
-  EXPECT_EQ(target.next_time(kStart + minutes(3), true), kStart + minutes(3) + seconds(162)) << "within the interval";
+  EXPECT_EQ(target.next_time(kStart + minutes(3), Repairs::wanted), kStart + minutes(3) + seconds(162))
+      << "within the interval";
 }
 
 TEST_F(AzureTargetTest, AFailedRepairIsTriedAgainBeforeTheNextInterval) {
   assigned = {"one"};
   run(kStart + minutes(3), failure(base::ErrorKind::unavailable));
-  EXPECT_EQ(target.next_time(kStart + minutes(3), true), kStart + minutes(3) + seconds(5));
+  EXPECT_EQ(target.next_time(kStart + minutes(3), Repairs::wanted), kStart + minutes(3) + seconds(5));
   const auto again = begin(kStart + minutes(3) + seconds(5));
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->repair);
@@ -255,10 +262,10 @@ TEST_F(AzureTargetTest, AsksNothingWhereNothingIsDesired) {  // MIC-5
 }
 
 TEST_F(AzureTargetTest, AListMayBeBehindOurOwnChanges) {  // MIC-5
-  target.wait_attached("one", "p");
+  target.wait_attached("one", "p", kTeam);
   run(kStart, success({"one"}));
   const base::SteadyTime soon = kStart + seconds(10);
-  target.observed({}, {"one"}, soon, soon, 0.0);
+  target.observed({}, wanted({"one"}), soon, soon, 0.0);
   EXPECT_TRUE(target.attached("one", soon)) << "our own look is not old enough to be replaced";
   const base::SteadyTime later = kStart + minutes(2);
   target.observed({}, {}, later, later, 0.0);
@@ -267,10 +274,10 @@ TEST_F(AzureTargetTest, AListMayBeBehindOurOwnChanges) {  // MIC-5
 }
 
 TEST_F(AzureTargetTest, WhatAListMissesIsAttachedOnlyIfItIsStillAssigned) {
-  run_repairs_by_list = true;
+  repair_by = RepairBy::list;
   assigned = {"one"};
   const base::SteadyTime later = kStart + minutes(3);
-  target.observed({}, {"one", "two"}, later, later, 0.0);
+  target.observed({}, wanted({"one", "two"}), later, later, 0.0);
   const auto round = begin(later);
   ASSERT_TRUE(round);
   EXPECT_THAT(round->change.add, ElementsAre("one"));
