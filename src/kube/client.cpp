@@ -22,7 +22,9 @@ using base::Result;
 using base::Task;
 
 constexpr std::uint32_t kCautiousPage = 16;
-constexpr std::size_t kMaxAnswerBytes = 32 << 20;  // some twenty of the largest objects that a server takes
+// Some five of the largest objects that a server takes (etcd's limit is 1.5 MiB). Read and taken apart, an answer needs
+// several times as much: whoever may write objects must not decide how much (SEC-7).
+constexpr std::size_t kMaxAnswerBytes = 8 << 20;
 constexpr std::size_t kMaxRefusalBytes = 64 << 10;
 constexpr std::chrono::milliseconds kShortestRepeat{100};
 constexpr std::chrono::seconds kRepeatWithoutAdvice{1};
@@ -258,8 +260,9 @@ Task<Result<json::value>> Client::list(ResourceType type, ListOptions options, n
 Task<Result<json::value>> list_page(Client& client, ResourceType type, ListOptions& page, net::Deadline deadline) {
   for (;;) {
     Result<json::value> answer = co_await client.list(type, page, deadline);
-    const bool too_large = !answer && answer.error().kind == ErrorKind::invalid && page.limit != 1;
-    if (!too_large) co_return answer;
+    // Perhaps it was too large to be read.
+    if (answer || answer.error().kind != ErrorKind::invalid) co_return answer;
+    if (page.limit == 1) co_return base::fail(std::move(answer.error()), fmt::format("one of the {}", type.plural));
     page.limit = page.limit == 0 ? kCautiousPage : page.limit / 2;
   }
 }

@@ -111,7 +111,8 @@ class Client {
 };
 
 // The page of `page`, with fewer objects where they are too large for one answer: `page.limit` is then what was left of it
-// (of no limit, a small one), and stays so for the pages that follow. References live until it ends.
+// (of no limit, a small one), and stays so for the pages that follow. One that is too large by itself is `invalid`, with
+// the type's name. References live until it ends.
 base::Task<base::Result<json::value>> list_page(Client& client, ResourceType type, ListOptions& page,
                                                 net::Deadline deadline);
 

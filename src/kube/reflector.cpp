@@ -55,7 +55,6 @@ Reflector::Reflector(Client& client, ReflectorOptions options, ReflectorSink& si
       options_(std::move(options)),
       sink_(sink),
       version_(options_.page_size == 0 ? kAnyVersion : ""),
-      most_in_page_(options_.page_size),
       backoff_(options_.backoff, client.random()),
       tasks_(client.executor()) {}
 
@@ -138,7 +137,7 @@ Task<Result<>> Reflector::list_objects() {
   page.ns = options_.ns;
   page.label_selector = options_.label_selector;
   page.field_selector = options_.field_selector;
-  page.limit = std::min(most_in_page_, kFirstPage);
+  page.limit = std::min(options_.page_size, kFirstPage);
   std::size_t bytes = 0;
   page.answer_bytes = &bytes;
   page.resource_version = version_;
@@ -146,14 +145,11 @@ Task<Result<>> Reflector::list_objects() {
   sink_.list_begin();
   std::string version;
   do {
-    Result<json::value> answer =
-        co_await client_.list(options_.type, page, net::Deadline::in(client_.clock(), options_.request_timeout));
-    if (!answer) {
-      // Perhaps it was too large to be read.
-      if (answer.error().kind == ErrorKind::invalid && page.limit > 1) most_in_page_ = page.limit / 2;
-      co_return std::unexpected(std::move(answer.error()));
-    }
-    if (page.limit != 0) page.limit = next_page(page.limit, bytes, most_in_page_);
+    const net::Deadline deadline = net::Deadline::in(client_.clock(), options_.request_timeout);
+    Result<json::value> answer = co_await list_page(client_, options_.type, page, deadline);
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    const std::uint32_t most = options_.page_size == 0 ? kFirstPage : options_.page_size;
+    if (page.limit != 0) page.limit = next_page(page.limit, bytes, most);
     // All pages show the state of the first one's version.
     if (version.empty()) version = base::text_at(*answer, {"metadata", "resourceVersion"});
     page.continue_token = base::text_at(*answer, {"metadata", "continue"});
@@ -166,7 +162,6 @@ Task<Result<>> Reflector::list_objects() {
     co_return base::fail(ErrorKind::invalid,
                          fmt::format("the list of {} has no resourceVersion", options_.type.plural));
   }
-  most_in_page_ = std::min(options_.page_size, most_in_page_ * 2);
   listed(std::move(version));
   co_return Result<>();
 }

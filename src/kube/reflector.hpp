@@ -40,7 +40,7 @@ struct ReflectorOptions {
   // A watch on which nothing at all arrives for this long, no bookmark either, is taken for dead and opened anew. API
   // servers send a bookmark about every minute.
   std::chrono::seconds silence_limit{150};
-  std::chrono::seconds request_timeout{60};  // of one page, and until a watch is open
+  std::chrono::seconds request_timeout{60};  // of one page, also where it is taken in parts, and until a watch is open
   base::BackoffOptions backoff{.initial = std::chrono::milliseconds(500), .limit = std::chrono::seconds(30)};
 };
 
@@ -116,7 +116,6 @@ class Reflector {
   std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
   bool must_compare_ = false;   // before the next watch
-  std::uint32_t most_in_page_;  // fewer than asked for after an answer that was too large
   base::Backoff backoff_;
   base::SteadyTime last_contact_{};
   std::optional<base::Error> last_error_;
