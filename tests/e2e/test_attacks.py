@@ -84,4 +84,4 @@ def test_a_secret_of_another_namespace_is_refused_alike_whether_it_exists(lab: L
         assert answer.status in (403, 503) and "access_token" not in answer.body, answer
         told.append((answer.status, json.dumps(answer.json()).replace(name, "NAME")))
     assert told[0] == told[1]
-    lab.kubectl("delete", "namespace", f"{namespace}-victim")
+    lab.kubectl("delete", "secret", "there", "-n", f"{namespace}-victim")
