@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An embedded Kubernetes API server: in memory, one thread, wire-compatible with kube-apiserver 1.35 for what
 // kubectl and our own clients do with pods, nodes, secrets, configmaps, events, namespaces, service accounts,
-// endpoints, leases, custom resource definitions and the custom resources that they define.
+// endpoints, leases, custom resource definitions and the custom resources that they define. Of what an installation
+// has besides (workloads, roles, policies) objects are kept as they are written, and nothing follows from them.
 //
 // What it does not imitate:
 // - controllers: nothing schedules pods, runs them, creates service accounts or collects garbage by

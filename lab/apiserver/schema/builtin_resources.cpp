@@ -1,10 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/apiserver/schema/builtin_resources.hpp"
 
+#include "base/text.hpp"
 #include "lab/apiserver/schema/builtin_schemas.hpp"
 
 namespace podid::lab::apiserver {
 namespace {
+
+// What an installation has besides. Kept as it is written: nothing here runs it, or asks it what is allowed.
+struct Kept {
+  std::string_view group;
+  std::string_view plural;
+  std::string_view kind;
+  bool namespaced = true;
+};
+constexpr Kept kKept[] = {
+    {"apps", "daemonsets", "DaemonSet"},
+    {"apps", "deployments", "Deployment"},
+    {"networking.k8s.io", "networkpolicies", "NetworkPolicy"},
+    {"rbac.authorization.k8s.io", "roles", "Role"},
+    {"rbac.authorization.k8s.io", "rolebindings", "RoleBinding"},
+    {"rbac.authorization.k8s.io", "clusterroles", "ClusterRole", false},
+    {"rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding", false},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", false},
+};
 
 // The schema is added by its kind.
 ResourcePtr finished(Resource resource) {
@@ -117,6 +137,15 @@ std::vector<ResourcePtr> make_resources() {
   for (Resource* resource : {&configmaps, &endpoints, &events, &namespaces, &nodes, &pods, &secrets, &service_accounts,
                              &subject_reviews, &access_reviews, &crds, &leases}) {
     out.push_back(finished(std::move(*resource)));
+  }
+  for (const Kept& kept : kKept) {
+    out.push_back(finished({.group = std::string(kept.group),
+                            .version = "v1",
+                            .plural = std::string(kept.plural),
+                            .singular = base::to_lower(kept.kind),
+                            .kind = std::string(kept.kind),
+                            .list_kind = "",
+                            .namespaced = kept.namespaced}));
   }
   return out;
 }

@@ -127,6 +127,22 @@ TEST_F(KubectlTest, AppliesAndShows) {
   EXPECT_THAT(ok({"auth", "whoami"}), HasSubstr("operator"));
 }
 
+TEST_F(KubectlTest, TakesAnInstallation) {
+  for (const char* profile : {"/deploy/strict", "/deploy/rbac"}) {
+    const std::vector<std::string> apply{"apply", "-f", PODID_SOURCE_DIR "/deploy/crds", "-f",
+                                         std::string(PODID_SOURCE_DIR) + profile};
+    EXPECT_THAT(ok(apply), HasSubstr("clusterrole.rbac.authorization.k8s.io/"));
+    EXPECT_THAT(ok(apply), Not(HasSubstr("configured"))) << "the second time";
+  }
+  EXPECT_EQ(ok({"get", "daemonset", "nmi", "-n", "podid-node", "-o", "jsonpath={.spec.template.spec.hostNetwork}"}),
+            "true");
+  EXPECT_THAT(ok({"get", "networkpolicies,deployments", "-n", "podid-system"}), HasSubstr("mic"));
+  // What is in its namespaces goes with them.
+  EXPECT_THAT(ok({"delete", "-f", PODID_SOURCE_DIR "/deploy/strict", "--ignore-not-found", "--timeout=20s"}),
+              HasSubstr("namespace \"podid-node\" deleted"));
+  EXPECT_THAT(kubectl({"get", "daemonset", "nmi", "-n", "podid-node"}).output, HasSubstr("NotFound"));
+}
+
 TEST_F(KubectlTest, ApplyUpdates) {
   apply_everything();
   std::string changed(kManifest);
