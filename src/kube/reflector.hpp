@@ -115,7 +115,7 @@ class Reflector {
   // state
   std::string version_;  // of the last list, event or bookmark; empty: ask for the newest; "0": for any
   bool must_list_ = true;
-  bool must_compare_ = false;   // before the next watch
+  bool must_compare_ = false;  // before the next watch
   base::Backoff backoff_;
   base::SteadyTime last_contact_{};
   std::optional<base::Error> last_error_;
