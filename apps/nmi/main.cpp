@@ -15,6 +15,7 @@
 #include "base/version.hpp"
 #include "net/http_client.hpp"
 #include "nmi/nmi.hpp"
+#include "nmi/prover.hpp"
 
 namespace {
 
@@ -72,6 +73,7 @@ int run(const nmi::NmiOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "prove") return nmi::run_prover(argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   const rlim_t max_files = allow_many_files();
   nmi::NmiOptions options;

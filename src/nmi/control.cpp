@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds kReadyPoll{200};
 constexpr std::chrono::seconds kTaintTimeout{30};
 constexpr std::chrono::seconds kTaintRetry{30};
 constexpr std::chrono::seconds kReportInterval{5};
+constexpr std::chrono::seconds kProofInterval{2};
 // Each holds a TLS connection of some 90 KiB; two write more events than a node has.
 constexpr std::size_t kEventWriters = 2;
 
@@ -116,6 +117,8 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
     : options_(options),
       clock_(context.clock),
       metrics_(context.metrics),
+      proof_(context.proof),
+      snapshots_(context.snapshots),
       clients_(std::move(clients)),
       entra_(clients_.directories, *clients_.http, context.clock, context.random),
       secrets_(*clients_.kube, context.metrics),
@@ -177,12 +180,14 @@ base::Task<base::Result<>> Control::start_all() {
   interfaces_.start();  // before the first lists: what appears later than they were asked for is noticed
   watch_.start();
   tasks_.spawn("startup taints", lift_startup_taints());
+  tasks_.spawn("watch proof", watch_proof());
   tasks_.spawn("event statistics", report_dropped_events());
   co_return base::Result<>{};
 }
 
 std::optional<std::string> Control::not_ready() const {
   if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
+  if (proof_.problem()) return proof_.problem();
   if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
 }
@@ -217,6 +222,26 @@ base::Task<> Control::report_dropped_events() {
     if (dropped > reported) metrics_.counter(base::metric::kEventsDropped).increment({}, dropped - reported);
     reported = dropped;
     co_await clock_.sleep_for(kReportInterval);
+  }
+}
+
+base::Task<> Control::watch_proof() {
+  using State = RedirectProof::State;
+  base::Family<base::Gauge>& gauge = metrics_.gauge(base::metric::kNmiRedirectProven);
+  std::optional<State> before;
+  for (;;) {
+    const State state = proof_.look(*snapshots_.get(), clock_.steady_now());
+    for (const State each : {State::unproven, State::proven, State::failed}) {
+      gauge.set({std::string(to_string(each))}, each == state ? 1 : 0);
+    }
+    if (state == State::failed && before != State::failed) {
+      base::log::error("redirect is not proven", {{"problem", proof_.problem().value_or("")}});
+    }
+    if (state == State::proven && before != State::proven) base::log::info("redirect is proven by the prober");
+    if (state == State::unproven && before == State::proven)
+      base::log::warning("no prober proves the redirect any more");
+    before = state;
+    co_await clock_.sleep_for(kProofInterval);
   }
 }
 

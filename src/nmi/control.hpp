@@ -19,6 +19,7 @@
 #include "nmi/options.hpp"
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/pods/cluster_watch.hpp"
+#include "nmi/pods/redirect_proof.hpp"
 #include "nmi/pods/snapshot_source.hpp"
 #include "nmi/record/issuance_events.hpp"
 #include "nmi/redirect/keeper.hpp"
@@ -38,6 +39,7 @@ class Control {
     base::Random& random;
     base::MetricsRegistry& metrics;
     SnapshotSource& snapshots;
+    RedirectProof& proof;
     std::function<void(const base::Error&)> on_fatal;  // cannot go on
   };
   // Everything made, nothing started.
@@ -70,10 +72,13 @@ class Control {
   base::Task<base::Result<>> start_all();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
+  base::Task<> watch_proof();
 
   const NmiOptions options_;
   base::Clock& clock_;
   base::MetricsRegistry& metrics_;
+  RedirectProof& proof_;
+  SnapshotSource::Reader snapshots_;  // for the proof
 
   Clients clients_;
   azure::EntraClient entra_;

@@ -107,7 +107,9 @@ T run_and_wait(base::Executor executor, base::Task<T> task) {
 class Nmi::Impl {
  public:
   Impl(NmiOptions options, NmiDependencies dependencies)
-      : options_(std::move(options)), dependencies_(std::move(dependencies)) {}
+      : options_(std::move(options)),
+        dependencies_(std::move(dependencies)),
+        proof_(options_.prober_namespace, dependencies_.random.uuid() + dependencies_.random.uuid()) {}
   ~Impl() { stop(); }
 
   base::Result<> start() {
@@ -118,6 +120,7 @@ class Nmi::Impl {
                          .random = dependencies_.random,
                          .metrics = dependencies_.metrics,
                          .snapshots = snapshots_,
+                         .proof = proof_,
                          .on_fatal = dependencies_.on_fatal ? dependencies_.on_fatal : [](const base::Error&) {}});
     if (!control) return std::unexpected(std::move(control.error()));
     control_ = std::move(*control);
@@ -151,7 +154,8 @@ class Nmi::Impl {
 
  private:
   base::Result<> make_workers() {
-    const RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics};
+    const RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics,
+                                        &proof_};
     port_ = options_.port;
     for (int i = 0; i < std::max(1, options_.workers); ++i) {
       base::Result<std::unique_ptr<Worker>> worker = Worker::create(
@@ -178,6 +182,7 @@ class Nmi::Impl {
   const NmiOptions options_;
   const NmiDependencies dependencies_;
   SnapshotSource snapshots_;
+  RedirectProof proof_;
   std::uint16_t port_ = 0;
   base::asio::io_context io_{1};
   std::optional<base::asio::executor_work_guard<base::Executor>> work_;

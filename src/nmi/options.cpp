@@ -78,6 +78,8 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
       0, static_cast<int>(kMaxFencePriority));
   flags.add("allow-wireserver", o.allow_wireserver,
             "let pods reach Azure's wireserver (168.63.129.16, TCP ports 80 and 32526)");
+  flags.add("prober-namespace", o.prober_namespace,
+            "namespace of the pods that prove the redirect (deploy/prober.yaml); empty: none counts");
   flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");
   flags.add("mic-short-circuit", o.mic_short_circuit, "give the controller's pods tokens of the node's identities");
   flags.add("startup-taint-prefix", o.startup_taint_prefix,

@@ -37,6 +37,7 @@ class ControlRootTest : public NodeNamespaceTest {
                          .random = random,
                          .metrics = metrics,
                          .snapshots = snapshots,
+                         .proof = proof,
                          .on_fatal = [this](const base::Error& error) { given_up = error.message; }});
     ASSERT_TRUE(made) << made.error().message;
     control = std::move(*made);
@@ -54,6 +55,7 @@ class ControlRootTest : public NodeNamespaceTest {
   test::TemporaryFolder folder;
   NmiOptions options;
   SnapshotSource snapshots;
+  RedirectProof proof{"", "key"};
   std::unique_ptr<Control> control;
 };
 

@@ -33,6 +33,7 @@ std::span<const MetricDefinition* const> all() {
       &kNmiPods,
       &kNmiRedirectActive,
       &kNmiFenceActive,
+      &kNmiRedirectProven,
       &kNmiRedirectRepairs,
       &kNmiRedirectErrors,
       &kNmiProxiedRequests,

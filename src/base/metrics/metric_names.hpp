@@ -35,6 +35,7 @@ inline constexpr MetricLabel kNmiOperationLabels[] = {
     {"operation_type"}, {"status_code"}, {"namespace", true}, {"resource", true}};
 inline constexpr MetricLabel kByResult[] = {{"result"}};
 inline constexpr MetricLabel kByReason[] = {{"reason"}};
+inline constexpr MetricLabel kByState[] = {{"state"}};
 inline constexpr MetricLabel kByLimit[] = {{"limit"}};
 inline constexpr MetricLabel kByResource[] = {{"resource"}};
 inline constexpr MetricLabel kByMetric[] = {{"metric"}};
@@ -135,6 +136,10 @@ inline constexpr MetricDefinition kNmiRedirectActive = {"aadpodidentity_nmi_redi
 inline constexpr MetricDefinition kNmiFenceActive = {
     "aadpodidentity_nmi_fence_active", MetricType::gauge,
     "1 while the routing rules hold that keep pods' packets from the real endpoint whatever becomes of the redirect"};
+inline constexpr MetricDefinition kNmiRedirectProven = {
+    "aadpodidentity_nmi_redirect_proven", MetricType::gauge,
+    "1 for what is known of the redirect: proven by the prober's requests, failed, or unproven where no prober runs",
+    kByState};
 inline constexpr MetricDefinition kNmiRedirectRepairs = {"aadpodidentity_nmi_redirect_repairs_total",
                                                          MetricType::counter,
                                                          "Times the redirect rules were found altered and put back"};

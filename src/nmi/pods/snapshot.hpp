@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything the request path knows about the cluster, at one moment.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -74,6 +75,11 @@ class Snapshot {
   // Null when the node has no such pod.
   const PodEntryPtr& named(std::string_view ns, std::string_view name) const;
   std::size_t pods() const { return by_name_.size(); }
+  // Whether `matches(pod)` for a pod of this node. Looks at each.
+  template <class Matches>
+  bool has_pod(const Matches& matches) const {
+    return std::ranges::any_of(by_name_, [&matches](const auto& named) { return matches(*named.second->pod); });
+  }
 
  private:
   friend class SnapshotBuilder;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "nmi/pods/redirect_proof.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -106,6 +107,7 @@ Route route_path(std::string_view path, const RouteOptions& options) {
   if (has_metadata_prefix(path, kTokenRest)) return Route::token;
   if (resembles_token_path(path)) return Route::invalid_token_path;
   if (path.starts_with("/host/token")) return Route::host_token;
+  if (path == kProofPath) return Route::proof;
   if (options.block_instance && has_metadata_prefix(path, kInstance)) return Route::blocked_instance;
   return route_to_endpoint(path, options);
 }

@@ -17,6 +17,7 @@ enum class Route {
   scheduled_events,    // the same; a POST acknowledges an event, which starts a reboot of the node
   not_passed_on,       // 403: not on the list of what the real endpoint may be asked (SEC-6)
   identity_path,       // 403: below /metadata/identity, where no flag opens anything
+  proof,               // whether a pod reaches us where it asks for the real endpoint
   redirect,            // 301 to the canonical path
   malformed,           // 400: no path at all
 };

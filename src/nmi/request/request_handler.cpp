@@ -7,13 +7,20 @@
 #include "nmi/request/send_answer.hpp"
 
 namespace podid::nmi {
+namespace {
+
+constexpr std::string_view kNonce = "nonce=";
+
+}  // namespace
 
 RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions options,
                                const RequestHandlerContext& context, Proxy& proxy, std::function<void()> on_record)
     : state_(executor, std::move(options), context),
       tokens_(state_, context, std::move(on_record)),
       forwards_(state_, proxy),
-      rate_(state_.options.max_requests_per_pod) {}
+      rate_(state_.options.max_requests_per_pod),
+      proof_(context.proof),
+      snapshots_(context.snapshots) {}
 
 // What try_handle() has read; the request's own text outlives it.
 struct RequestHandler::Admitted final : net::ServerRequest::Kept {
@@ -41,7 +48,7 @@ Progress RequestHandler::answer_at_once(net::ServerRequest& request, net::Server
   if (state_.hold_to_rate(rate_, "requests_per_pod", request, response) == Progress::answered) {
     return Progress::answered;
   }
-  const Routed routed = route_request(request.target(), state_.options.routes);
+  Routed routed = route_request(request.target(), state_.options.routes);
   switch (routed.route) {
     case Route::token:
     case Route::host_token:
@@ -51,6 +58,8 @@ Progress RequestHandler::answer_at_once(net::ServerRequest& request, net::Server
     case Route::not_passed_on:
     case Route::identity_path:
       return answer_forward(request, response, routed);
+    case Route::proof:
+      return answer_proof(request, response, routed);
     default:
       break;
   }
@@ -78,6 +87,24 @@ Progress RequestHandler::answer_forward(net::ServerRequest& request, net::Server
   if (forwards_.admit(request, response, routed) == Progress::answered) return Progress::answered;
   request.keep(std::make_unique<Admitted>());
   return Progress::open;
+}
+
+Progress RequestHandler::answer_proof(net::ServerRequest& request, net::ServerResponse& response, Routed& routed) {
+  std::optional<std::string> proof;
+  if (proof_ != nullptr && routed.query.starts_with(kNonce) &&
+      !refuse_tricked(request, routed.authority, state_.options.hosts)) {
+    const SnapshotPtr& snapshot = snapshots_.get();
+    const PodAtAddress& peer = snapshot->at(AddressKey::of(request.peer().address()));
+    if (peer.whose == Whose::pod && proof_->is_prober(*peer.entry->pod)) {
+      proof = proof_->prove(routed.query.substr(kNonce.size()), state_.clock.steady_now());
+    }
+  }
+  if (!proof) {
+    routed.route = Route::not_passed_on;
+    return answer_forward(request, response, routed);
+  }
+  response.send(200, "application/json", *proof);
+  return Progress::answered;
 }
 
 void RequestHandler::answer_route(net::ServerResponse& response, const Routed& routed) {

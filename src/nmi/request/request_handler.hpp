@@ -46,6 +46,8 @@ class RequestHandler final : public net::HttpHandler {
   Progress answer_at_once(net::ServerRequest& request, net::ServerResponse& response);
   Progress answer_token(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
   Progress answer_forward(net::ServerRequest& request, net::ServerResponse& response, const Routed& routed);
+  // The prober is told that it has reached us. For anybody else the path is one that is not passed on.
+  Progress answer_proof(net::ServerRequest& request, net::ServerResponse& response, Routed& routed);
   // Of a route that leads nowhere.
   void answer_route(net::ServerResponse& response, const Routed& routed);
 
@@ -53,6 +55,8 @@ class RequestHandler final : public net::HttpHandler {
   TokenHandler tokens_;
   ForwardHandler forwards_;
   RateLimit rate_;
+  RedirectProof* const proof_;
+  SnapshotSource::Reader snapshots_;  // for the proof
   // The decoded query. It goes with the call where handle() follows: views of it stay valid.
   std::unique_ptr<std::string> scratch_ = std::make_unique<std::string>();
 };

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics/metrics.hpp"
+#include "nmi/pods/redirect_proof.hpp"
 #include "nmi/pods/snapshot_source.hpp"
 #include "nmi/request/authorizer.hpp"
 #include "nmi/request/path.hpp"
@@ -37,6 +38,7 @@ struct RequestHandlerContext {
   TokenBroker& broker;
   base::Clock& clock;
   base::MetricsRegistry& metrics;
+  RedirectProof* proof = nullptr;  // null: to nobody
 };
 
 }  // namespace podid::nmi
