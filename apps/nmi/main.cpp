@@ -79,7 +79,9 @@ int main(int argc, char** argv) {
   nmi::NmiOptions options;
   base::LogOptions log_options;
   bool show_version = false;
-  base::FlagSet flags("nmi", "Answers the instance metadata requests of the pods of one node.");
+  base::FlagSet flags("nmi",
+                      "Answers the instance metadata requests of the pods of one node.\n"
+                      "nmi prove: asks, from an ordinary pod, for what the NMI alone answers (deploy/prober.yaml).");
   flags.add("version", show_version, "print the version and exit");
   nmi::add_nmi_flags(flags, options);
   base::add_log_flags(flags, log_options);
