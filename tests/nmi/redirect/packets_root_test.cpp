@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What else pods may send towards the real endpoint than ordinary connections (security.md §5). Needs root.
+// What else pods may send towards the real endpoint than ordinary connections. Needs root.
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
