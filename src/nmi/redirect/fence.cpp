@@ -12,6 +12,7 @@
 #include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
+#include "nmi/redirect/bridge_fence.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -126,6 +127,7 @@ Fence::Fence(base::Executor executor, FenceOptions options, const RedirectTarget
       active_gauge_(metrics.gauge(base::metric::kNmiFenceActive).find_or_add()),
       repairs_(metrics.counter(base::metric::kNmiRedirectRepairs).find_or_add()),
       errors_(metrics.counter(base::metric::kNmiRedirectErrors).find_or_add()),
+      target_(target),
       interfaces_(interfaces.none() ? *InterfacePattern::parse("auto") : std::move(interfaces)),
       tasks_(executor) {
   if (options_.priority == 0) return;
@@ -182,6 +184,16 @@ base::Task<base::Result<>> Fence::prove(Netlink& netlink) {
   co_return base::Result<>{};
 }
 
+base::Task<base::Result<>> Fence::close_bridges(std::vector<Interface> interfaces) {
+  const std::vector<std::string> uplinks = bridged_uplinks(interfaces);
+  bridged_ = !uplinks.empty();
+  if (!bridged_) co_return base::Result<>{};
+  const base::Result<> laid = co_await lay_bridge_fence(target_);
+  if (laid) co_return laid;
+  co_return base::fail(
+      laid.error(), fmt::format("{} is a port of a bridge, and what is bridged asks no routing rule", uplinks.front()));
+}
+
 base::Task<base::Result<>> Fence::look() {
   base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor_, NETLINK_ROUTE);
   if (!netlink) co_return std::unexpected(std::move(netlink.error()));
@@ -190,6 +202,10 @@ base::Task<base::Result<>> Fence::look() {
   // Of an earlier run with other flags.
   const base::Result<> removed = co_await remove_others(**netlink, options_.priority, rules_);
   if (!removed) co_return removed;
+  base::Result<std::vector<Interface>> interfaces = co_await list_interfaces(**netlink);
+  if (!interfaces) co_return std::unexpected(std::move(interfaces.error()));
+  const base::Result<> closed = co_await close_bridges(std::move(*interfaces));
+  if (!closed) co_return closed;
   base::Result<> proven = co_await prove(**netlink);
   co_return proven;
 }
@@ -238,7 +254,7 @@ base::Task<> Fence::look_again_and_again() {
 base::Task<base::Result<>> Fence::follow() {
   base::Result<std::unique_ptr<Netlink>> events = Netlink::open(executor_, NETLINK_ROUTE);
   if (!events) co_return std::unexpected(std::move(events.error()));
-  for (const int group : {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}) {
+  for (const int group : {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_LINK}) {
     const base::Result<> subscribed = (*events)->subscribe(group);
     if (!subscribed) co_return subscribed;
   }
@@ -257,7 +273,13 @@ base::Task<base::Result<>> Fence::follow() {
       found(proven);
     }
     damaged = foreign = false;
-    const Netlink::Visit visit = [this, &damaged, &foreign](const nlmsghdr& message) {
+    bool bridged = false;
+    const Netlink::Visit visit = [this, &damaged, &foreign, &bridged](const nlmsghdr& message) {
+      if (message.nlmsg_type == RTM_NEWLINK) {
+        const std::optional<Interface> interface = read_interface(message);
+        bridged |= !bridged_ && interface && leads_away(*interface);
+      }
+      if (message.nlmsg_type != RTM_NEWRULE && message.nlmsg_type != RTM_DELRULE) return;
       const std::optional<FenceRule> rule = read_rule(message);
       const bool ours = rule && is_ours(*rule);
       damaged |= ours && message.nlmsg_type == RTM_DELRULE;
@@ -267,6 +289,11 @@ base::Task<base::Result<>> Fence::follow() {
     if (!complete) co_return std::unexpected(complete.error());
     if (!*complete) damaged = foreign = true;
     if (damaged) altered();
+    if (bridged) {
+      const base::Result<> looked = co_await look();
+      if (!looked) co_return looked;
+      found(looked);
+    }
   }
 }
 
@@ -275,7 +302,8 @@ base::Task<base::Result<>> remove_fence(std::uint32_t priority) {
   base::Result<std::unique_ptr<Netlink>> netlink = Netlink::open(executor, NETLINK_ROUTE);
   if (!netlink) co_return std::unexpected(std::move(netlink.error()));
   base::Result<> removed = co_await remove_others(**netlink, priority, {});
-  co_return removed;
+  const base::Result<> bridge = co_await remove_bridge_fence();
+  co_return removed ? bridge : removed;
 }
 
 }  // namespace podid::nmi

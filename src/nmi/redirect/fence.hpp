@@ -25,7 +25,7 @@ struct FenceOptions {
   std::chrono::seconds check_interval{60};
 };
 
-// One executor. Netlink alone is used. References outlive it; await stop() before the destructor. Rules stay when the
+// One executor. Netlink alone is used, and nft where the machine's uplink is a port of a bridge. References outlive it; await stop() before the destructor. Rules stay when the
 // object or the process ends: only remove() and remove_fence() take them away.
 class Fence {
  public:
@@ -47,6 +47,7 @@ class Fence {
   base::Task<base::Result<>> look();
   base::Task<base::Result<>> lay(Netlink& netlink);
   base::Task<base::Result<>> prove(Netlink& netlink);
+  base::Task<base::Result<>> close_bridges(std::vector<Interface> interfaces);
   base::Task<> keep();
   base::Task<base::Result<>> follow();
   base::Task<> look_again_and_again();
@@ -62,9 +63,11 @@ class Fence {
   base::Counter* const repairs_;
   base::Counter* const errors_;
 
+  const RedirectTarget target_;
   const InterfacePattern interfaces_;
   std::vector<FenceRule> rules_;
   std::string problem_;
+  bool bridged_ = false;     // the uplink is a port of a bridge, as far as is known
   base::SteadyTime told_{};  // when the last repair was logged
   base::TaskGroup tasks_;    // last: ends before what it uses
 };

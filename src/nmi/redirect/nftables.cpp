@@ -20,9 +20,11 @@ constexpr std::chrono::seconds kNftTimeout(20);
 constexpr std::array<std::string_view, 4> kUnsupported{"not supported", "No such file or directory", "Invalid argument",
                                                        "syntax error"};
 
-base::Task<base::Result<>> run_nft(std::string script, bool check_only) {
+}  // namespace
+
+base::Task<base::Result<>> run_nft(std::string script, NftRun run) {
   std::vector<std::string> arguments{"nft"};
-  if (check_only) arguments.emplace_back("-c");
+  if (run == NftRun::check_only) arguments.emplace_back("-c");
   arguments.insert(arguments.end(), {"-f", "-"});
   base::Result<base::ProcessResult> ran =
       co_await base::run_process(std::move(arguments), std::move(script), kNftTimeout);
@@ -38,14 +40,12 @@ base::Task<base::Result<>> run_nft(std::string script, bool check_only) {
                                    denied ? " (needs root or the capability NET_ADMIN)" : ""));
 }
 
-}  // namespace
-
 NftablesRedirect::NftablesRedirect(RedirectTarget target, base::Random& random)
     : target_(std::move(target)), process_mark_("podid " + random.uuid().substr(0, 8)) {}
 
 base::Task<base::Result<>> NftablesRedirect::probe(RedirectTarget target) {
   std::string script = nft_install_script(target, "podid");
-  base::Result<> result = co_await run_nft(std::move(script), true);
+  base::Result<> result = co_await run_nft(std::move(script), NftRun::check_only);
   co_return result;
 }
 
@@ -65,7 +65,7 @@ base::Task<base::Result<>> NftablesRedirect::install() {
   const std::string mark = fmt::format("{}-{}", process_mark_, ++installations_);
   watch_.expect(mark);
   std::string script = nft_install_script(target_, mark);
-  base::Result<> done = co_await run_nft(std::move(script), false);
+  base::Result<> done = co_await run_nft(std::move(script), NftRun::apply);
   // Rules that are not watched are better than none.
   co_return done ? subscribed : done;
 }
@@ -86,7 +86,7 @@ base::Task<base::Result<>> NftablesRedirect::wait_for_damage() {
 }
 
 base::Task<base::Result<>> NftablesRedirect::remove() {
-  base::Result<> done = co_await run_nft(nft_remove_script(), false);
+  base::Result<> done = co_await run_nft(nft_remove_script(), NftRun::apply);
   co_return done;
 }
 

@@ -12,6 +12,10 @@
 
 namespace podid::nmi {
 
+enum class NftRun { apply, check_only };
+// Executes nft with a script. `denied`, `not_found` and `unsupported`: it can never work here.
+base::Task<base::Result<>> run_nft(std::string script, NftRun run);
+
 // Executes nft (package nftables). Nobody else has rules in table inet podid, so any foreign change of it is damage;
 // the kernel tells us of it within the transaction that made it.
 class NftablesRedirect final : public Redirect {

@@ -64,35 +64,6 @@ std::string kind_of(const nlattr& link_info) {
   return kind;
 }
 
-std::optional<Interface> read_interface(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_NEWLINK || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return std::nullopt;
-  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
-  if (link->ifi_family != AF_UNSPEC) return std::nullopt;  // a bridge's notice about one of its ports
-  Interface interface{.index = link->ifi_index, .name = {}, .kind = {}};
-  each_attribute(message, sizeof(ifinfomsg), [&interface](const nlattr& attribute) {
-    switch (mnl_attr_get_type(&attribute)) {
-      case IFLA_IFNAME:
-        interface.name = attribute_text(attribute);
-        break;
-      case IFLA_MASTER:
-        interface.enslaved = true;
-        break;
-      case IFLA_AF_SPEC:
-        interface.route_localnet = route_localnet_of(attribute);
-        break;
-      case IFLA_PROP_LIST:
-        interface.mark = mark_of(attribute);
-        break;
-      case IFLA_LINKINFO:
-        interface.kind = kind_of(attribute);
-        break;
-      default:
-        break;
-    }
-  });
-  return interface;
-}
-
 // A request about one interface.
 ifinfomsg* put_link(nlmsghdr* message, int type, int flags, int index) {
   message->nlmsg_type = static_cast<std::uint16_t>(type);
@@ -139,6 +110,36 @@ base::Task<base::Result<>> change_mark(Netlink& netlink, int change, int index, 
 }
 
 }  // namespace
+
+std::optional<Interface> read_interface(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWLINK || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return std::nullopt;
+  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  if (link->ifi_family != AF_UNSPEC) return std::nullopt;  // a bridge's notice about one of its ports
+  Interface interface{.index = link->ifi_index, .name = {}, .kind = {}};
+  each_attribute(message, sizeof(ifinfomsg), [&interface](const nlattr& attribute) {
+    switch (mnl_attr_get_type(&attribute)) {
+      case IFLA_IFNAME:
+        interface.name = attribute_text(attribute);
+        break;
+      case IFLA_MASTER:
+        interface.enslaved = true;
+        interface.master = static_cast<int>(mnl_attr_get_u32(&attribute));
+        break;
+      case IFLA_AF_SPEC:
+        interface.route_localnet = route_localnet_of(attribute);
+        break;
+      case IFLA_PROP_LIST:
+        interface.mark = mark_of(attribute);
+        break;
+      case IFLA_LINKINFO:
+        interface.kind = kind_of(attribute);
+        break;
+      default:
+        break;
+    }
+  });
+  return interface;
+}
 
 base::Result<InterfacePattern> InterfacePattern::parse(std::string_view text) {
   InterfacePattern pattern;

@@ -23,6 +23,7 @@ struct Interface {
   bool enslaved = false;                 // traffic arrives at its master
   std::optional<bool> route_localnet{};  // nothing: it has no IPv4, so no packet for us arrives there
   std::string mark{};                    // an alternative name of it that says that we set route_localnet
+  int master = 0;                        // index of the bridge, bond, … of which it is a port
 };
 
 // --pod-interfaces: "auto" (bridges and veths that belong to no bridge), "none", or comma-separated names, in each of
@@ -38,6 +39,8 @@ class InterfacePattern {
   std::vector<std::string> patterns_;
 };
 
+// From the kernel's notice; nothing where it is about something else.
+std::optional<Interface> read_interface(const nlmsghdr& message);
 // What there is in the network namespace.
 base::Task<base::Result<std::vector<Interface>>> list_interfaces(Netlink& netlink);
 

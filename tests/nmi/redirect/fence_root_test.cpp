@@ -203,6 +203,31 @@ TEST_F(FenceRootTest, TheRulesOfTheBootAreThoseOfTheNmi) {
   must("nft flush ruleset");
 }
 
+// Azure CNI in bridge mode: pods reach the endpoint without being routed.
+TEST_F(FenceRootTest, WhatIsBridgedToTheUplinkIsDroppedToo) {
+  // In the place of a network card, which a namespace has none of: a tunnel to that machine.
+  must("ip link add up1 type veth peer name eth1 netns " + std::to_string(elsewhere_));
+  must("ip addr add 10.7.0.1/24 dev up1 && ip link set up1 up");
+  must("ip link add vx0 type vxlan id 5 dstport 4789 local 10.7.0.1 remote 10.7.0.2 dev up1");
+  in_namespace(elsewhere_,
+               "ip addr add 10.7.0.2/24 dev eth1; ip link set eth1 up; ip link add vx0 type vxlan id 5 dstport 4789 "
+               "local 10.7.0.2 remote 10.7.0.1 dev eth1; ip link set vx0 up; ip route add 10.9.0.0/24 dev vx0");
+  in_pod("ip route add 169.254.169.254/32 dev eth0");
+  keep("nftables");
+  EXPECT_FALSE(run("nft list tables").output.contains("bridge")) << "there is no need yet";
+  must("ip link set vx0 master br0 up");
+  EXPECT_TRUE(test::run_until(io, [] { return run("nft list tables").output.contains("bridge podid-fence"); }));
+  EXPECT_EQ(keeper->not_ready(), std::nullopt);
+  must("echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables");
+  EXPECT_EQ(pod_gets(kMetadata), kNmi) << "the redirect comes before";
+  end(RedirectKeeper::Rules::stay);
+  must("nft delete table inet podid");
+  EXPECT_EQ(pod_gets_quickly(kMetadata), "");
+  ASSERT_TRUE(uninstall({}));
+  EXPECT_FALSE(run("nft list tables").output.contains("podid"));
+  EXPECT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "the way there existed";
+}
+
 TEST_F(FenceRootTest, UninstallTakesExactlyOurs) {
   // Like ours, each in one thing not.
   for (const char* rule :
