@@ -116,7 +116,7 @@ class AzureSimulator::Impl {
   };
 
   Reply answer(Role role, std::string_view node, const Call& call) {
-    arm->operations().settle();
+    arm->operations().finish_due();
     switch (role) {
       case Role::imds:
         return imds->answer(call, node);
@@ -234,7 +234,7 @@ std::string AzureSimulator::address_of(Role role, std::string_view node) const {
 base::Task<> AzureSimulator::stop() { return impl_->stop(); }
 
 World& AzureSimulator::world() {
-  impl_->arm->operations().settle();
+  impl_->arm->operations().finish_due();
   return impl_->world;
 }
 

@@ -72,9 +72,9 @@ base::Task<> NodeAgent::work() {
     while (marked_.empty()) co_await wake_.wait();
     const kube::ObjectKey key = *marked_.begin();
     marked_.erase(marked_.begin());
-    auto settled = co_await settle(key);
-    if (!settled) {
-      base::log::warning("pod not settled yet", {{"pod", key.to_string()}, {"error", settled.error()}});
+    auto reconciled = co_await reconcile(key);
+    if (!reconciled) {
+      base::log::warning("pod not settled yet", {{"pod", key.to_string()}, {"error", reconciled.error()}});
       tasks_.spawn("retry", retry_later(key));
     }
   }
@@ -85,7 +85,7 @@ base::Task<> NodeAgent::retry_later(kube::ObjectKey key) {
   mark(key);
 }
 
-base::Task<base::Result<>> NodeAgent::settle(const kube::ObjectKey& key) {
+base::Task<base::Result<>> NodeAgent::reconcile(const kube::ObjectKey& key) {
   const Pod pod = pods_.find(key.ns, key.name);
   const auto made = made_for_.find(key);
   const bool replaced = pod && made != made_for_.end() && made->second != pod->uid;

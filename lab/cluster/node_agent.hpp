@@ -52,7 +52,7 @@ class NodeAgent {
 
   void mark(const kube::ObjectKey& key);
   base::Task<> work();
-  base::Task<base::Result<>> settle(const kube::ObjectKey& key);
+  base::Task<base::Result<>> reconcile(const kube::ObjectKey& key);
   base::Task<base::Result<>> bring_up(const AgentPod& pod, const NodeLayout& node);
   base::Task<base::Result<>> take_down(const kube::ObjectKey& key);
   base::Task<base::Result<>> report_running(const AgentPod& pod, const NodeLayout& node, std::string address);

@@ -104,11 +104,11 @@ bool comes_before(const DecisionInput& input, const AzureAssignedIdentity& a, co
 Decision refuse_assignments(const std::array<std::uint32_t, kAssignmentVerdicts>& seen, bool all_assigned) {
   const auto any = [&seen](AssignmentVerdict verdict) { return seen[static_cast<std::size_t>(verdict)] != 0; };
   if (any(AssignmentVerdict::created)) return refuse(RefusalReason::awaiting_assignment, Healing::waits);
-  if (any(AssignmentVerdict::other_namespace)) return refuse(RefusalReason::namespace_rule, Healing::settles);
+  if (any(AssignmentVerdict::other_namespace)) return refuse(RefusalReason::namespace_rule, Healing::quiet);
   if (any(AssignmentVerdict::leaving)) return refuse(RefusalReason::awaiting_creation, Healing::waits);
   if (any(AssignmentVerdict::not_requested)) {
     // While another assignment of the pod is under way, the one that was asked for may follow.
-    return refuse(RefusalReason::not_requested, all_assigned ? Healing::settles : Healing::waits);
+    return refuse(RefusalReason::not_requested, all_assigned ? Healing::quiet : Healing::waits);
   }
   if (any(AssignmentVerdict::untrusted)) return refuse(RefusalReason::untrusted_assignment, Healing::waits);
   return refuse(RefusalReason::awaiting_creation, Healing::waits);

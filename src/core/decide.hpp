@@ -67,11 +67,11 @@ std::string_view to_string(RefusalReason reason);
 
 // Whether waiting for changes in the cluster may turn a refusal into a grant (NMI-28).
 enum class Healing : std::uint8_t {
-  none,     // only a person can change it: answer at once
-  settles,  // refuse when kSettleTime passes without a change of the pod's assignments
-  waits,    // the controller is at work or may start: hold the request up to the configured limit
+  none,   // only a person can change it: answer at once
+  quiet,  // refuse when kQuietPeriod passes without a change of the pod's assignments
+  waits,  // the controller is at work or may start: the request waits up to the configured limit
 };
-inline constexpr std::chrono::seconds kSettleTime{2};
+inline constexpr std::chrono::seconds kQuietPeriod{2};
 
 struct Decision {
   // Granted: the identity, its binding (null where an old assignment carries no copy) and, in standard mode,

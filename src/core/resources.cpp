@@ -48,11 +48,11 @@ AzureIdentityBinding copied(AzureIdentityBinding binding) {
   return binding;
 }
 
-AzureIdentity kept(AzureIdentity identity) { return copied(std::move(identity)); }
+AzureIdentity trimmed(AzureIdentity identity) { return copied(std::move(identity)); }
 
-AzureIdentityBinding kept(AzureIdentityBinding binding) { return copied(std::move(binding)); }
+AzureIdentityBinding trimmed(AzureIdentityBinding binding) { return copied(std::move(binding)); }
 
-AzurePodIdentityException kept(AzurePodIdentityException exception) {
+AzurePodIdentityException trimmed(AzurePodIdentityException exception) {
   exception.meta = copied_meta(exception.meta);
   exception.unknown = {};
   return exception;

@@ -111,8 +111,8 @@ struct AzurePodIdentityException {
 };
 
 // What is worth keeping in memory of objects that anybody may write: as copied(), without the rest of their metadata.
-AzureIdentity kept(AzureIdentity identity);
-AzureIdentityBinding kept(AzureIdentityBinding binding);
-AzurePodIdentityException kept(AzurePodIdentityException exception);
+AzureIdentity trimmed(AzureIdentity identity);
+AzureIdentityBinding trimmed(AzureIdentityBinding binding);
+AzurePodIdentityException trimmed(AzurePodIdentityException exception);
 
 }  // namespace podid::core

@@ -133,8 +133,8 @@ void EventRecorder::enqueue(Item item, base::SteadyTime not_before) {
 
 void EventRecorder::retire(Item item) {
   item->second.key.reset();
-  item->second.idle_since = ++settled_;
-  idle_.emplace(settled_, item);
+  item->second.idle_since = ++last_idle_;
+  idle_.emplace(last_idle_, item);
 }
 
 void EventRecorder::give_up(Item item) {
@@ -191,7 +191,7 @@ Task<> EventRecorder::stop(net::Deadline deadline) {
     if (is_denied(item) && std::exchange(probed, true)) continue;
     while (true) {
       const Result<> written = co_await write(item, deadline);
-      settle(item, written);
+      after_attempt(item, written);
       if (written || !is_passing(written.error())) break;
       const auto delay = std::max<std::chrono::milliseconds>(
           backoff_.next(), written.error().retry_after.value_or(std::chrono::seconds(0)));
@@ -211,7 +211,7 @@ Task<> EventRecorder::run() {
   while (true) {
     const Item item = co_await next();
     const Result<> written = co_await write(item, net::Deadline::in(client_.clock(), options_.request_timeout));
-    settle(item, written);
+    after_attempt(item, written);
     if (written || !is_passing(written.error())) {
       backoff_.reset();
       continue;
@@ -291,7 +291,7 @@ Task<Result<json::value>> EventRecorder::send(Item item, net::Deadline deadline)
 }
 
 // What becomes of an event after an attempt to write it.
-void EventRecorder::settle(Item item, const Result<>& written) {
+void EventRecorder::after_attempt(Item item, const Result<>& written) {
   Entry& entry = item->second;
   const base::SteadyTime now = client_.clock().steady_now();
   if (written) {

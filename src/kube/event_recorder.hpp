@@ -91,7 +91,7 @@ class EventRecorder {
   EventStatistics statistics() const;
 
  private:
-  // Of an EventKey. Thousands of events are remembered, few wait to be written: only those hold their text.
+  // Of an EventKey. Thousands of events are remembered, few wait to be written: only those keep their text.
   using Fingerprint = std::array<std::uint64_t, 2>;
   struct Entry {
     std::unique_ptr<const EventKey> key;  // while it waits, in waiting_ or denied_, or is being written
@@ -103,7 +103,7 @@ class EventRecorder {
     base::WallTime first{};
     base::WallTime last{};
     base::SteadyTime not_before{};  // when it may be written next
-    std::uint64_t idle_since = 0;   // its place in idle_ while it has no key
+    std::uint64_t idle_since = 0;   // its key in idle_ while it has no key
   };
   using Entries = std::map<Fingerprint, Entry>;
   using Item = Entries::iterator;
@@ -123,7 +123,7 @@ class EventRecorder {
   base::Task<> alarm(base::SteadyTime when);
   base::Task<base::Result<>> write(Item item, net::Deadline deadline);
   base::Task<base::Result<json::value>> send(Item item, net::Deadline deadline);
-  void settle(Item item, const base::Result<>& written);
+  void after_attempt(Item item, const base::Result<>& written);
   json::value event_object(const Entry& entry) const;
   std::string new_name(const ObjectKey& regarding);
 
@@ -137,7 +137,7 @@ class EventRecorder {
   std::map<std::uint64_t, Item> idle_;             // everything written, longest ago first
   std::set<std::string> denied_namespaces_;        // since something was last written in one of them
   base::SteadyTime next_probe_{};                  // when one event of a denied namespace may be tried
-  std::uint64_t settled_ = 0;
+  std::uint64_t last_idle_ = 0;
   base::Backoff backoff_;
   EventStatistics statistics_;
   base::Event wake_;  // for the writers

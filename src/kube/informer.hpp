@@ -92,7 +92,7 @@ class Informer final : private ReflectorSink {
   };
 
   void list_begin() override { listed_.clear(); }
-  void versions_begin_anew() override { versions_hold_ = false; }
+  void versions_begin_anew() override { versions_valid_ = false; }
 
   void list_item(json::value object) override {
     ObjectKey key = key_of(object);
@@ -102,7 +102,7 @@ class Informer final : private ReflectorSink {
 
   void list_end() override {
     std::map<ObjectKey, Seen> listed = std::exchange(listed_, {});
-    versions_hold_ = true;
+    versions_valid_ = true;
     for (const ObjectKey& key : known_but_not_in(listed)) remove(key);
     for (auto& [key, seen] : listed) apply(key, std::move(seen));
     if (!reported_synced_) {
@@ -124,7 +124,7 @@ class Informer final : private ReflectorSink {
     Seen seen;
     seen.entry.uid = base::text_at(object, {"metadata", "uid"});
     seen.entry.version = base::text_at(object, {"metadata", "resourceVersion"});
-    if (versions_hold_ && (holds(store_, key, seen.entry) || holds(invalid_, key, seen.entry))) {
+    if (versions_valid_ && (is_known(store_, key, seen.entry) || is_known(invalid_, key, seen.entry))) {
       seen.unchanged = true;
       return seen;
     }
@@ -138,7 +138,7 @@ class Informer final : private ReflectorSink {
   }
 
   // An object without a version is never taken for a known one.
-  static bool holds(const Entries& entries, const ObjectKey& key, const Entry& seen) {
+  static bool is_known(const Entries& entries, const ObjectKey& key, const Entry& seen) {
     const auto known = entries.find(key);
     return known != entries.end() && !seen.version.empty() && known->second.version == seen.version &&
            known->second.uid == seen.uid;
@@ -199,7 +199,7 @@ class Informer final : private ReflectorSink {
   Entries invalid_;  // entries without an object
   std::vector<std::unique_ptr<Index<T>>> indexes_;
   std::map<ObjectKey, Seen> listed_;  // the list in progress
-  bool versions_hold_ = true;         // an object of a known version is the known one
+  bool versions_valid_ = true;        // an object of a known version is the known one
   bool reported_synced_ = false;
   Reflector reflector_;  // last: stops before what it calls
 };

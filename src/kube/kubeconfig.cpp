@@ -17,10 +17,10 @@ namespace {
 using base::ErrorKind;
 using base::Result;
 
-// A mapping of the file, with its place in words for messages.
+// A mapping of the file, with its path in words for messages.
 struct Section {
   YAML::Node node;
-  std::string place;
+  std::string path;
 
   YAML::Node field(std::string_view name) const {
     if (!node.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
@@ -31,12 +31,12 @@ struct Section {
     const YAML::Node value = field(name);
     return value.IsDefined() && !value.IsNull();
   }
-  std::string place_of(std::string_view name) const {
-    return place.empty() ? std::string(name) : fmt::format("{}.{}", place, name);
+  std::string path_of(std::string_view name) const {
+    return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
   }
   std::unexpected<base::Error> wrong(std::string_view name, std::string_view problem,
                                      ErrorKind kind = ErrorKind::invalid) const {
-    return base::fail(kind, fmt::format("{}: {}", place_of(name), problem));
+    return base::fail(kind, fmt::format("{}: {}", path_of(name), problem));
   }
   // "" when absent.
   Result<std::string> text(std::string_view name) const {
@@ -62,9 +62,9 @@ Result<Section> named_entry(const Section& root, std::string_view list, std::str
       const Section section{entry, fmt::format("{}[{}]", list, name)};
       const Result<std::string> own_name = section.text("name");
       if (!own_name || *own_name != name) continue;
-      if (!section.has(kind)) return Section{YAML::Node(YAML::NodeType::Map), section.place_of(kind)};
+      if (!section.has(kind)) return Section{YAML::Node(YAML::NodeType::Map), section.path_of(kind)};
       if (!section.field(kind).IsMap()) return section.wrong(kind, "must be a mapping");
-      return Section{section.field(kind), section.place_of(kind)};
+      return Section{section.field(kind), section.path_of(kind)};
     }
   }
   return root.wrong(list, fmt::format("there is no entry named {}", base::go_quote(name)));
@@ -117,7 +117,7 @@ class Reader {
     if (!server) return std::unexpected(server.error());
     if (server->empty()) return cluster.wrong("server", "is not set: give the URL of the API server");
     Result<net::Url> url = net::parse_url(*server);
-    if (!url) return base::fail(std::move(url.error()), cluster.place_of("server"));
+    if (!url) return base::fail(std::move(url.error()), cluster.path_of("server"));
     if (url->target.contains('?')) return cluster.wrong("server", "must not have a query");
     while (url->target.size() > 1 && url->target.ends_with('/')) url->target.pop_back();
     config_.server = std::move(*url);
@@ -181,7 +181,7 @@ class Reader {
     if (!token) return std::unexpected(token.error());
     if (!token->empty()) {
       Result<base::Secret> parsed = parse_token(*token);
-      if (!parsed) return base::fail(std::move(parsed.error()), user.place_of("token"));
+      if (!parsed) return base::fail(std::move(parsed.error()), user.path_of("token"));
       config_.token = std::move(*parsed);
     }
     const Result<std::string> file = user.text("tokenFile");
@@ -189,9 +189,9 @@ class Reader {
     if (file->empty()) return {};
     config_.token_file = full_name(*file);
     const Result<std::string> content = read_file_(config_.token_file);
-    if (!content) return base::fail(content.error(), user.place_of("tokenFile"));
+    if (!content) return base::fail(content.error(), user.path_of("tokenFile"));
     const Result<base::Secret> parsed = parse_token(*content);
-    if (!parsed) return base::fail(parsed.error(), user.place_of("tokenFile"));
+    if (!parsed) return base::fail(parsed.error(), user.path_of("tokenFile"));
     return {};
   }
 
@@ -210,7 +210,7 @@ class Reader {
     if (!file) return std::unexpected(file.error());
     if (file->empty()) return std::string();
     Result<std::string> content = read_file_(full_name(*file));
-    if (!content) return base::fail(std::move(content.error()), section.place_of(field));
+    if (!content) return base::fail(std::move(content.error()), section.path_of(field));
     if (content->empty()) return section.wrong(field, full_name(*file) + " is empty");
     return content;
   }

@@ -42,9 +42,9 @@ base::Result<core::Node> decode_node(const json::value& object) {
 }
 
 template <class T>
-base::Result<T> decode_kept(core::Read<T> object) {
+base::Result<T> decode_trimmed(core::Read<T> object) {
   base::Result<T> read = checked(std::move(object));
-  if (read) read = core::kept(std::move(*read));
+  if (read) read = core::trimmed(std::move(*read));
   return read;
 }
 
@@ -71,13 +71,13 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                                        .metrics = metrics}),
       identities_(
           client, watch_of(kube::kAzureIdentities),
-          [](const json::value& object) { return decode_kept(core::read_azure_identity(object)); },
+          [](const json::value& object) { return decode_trimmed(core::read_azure_identity(object)); },
           handlers<core::AzureIdentity>(
               kube::kAzureIdentities, [this](const auto& now) { controller_.put(*now); },
               [this](const core::AzureIdentity& last) { controller_.erase_identity(last.meta.key()); })),
       bindings_(
           client, watch_of(kube::kAzureIdentityBindings),
-          [](const json::value& object) { return decode_kept(core::read_azure_identity_binding(object)); },
+          [](const json::value& object) { return decode_trimmed(core::read_azure_identity_binding(object)); },
           handlers<core::AzureIdentityBinding>(
               kube::kAzureIdentityBindings, [this](const auto& now) { controller_.put(*now); },
               [this](const core::AzureIdentityBinding& last) { controller_.erase_binding(last.meta.key()); })),

@@ -30,9 +30,9 @@ net::ServerLimits status_limits() {
 
 Mic::Mic(MicOptions options, MicDependencies dependencies)
     : options_(std::move(options)),
-      out_(std::move(dependencies)),
+      dependencies_(std::move(dependencies)),
       metrics_(registry_),
-      status_(out_.executor, out_.clock, registry_, status_limits(),
+      status_(dependencies_.executor, dependencies_.clock, registry_, status_limits(),
               {.is_active = [this] { return active(); },
                .is_live = [this] { return !failed_; },
                .why_not_ready = [this]() -> std::optional<std::string> {
@@ -40,7 +40,7 @@ Mic::Mic(MicOptions options, MicDependencies dependencies)
                  return "not ok";
                },
                .before_metrics = [this] { refresh_metrics(); }}),
-      tasks_(out_.executor) {}
+      tasks_(dependencies_.executor) {}
 
 Mic::~Mic() = default;
 
@@ -67,7 +67,7 @@ base::Result<> Mic::start() {
 // ---- Azure ----
 
 base::Result<azure::CloudConfig> Mic::read_cloud_config(std::string& content) const {
-  if (options_.cloud_config.empty()) return azure::cloud_config_from_environment(out_.environment);
+  if (options_.cloud_config.empty()) return azure::cloud_config_from_environment(dependencies_.environment);
   auto file = base::read_file(options_.cloud_config, kMaxCloudConfigBytes);
   if (!file) return std::unexpected(file.error());
   content = std::move(*file);
@@ -79,9 +79,9 @@ base::Result<azure::CloudConfig> Mic::read_cloud_config(std::string& content) co
 base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig config) {
   CloudOptions options;
   options.user_agent = base::user_agent("MIC", options_.custom_user_agent);
-  options.environment_file = out_.environment("AZURE_ENVIRONMENT_FILEPATH");
-  if (out_.imds_endpoint) options.imds_endpoint = *out_.imds_endpoint;
-  options.ca_pem = out_.azure_ca_pem;
+  options.environment_file = dependencies_.environment("AZURE_ENVIRONMENT_FILEPATH");
+  if (dependencies_.imds_endpoint) options.imds_endpoint = *dependencies_.imds_endpoint;
+  options.ca_pem = dependencies_.azure_ca_pem;
   options.compute.learn_client_ids = true;
   options.compute.max_retries = options_.update_user_msi_max_retry;
   options.compute.retry_interval = options_.update_user_msi_retry_interval;
@@ -92,7 +92,8 @@ base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig
       metrics_.azure_failed(operation);
     }
   };
-  return CloudSession::create(out_.executor, out_.http, std::move(config), options, out_.clock, out_.random);
+  return CloudSession::create(dependencies_.executor, dependencies_.http, std::move(config), options,
+                              dependencies_.clock, dependencies_.random);
 }
 
 base::Result<> Mic::start_cloud() {
@@ -103,7 +104,7 @@ base::Result<> Mic::start_cloud() {
   if (!session) return base::fail(session.error(), "cloud configuration");
   identities_ = std::make_unique<CloudIdentityApi>(std::move(*session));
   if (options_.cloud_config.empty()) return {};
-  auto watch = ConfigWatch::create(out_.executor, options_.cloud_config, std::move(content),
+  auto watch = ConfigWatch::create(dependencies_.executor, options_.cloud_config, std::move(content),
                                    [this](const std::string& changed) { reload(changed); });
   if (!watch) return std::unexpected(watch.error());
   config_watch_ = std::move(*watch);
@@ -153,18 +154,19 @@ base::Result<> Mic::start_kube() {
   client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
   client.qps = options_.client_qps.value_or(0);
   client.burst = client.qps;
-  auto made = kube::Client::make(out_.executor, out_.http, out_.cluster, std::move(client), out_.clock, out_.random);
+  auto made = kube::Client::make(dependencies_.executor, dependencies_.http, dependencies_.cluster, std::move(client),
+                                 dependencies_.clock, dependencies_.random);
   if (!made) return base::fail(made.error(), "kubernetes client");
   client_ = std::move(*made);
   kube::ClientOptions election_client;
   election_client.user_agent = base::user_agent("MIC", options_.custom_user_agent);
-  made =
-      kube::Client::make(out_.executor, out_.http, out_.cluster, std::move(election_client), out_.clock, out_.random);
+  made = kube::Client::make(dependencies_.executor, dependencies_.http, dependencies_.cluster,
+                            std::move(election_client), dependencies_.clock, dependencies_.random);
   if (!made) return base::fail(made.error(), "kubernetes client");
   election_client_ = std::move(*made);
 
   const LeaderElectionOptions& election = options_.leader_election;
-  const std::string instance = election.instance.empty() ? out_.host_name : election.instance;
+  const std::string instance = election.instance.empty() ? dependencies_.host_name : election.instance;
   events_ = std::make_unique<kube::EventRecorder>(
       *client_,
       kube::EventRecorderOptions{.component = std::string(kEventComponent), .host = {}, .instance = instance});
@@ -209,8 +211,8 @@ ControllerOptions Mic::controller_options() const {
 void Mic::on_started_leading() {
   if (failed_ || stopping_) return;  // the process is on its way out, which releases the lock again
   metrics_.leading(true);
-  leadership_ =
-      std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(), out_.random);
+  leadership_ = std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(),
+                                             dependencies_.random);
   tasks_.spawn("lead", lead());
 }
 
@@ -228,7 +230,7 @@ base::Task<> Mic::lead() {
   }
   leadership_->start();
   while (!leadership_->active()) {
-    co_await out_.clock.sleep_for(kCacheReport);
+    co_await dependencies_.clock.sleep_for(kCacheReport);
     const std::string missing = leadership_->missing_caches();
     if (!missing.empty()) base::log::warning("caches are not filled yet", {{"missing", missing}});
   }
@@ -248,13 +250,13 @@ void Mic::fatal(base::Error error) {
   if (std::exchange(failed_, true)) return;
   if (leadership_) leadership_->cancel_writes();
   base::log::error("the controller cannot go on", {{"error", error}});
-  out_.on_fatal(error);
+  dependencies_.on_fatal(error);
 }
 
 base::Task<> Mic::give_up_leadership() {
   leadership_->stop_writes();
-  const base::SteadyTime limit = out_.clock.steady_now() + kDrainTimeout;
-  base::Alarm too_long(out_.executor, out_.clock, [this] {
+  const base::SteadyTime limit = dependencies_.clock.steady_now() + kDrainTimeout;
+  base::Alarm too_long(dependencies_.executor, dependencies_.clock, [this] {
     base::log::warning("writes under way are broken off");
     leadership_->cancel_writes();
   });
@@ -269,10 +271,10 @@ base::Task<> Mic::stop() {
   tasks_.stop();
   co_await tasks_.join();
   if (leadership_) co_await give_up_leadership();
-  if (elector_) co_await elector_->stop(net::Deadline::in(out_.clock, kube::kWriteTimeout));
-  if (events_) co_await events_->stop(net::Deadline::in(out_.clock, std::chrono::seconds(2)));
+  if (elector_) co_await elector_->stop(net::Deadline::in(dependencies_.clock, kube::kWriteTimeout));
+  if (events_) co_await events_->stop(net::Deadline::in(dependencies_.clock, std::chrono::seconds(2)));
   if (config_watch_) co_await config_watch_->stop();
-  co_await status_.stop(net::Deadline::in(out_.clock, kStatusStopTimeout));
+  co_await status_.stop(net::Deadline::in(dependencies_.clock, kStatusStopTimeout));
   leadership_.reset();
 }
 

@@ -83,7 +83,7 @@ class Mic {
 
   // constant
   const MicOptions options_;
-  MicDependencies out_;
+  MicDependencies dependencies_;
   // parts, in the order in which each uses those before it
   base::MetricsRegistry registry_;
   MicMetrics metrics_;

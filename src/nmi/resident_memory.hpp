@@ -6,7 +6,7 @@ namespace podid::nmi {
 
 // Gives back what starting has left resident: free pages of the heap, and pages of programs and libraries (unmodified,
 // read again from the file when they are needed), most of which is code that runs once. Call it once the process has
-// settled. Thread-safe; takes about a millisecond.
+// started. Thread-safe; takes about a millisecond.
 void give_back_startup_memory();
 
 }  // namespace podid::nmi

@@ -146,7 +146,7 @@ TEST_F(DecideStandardTest, RequestsCompareWithoutCase) {
                                     asked("", "", "object")};
   for (const IdentityRequest& request : others) {
     input.request = request;
-    expect_refused(RefusalReason::not_requested, Healing::settles);
+    expect_refused(RefusalReason::not_requested, Healing::quiet);
   }
 }
 
@@ -226,9 +226,9 @@ TEST_F(DecideStandardTest, FollowsTheNamespaceRule) {
   assign(make_identity("other", "kv"));
   expect_granted("kv", "not namespaced");
   input.namespaced = NamespacedMode::on;
-  expect_refused(RefusalReason::namespace_rule, Healing::settles);
+  expect_refused(RefusalReason::namespace_rule, Healing::quiet);
   input.request.client_id = ClientIdView("client-kv");
-  expect_refused(RefusalReason::namespace_rule, Healing::settles);
+  expect_refused(RefusalReason::namespace_rule, Healing::quiet);
   assign(make_identity("shop", "own")).meta.ns = "shop";
   input.request = {};
   expect_granted("own");
@@ -238,7 +238,7 @@ TEST_F(DecideStandardTest, AnnotatedIdentityNeedsThePodsNamespace) {
   AzureIdentity identity = make_identity("other", "kv");
   identity.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
   assign(identity);
-  expect_refused(RefusalReason::namespace_rule, Healing::settles);
+  expect_refused(RefusalReason::namespace_rule, Healing::quiet);
 }
 
 TEST_F(DecideStandardTest, UntrustedAssignmentsDoNotCount) {

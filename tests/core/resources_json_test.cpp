@@ -202,15 +202,15 @@ TEST(ResourcesJson, OfWhatATenantWritesOnlyWhatIsReadIsKept) {
   identity.meta.annotations = {{"big", std::string(1000, 'x')},
                                {std::string(kObjectIdAnnotation), std::string(1000, 'x')},
                                {std::string(kBehaviorAnnotation), "namespaced"}};
-  const AzureIdentity known = kept(identity);
+  const AzureIdentity known = trimmed(identity);
   EXPECT_TRUE(known.meta.labels.empty());
   EXPECT_EQ(known.meta.annotations, (StringMap{{std::string(kBehaviorAnnotation), "namespaced"}}));
   EXPECT_EQ(known.meta.uid, identity.meta.uid);
   AzurePodIdentityException exception;
   exception.meta.annotations = {{"big", std::string(1000, 'x')}};
   exception.pod_labels = {{"app", "mic"}};
-  EXPECT_TRUE(kept(exception).meta.annotations.empty());
-  EXPECT_EQ(kept(exception).pod_labels, exception.pod_labels);
+  EXPECT_TRUE(trimmed(exception).meta.annotations.empty());
+  EXPECT_EQ(trimmed(exception).pod_labels, exception.pod_labels);
 }
 
 TEST(ResourcesJson, UnknownMembersOfSpecAndStatusSurvive) {

@@ -252,7 +252,7 @@ class Node {
     call.peer = boost::asio::ip::make_address(kAddress);
     call.start = clock_.steady_now() - std::chrono::hours(1);  // has waited for what it may wait for
     nmi::Verdict verdict = authorizer.judge(call);
-    if (verdict.kind == nmi::Verdict::Kind::wait) {  // kSettleTime
+    if (verdict.kind == nmi::Verdict::Kind::wait) {  // kQuietPeriod
       clock_.advance(verdict.until - clock_.steady_now());
       verdict = authorizer.judge(call);
     }

@@ -50,7 +50,7 @@ Answer<Removed> ObjectService::remove(const Target& target, const DeleteOptions&
   Removed out{.object = goes_now ? store_.remove(resource.bucket(), target.ns, target.name) : ending, .gone = goes_now};
   if (is_namespace) ending_namespaces_.insert(target.name);
   if (is_crd) ending_crds_.insert(target.name);
-  settle();
+  finish_removals();
   return out;
 }
 
@@ -70,9 +70,9 @@ ObjectPtr ObjectService::mark_ending(const Target& target, const ObjectPtr& exis
 
 // Removes what namespaces and CRDs that are being deleted still hold; those that are empty then go
 // themselves.
-void ObjectService::settle() {
-  if (settling_ || (ending_namespaces_.empty() && ending_crds_.empty())) return;
-  settling_ = true;
+void ObjectService::finish_removals() {
+  if (finishing_removals_ || (ending_namespaces_.empty() && ending_crds_.empty())) return;
+  finishing_removals_ = true;
   for (const std::string& name : std::vector<std::string>(ending_namespaces_.begin(), ending_namespaces_.end())) {
     const ObjectPtr ns = store_.find(kNamespaces, "", name);
     if (ns != nullptr && (!empty_namespace(name) || has_finalizers(ns->value()))) continue;
@@ -88,7 +88,7 @@ void ObjectService::settle() {
     registry_.uninstall(name);
     ending_crds_.erase(name);
   }
-  settling_ = false;
+  finishing_removals_ = false;
 }
 
 bool ObjectService::empty_namespace(const std::string& name) {

@@ -58,7 +58,7 @@ void ObjectService::start() {
     json::value body = json::object{{"metadata", json::object{{"name", name}}}};
     static_cast<void>(create(target, std::move(body), {}));  // of a name that was not there
   }
-  settle();
+  finish_removals();
 }
 
 Answer<ObjectPtr> ObjectService::get(const Target& target) const {
@@ -263,7 +263,7 @@ Answer<Written> ObjectService::change(const Target& target, const ObjectPtr& exi
         .warnings = std::move(shaped.warnings)};
     if (!options.dry_run) {
       store_.remove(resource.bucket(), target.ns, target.name);
-      settle();
+      finish_removals();
     }
     return out;
   }
@@ -355,7 +355,7 @@ void ObjectService::after_write(const Target& target, const ObjectPtr& object) {
     establish_crd(established.get_object(), now());
     if (!same_json(established, object->value())) store_.put(kCrds, "", object->name(), std::move(established));
   }
-  settle();
+  finish_removals();
 }
 
 }  // namespace podid::lab::apiserver

@@ -85,7 +85,7 @@ class ObjectService {
   ObjectPtr put(const Target& target, boost::json::value object, bool dry_run);
   ObjectPtr mark_ending(const Target& target, const ObjectPtr& existing, bool dry_run);
   void after_write(const Target& target, const ObjectPtr& object);
-  void settle();
+  void finish_removals();
   bool empty_namespace(const std::string& name);
   bool remove_contents(const ResourcePtr& resource, std::string_view ns);
   std::string now() const;
@@ -97,7 +97,7 @@ class ObjectService {
   const Limits& limits_;
   std::set<std::string> ending_namespaces_;
   std::set<std::string> ending_crds_;
-  bool settling_ = false;
+  bool finishing_removals_ = false;
 };
 
 }  // namespace podid::lab::apiserver

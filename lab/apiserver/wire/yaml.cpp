@@ -32,10 +32,10 @@ class Builder final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override { place(nullptr, anchor); }
+  void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override { insert(nullptr, anchor); }
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override { throw std::invalid_argument("anchors are not allowed"); }
   void OnScalar(const YAML::Mark&, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
-    place(tag == "?" || tag.empty() ? plain_scalar(text) : json::value(text), anchor, &text);
+    insert(tag == "?" || tag.empty() ? plain_scalar(text) : json::value(text), anchor, &text);
   }
   void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -55,7 +55,7 @@ class Builder final : public YAML::EventHandler {
     std::optional<std::string> key = {};
   };
 
-  json::value* place(json::value value, YAML::anchor_t anchor, const std::string* text = nullptr) {
+  json::value* insert(json::value value, YAML::anchor_t anchor, const std::string* text = nullptr) {
     if (anchor != 0) throw std::invalid_argument("anchors are not allowed");
     if (open_.empty()) {
       root = std::move(value);
@@ -79,7 +79,7 @@ class Builder final : public YAML::EventHandler {
 
   void open(json::value empty, YAML::anchor_t anchor) {
     if (open_.size() >= kMaxJsonDepth) throw std::invalid_argument("the document nests too deeply");
-    json::value* container = place(std::move(empty), anchor);
+    json::value* container = insert(std::move(empty), anchor);
     if (container == nullptr) throw std::invalid_argument("a key must be a scalar");
     open_.push_back({.container = container});
   }

@@ -5,7 +5,7 @@
 
 namespace podid::lab::azure {
 
-void ArmOperations::settle() {
+void ArmOperations::finish_due() {
   const base::SteadyTime now = clock_.steady_now();
   for (auto& [id, operation] : operations_) {
     if (operation.finished || operation.finishes > now) continue;

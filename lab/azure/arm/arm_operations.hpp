@@ -35,7 +35,7 @@ class ArmOperations {
       : world_(world), served_(served), clock_(clock), random_(random) {}
 
   // Ends what is due. Call before looking at the world or at an operation.
-  void settle();
+  void finish_due();
   bool is_running(std::string_view machine_id) const;
   // Puts `after` onto the machine and returns the operation's ID.
   std::string start(const std::string& machine_id, MachineIdentity after);

@@ -23,7 +23,7 @@ class ArmService {
       : world_(world), issuer_(issuer), clock_(clock), random_(random), operations_(world, served, clock, random) {}
 
   Reply answer(const Call& call);
-  // Everybody who looks at machines settles these first, so that finished operations have had their effect.
+  // Everybody who looks at machines calls finish_due() first, so that finished operations have had their effect.
   ArmOperations& operations() { return operations_; }
 
  private:

@@ -54,8 +54,8 @@ void JsonFields::read(std::string_view name, std::chrono::seconds& target) {
   target = std::chrono::seconds(count);
 }
 
-void JsonFields::complain_at(std::string_view place, std::string_view what) {
-  if (problem_.empty()) problem_ = fmt::format("{}: {}", place, what);
+void JsonFields::complain_at(std::string_view path, std::string_view what) {
+  if (problem_.empty()) problem_ = fmt::format("{}: {}", path, what);
 }
 
 void JsonFields::refuse_unknown() {
@@ -65,7 +65,7 @@ void JsonFields::refuse_unknown() {
   }
 }
 
-std::string JsonFields::place(std::string_view name) const {
+std::string JsonFields::path_of(std::string_view name) const {
   return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
 }
 

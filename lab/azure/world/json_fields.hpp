@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the members of one JSON object of a configuration and remembers the first thing that is wrong, with its place.
+// Reads the members of one JSON object of a configuration and remembers the first thing that is wrong, with its path.
 #pragma once
 #include <boost/json/value.hpp>
 #include <chrono>
@@ -32,7 +32,7 @@ class JsonFields {
     if (value == nullptr) return;
     if (!value->is_object()) return complain(name, "expected an object");
     for (const auto& [key, member] : value->get_object()) {
-      read_one(std::string(key), member, place(name) + "." + std::string(key));
+      read_one(std::string(key), member, path_of(name) + "." + std::string(key));
     }
   }
   template <class ReadOne>
@@ -42,7 +42,7 @@ class JsonFields {
     if (!value->is_array()) return complain(name, "expected an array");
     std::size_t index = 0;
     for (const boost::json::value& element : value->get_array()) {
-      read_one(element, place(name) + "[" + std::to_string(index++) + "]");
+      read_one(element, path_of(name) + "[" + std::to_string(index++) + "]");
     }
   }
   // Elements that are texts.
@@ -57,13 +57,13 @@ class JsonFields {
     });
   }
 
-  void complain(std::string_view name, std::string_view what) { complain_at(place(name), what); }
-  void complain_at(std::string_view place, std::string_view what);
+  void complain(std::string_view name, std::string_view what) { complain_at(path_of(name), what); }
+  void complain_at(std::string_view path, std::string_view what);
   // Members that nothing has asked for are typing errors.
   void refuse_unknown();
 
  private:
-  std::string place(std::string_view name) const;
+  std::string path_of(std::string_view name) const;
 
   const boost::json::object* object_ = nullptr;
   std::string path_;

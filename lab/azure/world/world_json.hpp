@@ -9,7 +9,7 @@
 namespace podid::lab::azure {
 
 // Absent members keep their defaults; unknown members, wrong types and references to things that do not exist
-// are `invalid` and name the place ("machines./subscriptions/….location: expected a text").
+// are `invalid` and name the path ("machines./subscriptions/….location: expected a text").
 base::Result<World> read_world(const boost::json::value& document);
 
 enum class SecretValues { shown, hidden };

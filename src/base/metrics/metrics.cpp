@@ -212,22 +212,22 @@ typename Family<Metric>::Series& Family<Metric>::add_series(const std::string& k
                                                             std::span<const std::string_view> values, bool& overflow) {
   const MutexLock lock(mutex_);
   if (const auto known = index_.find(std::string_view(key)); known != index_.end()) return *known->second;
-  std::vector<std::string> kept(values.begin(), values.end());
-  std::string kept_key = key;
+  std::vector<std::string> bounded(values.begin(), values.end());
+  std::string bounded_key = key;
   if (all_.size() >= definition_.most_series) {
-    for (std::size_t i = 0; i < kept.size(); ++i) {
+    for (std::size_t i = 0; i < bounded.size(); ++i) {
       if (!definition_.labels[i].open) continue;
-      kept[i] = kOther;
+      bounded[i] = kOther;
       overflow = true;
     }
-    const std::vector<std::string_view> views(kept.begin(), kept.end());
-    make_key(views, kept_key);
-    if (const auto known = index_.find(std::string_view(kept_key)); known != index_.end()) return *known->second;
+    const std::vector<std::string_view> views(bounded.begin(), bounded.end());
+    make_key(views, bounded_key);
+    if (const auto known = index_.find(std::string_view(bounded_key)); known != index_.end()) return *known->second;
   }
   all_.push_back(std::make_unique<Series>(definition_));
   Series& series = *all_.back();
-  series.values = std::move(kept);
-  index_.emplace(std::move(kept_key), &series);
+  series.values = std::move(bounded);
+  index_.emplace(std::move(bounded_key), &series);
   return series;
 }
 

@@ -103,7 +103,7 @@ base::Task<bool> Controller::carry_out(Action action) {
       done = co_await replace(std::move(action));
       break;
     case ActionKind::assign:
-    case ActionKind::settle:
+    case ActionKind::annotate:
     case ActionKind::retire:
       done = co_await update_status(std::move(action));
       break;

@@ -66,7 +66,7 @@ class Planner {
       if (subject.desired != nullptr && is_elsewhere(*object)) {
         replace(*subject.desired, object);
       } else {
-        settle(object);
+        forget_detached(object);
       }
     }
   }
@@ -176,12 +176,12 @@ class Planner {
         {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .last_change = last_change});
   }
 
-  // So that the NMI need not hold the pod's requests.
+  // So that the pod's requests need not wait in the NMI.
   void publish_client_id(const Stored& stored, std::string_view client_id) {
     core::AzureAssignedIdentity wanted = *stored;
     wanted.meta.annotations[std::string(core::kAzureClientIdAnnotation)] = client_id;
     if (wanted == *stored) return;
-    plan_.actions.push_back({.kind = ActionKind::settle, .stored = stored, .wanted = std::move(wanted)});
+    plan_.actions.push_back({.kind = ActionKind::annotate, .stored = stored, .wanted = std::move(wanted)});
   }
 
   // The second half follows when the old object is gone. One that remembers something and need not go is taken again.
@@ -219,14 +219,14 @@ class Planner {
   }
 
   // An object that needs nothing else may still remember something to detach.
-  void settle(const Stored& stored) {
+  void forget_detached(const Stored& stored) {
     std::vector<Release> before = pending_releases(*stored);
     if (before.empty()) return;
     const std::vector<Release> left = take_off(remains_of(*stored, before));
     if (left.size() == before.size()) return;
     core::AzureAssignedIdentity wanted = *stored;
     set_pending(wanted, left);
-    plan_.actions.push_back({.kind = ActionKind::settle, .stored = stored, .wanted = std::move(wanted)});
+    plan_.actions.push_back({.kind = ActionKind::annotate, .stored = stored, .wanted = std::move(wanted)});
   }
 
   // What an assignment has to go on answering for.

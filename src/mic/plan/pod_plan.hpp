@@ -35,12 +35,12 @@ class AzureView {
 enum class LastChange { went_well, failed };
 
 enum class ActionKind {
-  create,   // POST `wanted`
-  replace,  // PUT `wanted` over `stored`
-  assign,   // status Assigned; the annotation of pending detachments as in `wanted`
-  settle,   // annotations alone
-  retire,   // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
-  remove,   // delete `stored`; nothing is left on Azure that it alone answers for
+  create,    // POST `wanted`
+  replace,   // PUT `wanted` over `stored`
+  assign,    // status Assigned; the annotation of pending detachments as in `wanted`
+  annotate,  // annotations alone
+  retire,    // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
+  remove,    // delete `stored`; nothing is left on Azure that it alone answers for
 };
 
 // So many identities does one namespace get onto one VM or scale set; its further ones get no assignment (SEC-4).

@@ -12,7 +12,7 @@
 namespace podid::mic {
 
 // On an assignment whose identity or node was replaced: what the former one left attached, as JSON. It goes when that is
-// settled, so that a controller that ends in between leaks nothing.
+// detached, so that a controller that ends in between leaks nothing.
 inline constexpr std::string_view kPendingDetachAnnotation = "aadpodidentity.k8s.io/pending-detach";
 // More replacements than this in a row, without a single answer from Azure, lose the oldest.
 inline constexpr std::size_t kMaxPendingDetach = 16;

@@ -40,14 +40,14 @@ class ServerRequest {
   virtual base::Task<base::Result<std::string>> read_body_some(Deadline deadline) = 0;
 
   // What a handler has found out in try_handle() and needs in handle(), which takes it. It ends with the request.
-  struct Kept {
-    virtual ~Kept() = default;
+  struct HandlerData {
+    virtual ~HandlerData() = default;
   };
-  void keep(std::unique_ptr<Kept> kept) { kept_ = std::move(kept); }
-  std::unique_ptr<Kept> take_kept() { return std::move(kept_); }
+  void set_handler_data(std::unique_ptr<HandlerData> data) { handler_data_ = std::move(data); }
+  std::unique_ptr<HandlerData> take_handler_data() { return std::move(handler_data_); }
 
  private:
-  std::unique_ptr<Kept> kept_;
+  std::unique_ptr<HandlerData> handler_data_;
 };
 
 // The answer. Either send() once, or start() and then write()s and finish(). Content-Length or chunked framing,
@@ -68,7 +68,7 @@ class ServerResponse {
   // The next request of this connection, and the first of each that the peer opens meanwhile, is read only about so long
   // after this answer (half to one and a half times, so that those who were refused together do not come back together):
   // a peer that asks too often is slowed down at no cost. A second at most in good use.
-  virtual void rest_after(std::chrono::milliseconds pause) = 0;
+  virtual void pause_after(std::chrono::milliseconds pause) = 0;
   // Ask for the connection to be closed after this answer.
   virtual void close_after() = 0;
   // No answer, or no more of it: the connection is closed when the handler returns.
@@ -105,7 +105,7 @@ struct ServerLimits {
   std::size_t max_body_bytes = 1024 * 1024;  // 413 beyond, in read_body()
   std::size_t max_connections = 16 * 1024;   // beyond: `busy` (with TLS just closed) at once, counted
   std::size_t max_connections_per_peer = 0;  // 0: no limit
-  // Long heads, bodies, answers that are not read: what connections hold beyond the 4 KiB that each of them may. Beyond:
+  // Long heads, bodies, answers that are not read: what connections buffer beyond the 4 KiB that each of them may. Beyond:
   // `busy`, `throttled` for a handler that reads a body, or closed when it is too late to say so; counted.
   std::size_t max_buffered_bytes = 256 * 1024 * 1024;
   std::size_t max_buffered_bytes_per_peer = 0;  // 0: no limit

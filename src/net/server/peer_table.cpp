@@ -31,41 +31,41 @@ PeerTable::Seat PeerTable::enter(const boost::asio::ip::address& address) {
 }
 
 void PeerTable::leave(Seat& seat) {
-  hold(seat, 0);
+  reserve(seat, 0);
   --connections_;
   Peer& peer = seat.peer_->second;
-  if (--peer.connections == 0 && !peer.rests_until) peers_.erase(seat.peer_);
+  if (--peer.connections == 0 && !peer.paused_until) peers_.erase(seat.peer_);
 }
 
-bool PeerTable::hold(Seat& seat, std::size_t bytes) {
+bool PeerTable::reserve(Seat& seat, std::size_t bytes) {
   Peer& peer = seat.peer_->second;
-  const std::size_t all = buffered_bytes_ - seat.held_ + bytes;
-  const std::size_t of_peer = peer.buffered_bytes - seat.held_ + bytes;
+  const std::size_t all = buffered_bytes_ - seat.reserved_ + bytes;
+  const std::size_t of_peer = peer.buffered_bytes - seat.reserved_ + bytes;
   const bool fits = all <= max_bytes_ && (max_bytes_of_peer_ == 0 || of_peer <= max_bytes_of_peer_);
-  if (bytes > seat.held_ && !fits) return false;
+  if (bytes > seat.reserved_ && !fits) return false;
   buffered_bytes_ = all;
   peer.buffered_bytes = of_peer;
-  seat.held_ = bytes;
+  seat.reserved_ = bytes;
   return true;
 }
 
-milliseconds PeerTable::begin_rest(Seat& seat, base::SteadyTime now, milliseconds pause) {
-  std::optional<base::SteadyTime>& until = seat.peer_->second.rests_until;
+milliseconds PeerTable::begin_pause(Seat& seat, base::SteadyTime now, milliseconds pause) {
+  std::optional<base::SteadyTime>& until = seat.peer_->second.paused_until;
   until = until ? std::max(*until, now + pause) : now + pause;
   return spread(pause);
 }
 
-milliseconds PeerTable::rest_of_new(const Seat& seat, base::SteadyTime now) {
-  const std::optional<base::SteadyTime>& until = seat.peer_->second.rests_until;
+milliseconds PeerTable::pause_of_new(const Seat& seat, base::SteadyTime now) {
+  const std::optional<base::SteadyTime>& until = seat.peer_->second.paused_until;
   if (!until) return {};
   const auto left = std::chrono::ceil<milliseconds>(*until - now);
   return left.count() > 0 ? spread(left) : milliseconds{};
 }
 
-void PeerTable::forget_rested(base::SteadyTime now) {
+void PeerTable::forget_paused(base::SteadyTime now) {
   std::erase_if(peers_, [now](const auto& entry) {
     const Peer& peer = entry.second;
-    return peer.connections == 0 && (!peer.rests_until || *peer.rests_until <= now);
+    return peer.connections == 0 && (!peer.paused_until || *peer.paused_until <= now);
   });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each address occupies of a server, and for how long it rests.
+// What each address occupies of a server, and for how long it is paused.
 #pragma once
 #include <boost/asio/ip/address.hpp>
 #include <chrono>
@@ -17,7 +17,7 @@ class PeerTable {
   struct Peer {
     std::size_t connections = 0;
     std::size_t buffered_bytes = 0;
-    std::optional<base::SteadyTime> rests_until;  // its new connections are read from then on
+    std::optional<base::SteadyTime> paused_until;  // its new connections are read from then on
   };
   using Peers = std::map<boost::asio::ip::address, Peer>;
 
@@ -25,13 +25,13 @@ class PeerTable {
   // A connection's. From enter() to leave().
   class Seat {
    public:
-    // As last told to hold().
-    std::size_t held() const { return held_; }
+    // As last told to reserve().
+    std::size_t reserved() const { return reserved_; }
 
    private:
     friend class PeerTable;
     Peers::iterator peer_;
-    std::size_t held_ = 0;
+    std::size_t reserved_ = 0;
   };
 
   explicit PeerTable(const ServerLimits& limits);
@@ -39,19 +39,19 @@ class PeerTable {
   bool has_room_for(const boost::asio::ip::address& address) const;
   Seat enter(const boost::asio::ip::address& address);
   void leave(Seat& seat);
-  // The connection holds that many bytes now, beyond what each may. False, and nothing changes, when that is more than a
+  // The connection buffers that many bytes now, beyond what each may. False, and nothing changes, when that is more than a
   // limit allows. Less is always allowed.
-  bool hold(Seat& seat, std::size_t bytes);
-  // The connection's peer was told to slow down. How long the connection rests.
-  std::chrono::milliseconds begin_rest(Seat& seat, base::SteadyTime now, std::chrono::milliseconds pause);
-  // How long a new connection rests first; 0: its peer is not resting.
-  std::chrono::milliseconds rest_of_new(const Seat& seat, base::SteadyTime now);
-  // Peers that left while they rested are remembered until then.
-  void forget_rested(base::SteadyTime now);
+  bool reserve(Seat& seat, std::size_t bytes);
+  // The connection's peer was told to slow down. How long the connection pauses.
+  std::chrono::milliseconds begin_pause(Seat& seat, base::SteadyTime now, std::chrono::milliseconds pause);
+  // How long a new connection pauses first; 0: its peer is not paused.
+  std::chrono::milliseconds pause_of_new(const Seat& seat, base::SteadyTime now);
+  // Peers that left while they were paused are remembered until then.
+  void forget_paused(base::SteadyTime now);
 
   std::size_t connections() const { return connections_; }
   std::size_t buffered_bytes() const { return buffered_bytes_; }
-  // Addresses that are connected or rest.
+  // Addresses that are connected or paused.
   std::size_t peers() const { return peers_.size(); }
 
  private:

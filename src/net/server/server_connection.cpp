@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 1024;  // a request for a token fits
 constexpr std::size_t kBodyReadBytes = 16 * 1024;
-constexpr std::size_t kFreeBytes = 4096;  // that a connection may hold whatever the others hold
+constexpr std::size_t kFreeBytes = 4096;  // that a connection may buffer whatever the others do
 constexpr std::size_t kMaxBatchedOutput = 256 * 1024;
 constexpr std::size_t kMaxDiscardedBytes = 256 * 1024;
 // Read ahead while a handler waits, so that the peer's departure is noticed behind it. Not accounted for: it is little.
@@ -77,9 +77,9 @@ void ServerConnection::check_deadline(Deadline now) {
 }
 
 void ServerConnection::close_if_idle() {
-  if (state_ != State::idle && state_ != State::resting) return;
+  if (state_ != State::idle && state_ != State::paused) return;
   expire();
-  if (resting_ != nullptr) resting_->notify();
+  if (pausing_ != nullptr) pausing_->notify();
   transport_.cancel();
 }
 
@@ -93,9 +93,9 @@ void ServerConnection::abort() {
 }
 
 base::Task<> ServerConnection::run() {
-  if (const std::chrono::milliseconds pause = core_->rest_of_new(*this); pause.count() > 0) {
-    const bool rested = co_await rest(pause);
-    if (!rested) co_return;
+  if (const std::chrono::milliseconds pause = core_->pause_of_new(*this); pause.count() > 0) {
+    const bool resumed = co_await wait_out(pause);
+    if (!resumed) co_return;
   }
   if (tls_) {
     expires_ = core_->after(core_->limits().header_timeout);
@@ -129,14 +129,14 @@ base::Task<> ServerConnection::serve() {
         if (!go_on) co_return;
         break;
       }
-      case Next::rest:
+      case Next::pause:
       case Next::read:
         break;
     }
     if (next != Next::read) {
-      if (rest_.count() == 0) continue;
-      const bool rested = co_await rest(rest_);
-      if (!rested) co_return;
+      if (pause_.count() == 0) continue;
+      const bool resumed = co_await wait_out(pause_);
+      if (!resumed) co_return;
       continue;
     }
     if (core_->draining() && buffer_.empty()) co_return;
@@ -182,8 +182,8 @@ void ServerConnection::prepare_to_read() {
 
 void ServerConnection::release_idle_memory() {
   if (exchange_) core_->give_back(std::move(exchange_));
-  buffer_.release_above(kKeptBytes);
-  if (output_.capacity() > kKeptBytes) output_ = std::string();
+  buffer_.release_above(kIdleBufferBytes);
+  if (output_.capacity() > kIdleBufferBytes) output_ = std::string();
   if (watch_ && !watch_->reading() && !watch_->error()) watch_.reset();
 }
 
@@ -230,7 +230,7 @@ ServerConnection::Next ServerConnection::answer_buffered() {
     }
     buffer_.consume(head_size_);
     if (!exchange_->response.keeps_alive()) return Next::close;
-    if (rest_.count() > 0) return Next::rest;
+    if (pause_.count() > 0) return Next::pause;
   }
 }
 
@@ -247,16 +247,16 @@ bool ServerConnection::answer_one() {
     response.reset_fields();
   }
   if (!response.answered()) response.send(500, "text/plain; charset=utf-8", "internal error\n");
-  begin_rest();
+  begin_pause();
   return true;
 }
 
-// False when there is no room for what this connection holds.
+// False when there is no room for what this connection buffers.
 bool ServerConnection::account_memory() {
   std::size_t bytes = buffer_.capacity() + output_.capacity();
-  if (exchange_) bytes += exchange_->request.held_bytes();
+  if (exchange_) bytes += exchange_->request.buffered_bytes();
   bytes -= std::min(bytes, kFreeBytes);
-  return bytes == seat.held() || core_->hold(*this, bytes);
+  return bytes == seat.reserved() || core_->reserve(*this, bytes);
 }
 
 // The answer to what is no request, or one that there is no room for.
@@ -303,7 +303,7 @@ base::Task<bool> ServerConnection::handle() {
     response.reset_fields();
     response.send(500, "text/plain; charset=utf-8", "internal error\n");
   }
-  begin_rest();
+  begin_pause();
   if (!response.complete()) co_return false;  // cut off, so that the peer does not take it for the whole
   auto flushed = co_await flush();
   if (!flushed) co_return false;
@@ -335,26 +335,26 @@ base::Task<bool> ServerConnection::discard_body() {
   co_return true;
 }
 
-// Also where the connection closes now: the peer's next one rests instead.
-void ServerConnection::begin_rest() {
-  const std::chrono::milliseconds asked = exchange_->response.rest();
-  rest_ = asked.count() > 0 ? core_->begin_rest(*this, asked) : asked;
+// Also where the connection closes now: the peer's next one pauses instead.
+void ServerConnection::begin_pause() {
+  const std::chrono::milliseconds asked = exchange_->response.pause();
+  pause_ = asked.count() > 0 ? core_->begin_pause(*this, asked) : asked;
 }
 
 // False when the server stops meanwhile.
-base::Task<bool> ServerConnection::rest(std::chrono::milliseconds pause) {
+base::Task<bool> ServerConnection::wait_out(std::chrono::milliseconds pause) {
   base::Event ended(core_->executor());
   const std::unique_ptr<base::Timer> timer = core_->clock().make_timer(core_->executor());
   timer->set(core_->clock().steady_now() + pause, [&ended] { ended.notify(); });
   release_idle_memory();
-  resting_ = &ended;
-  state_ = State::resting;
+  pausing_ = &ended;
+  state_ = State::paused;
   try {
     co_await ended.wait();
   } catch (const boost::system::system_error&) {
     // Aborted, which the interruption tells.
   }
-  resting_ = nullptr;
+  pausing_ = nullptr;
   state_ = State::answering;
   co_return interruption_ == Interruption::none;
 }

@@ -50,7 +50,7 @@ class ServerConnection final : public ServerConnectionIo,
   std::string_view date() override { return core_->date(); }
 
  private:
-  enum class Next { read, write, handle, discard_body, rest, close };
+  enum class Next { read, write, handle, discard_body, pause, close };
   enum class State {
     arrived,    // no request was looked for yet
     idle,       // waits for the first byte of a request; may be closed at any time
@@ -58,7 +58,7 @@ class ServerConnection final : public ServerConnectionIo,
     answering,  // what has arrived
     handling,   // handle() works on the request
     finishing,  // before and after that: sends the answer, drops the rest of the request's body
-    resting,    // reads nothing for a while; may be closed at any time
+    paused,     // reads nothing for a while; may be closed at any time
   };
   enum class Interruption {
     none,
@@ -76,8 +76,8 @@ class ServerConnection final : public ServerConnectionIo,
   base::Task<bool> handle();
   base::Task<bool> discard_body();
   void expire();
-  void begin_rest();
-  base::Task<bool> rest(std::chrono::milliseconds pause);
+  void begin_pause();
+  base::Task<bool> wait_out(std::chrono::milliseconds pause);
   // What arrives goes to IncomingRequest::received(), else to buffer_.
   bool is_collecting() const { return state_ == State::handling || state_ == State::finishing; }
   void begin_collecting();
@@ -106,8 +106,8 @@ class ServerConnection final : public ServerConnectionIo,
   std::string output_;  // of handle(), and what the kernel did not take at once
   std::size_t written_ = 0;
 
-  std::chrono::milliseconds rest_{0};  // after the last answer
-  base::Event* resting_ = nullptr;     // while rest() waits for it
+  std::chrono::milliseconds pause_{0};  // after the last answer
+  base::Event* pausing_ = nullptr;      // while wait_out() waits for it
   Deadline expires_ = Deadline::never();
   State state_ = State::arrived;
   Interruption interruption_ = Interruption::none;

@@ -27,7 +27,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kMaxSpareExchanges = 64;
-constexpr std::size_t kKeptOutputBytes = 1024 * 1024;
+constexpr std::size_t kIdleOutputBytes = 1024 * 1024;
 // Connections accepted in a row before the loop sees to the others again.
 constexpr int kAcceptBatch = 64;
 constexpr std::chrono::seconds kKeepAliveIdle{60};
@@ -166,19 +166,19 @@ void ServerCore::remove(ServerConnection& connection) {
   if (connections_.empty()) emptied_.notify();
 }
 
-bool ServerCore::hold(ServerConnection& connection, std::size_t bytes) {
-  const bool fits = peers_.hold(connection.seat, bytes);
+bool ServerCore::reserve(ServerConnection& connection, std::size_t bytes) {
+  const bool fits = peers_.reserve(connection.seat, bytes);
   if (!fits) ++statistics.refused_buffers;
   statistics.buffered_bytes = peers_.buffered_bytes();
   return fits;
 }
 
-std::chrono::milliseconds ServerCore::begin_rest(ServerConnection& connection, std::chrono::milliseconds pause) {
-  return peers_.begin_rest(connection.seat, clock_.steady_now(), pause);
+std::chrono::milliseconds ServerCore::begin_pause(ServerConnection& connection, std::chrono::milliseconds pause) {
+  return peers_.begin_pause(connection.seat, clock_.steady_now(), pause);
 }
 
-std::chrono::milliseconds ServerCore::rest_of_new(const ServerConnection& connection) {
-  return peers_.rest_of_new(connection.seat, clock_.steady_now());
+std::chrono::milliseconds ServerCore::pause_of_new(const ServerConnection& connection) {
+  return peers_.pause_of_new(connection.seat, clock_.steady_now());
 }
 
 void ServerCore::start_ticking() {
@@ -192,7 +192,7 @@ void ServerCore::tick() {
   tick_timer_->set(now_ + kTick, [this] {
     now_ = clock_.steady_now();
     for (ServerConnection* connection : connections_) connection->check_deadline(Deadline::at(now_));
-    peers_.forget_rested(now_);
+    peers_.forget_paused(now_);
     for (const auto& listener : listeners_) {
       if (std::exchange(listener->paused, false)) wait_for_connections(listener);
     }
@@ -244,10 +244,10 @@ std::unique_ptr<Exchange> ServerCore::take_exchange() {
 }
 
 void ServerCore::give_back(std::unique_ptr<Exchange> exchange) {
-  exchange->request.received().release_above(kKeptBytes);
-  exchange->request.keep(nullptr);
+  exchange->request.received().release_above(kIdleBufferBytes);
+  exchange->request.set_handler_data(nullptr);
   if (spare_exchanges_.size() < kMaxSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
-  if (output_.empty() && output_.capacity() > kKeptOutputBytes) output_ = std::string();
+  if (output_.empty() && output_.capacity() > kIdleOutputBytes) output_ = std::string();
 }
 
 }  // namespace podid::net

@@ -49,13 +49,13 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void give_back(std::unique_ptr<Exchange> exchange);
   void add(ServerConnection& connection);
   void remove(ServerConnection& connection);
-  // The connection holds that many bytes now, beyond what each may. False, and nothing changes but a counter, when that
+  // The connection buffers that many bytes now, beyond what each may. False, and nothing changes but a counter, when that
   // is more than a limit allows.
-  bool hold(ServerConnection& connection, std::size_t bytes);
-  // The connection's peer was told to slow down. How long the connection rests.
-  std::chrono::milliseconds begin_rest(ServerConnection& connection, std::chrono::milliseconds pause);
-  // How long a new connection rests first; 0: its peer is not resting.
-  std::chrono::milliseconds rest_of_new(const ServerConnection& connection);
+  bool reserve(ServerConnection& connection, std::size_t bytes);
+  // The connection's peer was told to slow down. How long the connection pauses.
+  std::chrono::milliseconds begin_pause(ServerConnection& connection, std::chrono::milliseconds pause);
+  // How long a new connection pauses first; 0: its peer is not paused.
+  std::chrono::milliseconds pause_of_new(const ServerConnection& connection);
 
   ServerStatistics statistics;
 

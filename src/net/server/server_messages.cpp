@@ -42,7 +42,7 @@ bool is_bodiless(int status) { return status < 200 || status == 204 || status ==
 
 void IncomingRequest::begin(ServerConnectionIo& connection, std::size_t max_body_bytes) {
   connection_ = &connection;
-  keep(nullptr);
+  set_handler_data(nullptr);
   max_body_bytes_ = max_body_bytes;
   body_bytes_ = 0;
   continue_pending_ = head_.expects_continue;
@@ -99,9 +99,9 @@ base::Task<base::Result<std::string>> IncomingRequest::read_body(Deadline deadli
 void OutgoingResponse::begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out) {
   connection_ = &connection;
   request_ = &request;
-  out_ = &out;
+  output_ = &out;
   fields_.clear();
-  rest_ = std::chrono::milliseconds(0);
+  pause_ = std::chrono::milliseconds(0);
   state_ = State::open;
   closing_ = !request.head().keep_alive;
   head_only_ = request.head().method == "HEAD";
@@ -130,7 +130,7 @@ void OutgoingResponse::header(std::string_view name, std::string_view value) {
 }
 
 void OutgoingResponse::render_head(int status, BodyFraming framing, std::string_view content_type, std::size_t length) {
-  std::string& out = *out_;
+  std::string& out = *output_;
   // Where the rest of the request's body will not be read, the peer learns that this answer is the last one.
   const bool unread_body = !request_->body_complete();
   if (unread_body && (request_->continue_pending() || (request_->head().framing == Framing::length &&
@@ -161,7 +161,7 @@ void OutgoingResponse::send(int status, std::string_view content_type, std::stri
   if (answered()) return;
   const bool bodiless = is_bodiless(status);
   render_head(status, bodiless ? BodyFraming::none : BodyFraming::length, content_type, body.size());
-  if (!bodiless && !head_only_) out_->append(body);
+  if (!bodiless && !head_only_) output_->append(body);
   state_ = State::complete;
 }
 
@@ -185,16 +185,16 @@ base::Task<base::Result<>> OutgoingResponse::start(int status) {
 base::Task<base::Result<>> OutgoingResponse::write(std::string_view piece) {
   if (state_ != State::streaming) co_return base::fail(ErrorKind::internal, "write() outside of start() and finish()");
   if (piece.empty() || head_only_) co_return base::Result<>{};
-  if (chunked_) fmt::format_to(std::back_inserter(*out_), FMT_COMPILE("{:x}\r\n"), piece.size());
-  out_->append(piece);
-  if (chunked_) out_->append("\r\n");
+  if (chunked_) fmt::format_to(std::back_inserter(*output_), FMT_COMPILE("{:x}\r\n"), piece.size());
+  output_->append(piece);
+  if (chunked_) output_->append("\r\n");
   auto written = co_await connection_->flush();
   co_return written;
 }
 
 base::Task<base::Result<>> OutgoingResponse::finish() {
   if (state_ != State::streaming) co_return base::fail(ErrorKind::internal, "finish() without start()");
-  if (chunked_ && !head_only_) out_->append("0\r\n\r\n");
+  if (chunked_ && !head_only_) output_->append("0\r\n\r\n");
   state_ = State::complete;
   auto written = co_await connection_->flush();
   co_return written;

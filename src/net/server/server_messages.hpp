@@ -32,7 +32,7 @@ class ServerConnectionIo {
 };
 
 // Of each buffer while a connection is idle.
-inline constexpr std::size_t kKeptBytes = 2048;
+inline constexpr std::size_t kIdleBufferBytes = 2048;
 // In seconds, of BusyAnswer.
 inline constexpr std::string_view kBusyRetryAfter = "1";
 
@@ -45,7 +45,7 @@ class IncomingRequest final : public ServerRequest {
   // What came after the head while a handler runs: first the body, then pipelined requests.
   ByteBuffer& received() { return received_; }
   // Memory of received(), and of the body that read_body() gave to the handler.
-  std::size_t held_bytes() const { return received_.capacity() + body_bytes_; }
+  std::size_t buffered_bytes() const { return received_.capacity() + body_bytes_; }
   bool body_complete() const { return body_.complete(); }
   // The peer waits for "100 Continue" before it sends the body, and has not been told.
   bool continue_pending() const { return continue_pending_; }
@@ -78,7 +78,7 @@ class OutgoingResponse final : public ServerResponse {
   // The answer is appended to `out`.
   void begin(ServerConnectionIo& connection, const IncomingRequest& request, std::string& out);
   // From now on into another buffer; before anything was rendered.
-  void redirect(std::string& out) { out_ = &out; }
+  void redirect(std::string& out) { output_ = &out; }
   // Forgets the fields of an answer that was not begun.
   void reset_fields() { fields_.clear(); }
   bool complete() const { return state_ == State::complete; }
@@ -92,8 +92,8 @@ class OutgoingResponse final : public ServerResponse {
   bool answered() const override { return state_ != State::open; }
   // The answer of a server that has no room, and the end of the connection.
   void send_busy(const BusyAnswer& busy);
-  void rest_after(std::chrono::milliseconds pause) override { rest_ = pause; }
-  std::chrono::milliseconds rest() const { return rest_; }
+  void pause_after(std::chrono::milliseconds pause) override { pause_ = pause; }
+  std::chrono::milliseconds pause() const { return pause_; }
   void close_after() override { closing_ = true; }
   void drop() override { state_ = State::streaming; }  // never finished, so the connection is cut off
 
@@ -105,9 +105,9 @@ class OutgoingResponse final : public ServerResponse {
 
   ServerConnectionIo* connection_ = nullptr;
   const IncomingRequest* request_ = nullptr;
-  std::string* out_ = nullptr;
+  std::string* output_ = nullptr;
   std::string fields_;  // rendered
-  std::chrono::milliseconds rest_{0};
+  std::chrono::milliseconds pause_{0};
   State state_ = State::open;
   bool closing_ = false;
   bool head_only_ = false;

@@ -26,28 +26,28 @@ void AddressDoubt::interface_appeared() {
   ++appeared_;
   const bool awaiting_kubelet = source_.unreported();
   source_.set_unreported(true);
-  if (std::exchange(settling_, true)) return;
+  if (std::exchange(resolving_, true)) return;
   source_.set_doubt(clock_.steady_now());
-  tasks_.spawn("settle doubt about addresses", settle());
+  tasks_.spawn("settle doubt about addresses", resolve());
   if (!awaiting_kubelet) tasks_.spawn("await the kubelet's word", await_kubelet());
 }
 
-base::Task<> AddressDoubt::settle() {
+base::Task<> AddressDoubt::resolve() {
   std::uint64_t seen = 0;
   do {
     seen = appeared_;
     co_await until_confirmed();
   } while (seen != appeared_);
-  settling_ = false;
-  settled_at_ = clock_.steady_now();
+  resolving_ = false;
+  resolved_at_ = clock_.steady_now();
   source_.set_doubt({});
 }
 
 base::Task<> AddressDoubt::await_kubelet() {
   std::uint64_t seen = 0;
   do {
-    while (settling_ || clock_.steady_now() < settled_at_ + kStatusWait) {
-      co_await clock_.sleep_until((settling_ ? clock_.steady_now() : settled_at_) + kStatusWait);
+    while (resolving_ || clock_.steady_now() < resolved_at_ + kStatusWait) {
+      co_await clock_.sleep_until((resolving_ ? clock_.steady_now() : resolved_at_) + kStatusWait);
     }
     seen = appeared_;
     co_await until_confirmed();

@@ -34,7 +34,7 @@ class AddressDoubt {
   void interface_appeared();
 
  private:
-  base::Task<> settle();
+  base::Task<> resolve();
   base::Task<> await_kubelet();
   base::Task<> until_confirmed();
 
@@ -43,8 +43,8 @@ class AddressDoubt {
   base::Clock& clock_;
   base::Random& random_;
   std::uint64_t appeared_ = 0;  // interfaces
-  bool settling_ = false;
-  base::SteadyTime settled_at_{};
+  bool resolving_ = false;
+  base::SteadyTime resolved_at_{};
   base::TaskGroup tasks_;  // last: ends before what it uses
 };
 

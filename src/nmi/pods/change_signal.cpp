@@ -12,7 +12,7 @@ void ChangeSignal::notify() {
 
 base::Task<> ChangeSignal::wait_until(base::SteadyTime deadline) {
   base::Event woken(executor_);
-  const auto place = waiters_.insert(waiters_.end(), &woken);
+  const auto position = waiters_.insert(waiters_.end(), &woken);
   const std::unique_ptr<base::Timer> timer = clock_.make_timer(executor_);
   timer->set(deadline, [&woken] { woken.notify(); });
   try {
@@ -20,7 +20,7 @@ base::Task<> ChangeSignal::wait_until(base::SteadyTime deadline) {
   } catch (const boost::system::system_error&) {
     // This task is cancelled, which its next wait tells.
   }
-  waiters_.erase(place);
+  waiters_.erase(position);
 }
 
 }  // namespace podid::nmi

@@ -33,7 +33,7 @@ std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOp
   const auto decode = [read](const boost::json::value& json) -> base::Result<T> {
     core::Read<T> object = read(json);
     if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
-    if constexpr (requires { core::kept(std::move(*object)); }) return core::kept(std::move(*object));
+    if constexpr (requires { core::trimmed(std::move(*object)); }) return core::trimmed(std::move(*object));
     return std::move(*object);
   };
   kube::InformerHandlers<T> handlers;

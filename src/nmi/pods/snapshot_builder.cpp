@@ -111,8 +111,8 @@ void SnapshotBuilder::touch_namespace(const std::string& ns) {
 }
 
 std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::string& ns) {
-  std::shared_ptr<const NamespaceObjects>& kept = objects_[ns];
-  if (kept) return kept;
+  std::shared_ptr<const NamespaceObjects>& cached = objects_[ns];
+  if (cached) return cached;
   auto objects = std::make_shared<NamespaceObjects>();
   if (const auto bindings = bindings_.find(ns); bindings != bindings_.end()) {
     for (const auto& [name, binding] : bindings->second) {
@@ -127,8 +127,8 @@ std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::s
       objects->credentials.emplace_back(identity.get(), std::make_shared<const Credential>(credential_of(*identity)));
     }
   }
-  kept = std::move(objects);
-  return kept;
+  cached = std::move(objects);
+  return cached;
 }
 
 const core::AzureIdentity* SnapshotBuilder::find_identity(const Key& key) const {
@@ -184,7 +184,7 @@ bool SnapshotBuilder::owns_its_addresses(const PodEntry& entry) const {
   return last_start && *last_start >= std::chrono::floor<std::chrono::seconds>(*boot_);
 }
 
-void SnapshotBuilder::place(Snapshot& snapshot, const PodEntryPtr& entry) const {
+void SnapshotBuilder::add_addresses(Snapshot& snapshot, const PodEntryPtr& entry) const {
   const core::Pod& pod = *entry->pod;
   snapshot.awaits_address_ |= entry->serving.owns_its_addresses() && pod.pod_ips.empty();
   if (!owns_its_addresses(*entry)) return;
@@ -222,9 +222,9 @@ SnapshotPtr SnapshotBuilder::build() {
   stale_pods_.clear();
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->complete_ = complete_;
-  for (const bool deleting : {false, true}) {  // place() wants the living pods first
+  for (const bool deleting : {false, true}) {  // add_addresses() wants the living pods first
     for (const auto& [key, entry] : entries_) {
-      if (entry->pod->deleting() == deleting) place(*snapshot, entry);
+      if (entry->pod->deleting() == deleting) add_addresses(*snapshot, entry);
     }
   }
   for (const auto& [key, entry] : entries_) snapshot->by_name_.emplace(key.text(), entry);

@@ -56,7 +56,7 @@ class SnapshotBuilder {
   std::shared_ptr<const NamespaceObjects> objects_of(const std::string& ns);
   core::ServingTerms serving_of(const core::Pod& pod) const;
   bool owns_its_addresses(const PodEntry& entry) const;
-  void place(Snapshot& snapshot, const PodEntryPtr& entry) const;
+  void add_addresses(Snapshot& snapshot, const PodEntryPtr& entry) const;
 
   const SnapshotOptions options_;
   std::optional<base::WallTime> boot_;

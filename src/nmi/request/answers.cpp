@@ -8,7 +8,7 @@
 namespace podid::nmi {
 namespace {
 
-constexpr std::chrono::milliseconds kLimitRest{500};
+constexpr std::chrono::milliseconds kLimitPause{500};
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json; charset=utf-8";
 
@@ -120,7 +120,7 @@ Answer too_many_requests(const AnswerStyle& style, std::string_view message, std
 
 Answer at_limit(const AnswerStyle& style, std::string_view message) {
   Answer answer = too_many_requests(style, message, kLimitRetryAfter);
-  answer.rest = kLimitRest;
+  answer.pause = kLimitPause;
   return answer;
 }
 

@@ -16,7 +16,7 @@ struct Answer {
   std::chrono::seconds retry_after{0};  // 0: no such header
   bool nosniff = false;
   // A limit of ours was met: about so long nothing more is read from the peer. 0: no.
-  std::chrono::milliseconds rest{0};
+  std::chrono::milliseconds pause{0};
   std::string location;
   std::string_view allow;  // static text: the methods that there are
 };
@@ -50,7 +50,7 @@ Answer event_post_refused(const AnswerStyle& style);
 Answer method_not_allowed(const AnswerStyle& style);  // identity paths take GET and HEAD alone
 // The client may come back after `retry_after`.
 Answer too_many_requests(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
-// The same at a limit of ours, for requests of a peer that rests afterwards.
+// The same at a limit of ours, for requests of a peer that is paused afterwards.
 Answer at_limit(const AnswerStyle& style, std::string_view message);
 Answer unavailable(const AnswerStyle& style, std::string_view message, std::chrono::seconds retry_after);
 Answer restarting(const AnswerStyle& style);  // who waits is told so when the process ends

@@ -187,8 +187,8 @@ base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
                               : options_.retry.attempts_for_created;
     limit = call.start + std::chrono::seconds(static_cast<std::int64_t>(intervals) * options_.retry.interval_seconds);
   }
-  if (!legacy && decision.healing == core::Healing::settles) {
-    return std::min(limit, call.changed_at + core::kSettleTime);
+  if (!legacy && decision.healing == core::Healing::quiet) {
+    return std::min(limit, call.changed_at + core::kQuietPeriod);
   }
   return limit;
 }

@@ -38,14 +38,14 @@ Progress ForwardHandler::admit(net::ServerRequest& request, net::ServerResponse&
     state_.refuse(response, *refusal);
     return Progress::answered;
   }
-  return state_.hold_to_rate(rate_, "forwards_per_pod", request, response);
+  return state_.enforce_rate(rate_, "forwards_per_pod", request, response);
 }
 
 base::Task<> ForwardHandler::serve(net::ServerRequest& request, net::ServerResponse& response) {
   const base::SteadyTime start = state_.clock.steady_now();
   const boost::asio::ip::address peer = request.peer().address();
-  const WaitingRoom::Place place = state_.room.enter(AddressKey::of(peer));
-  if (!place) {
+  const WaitingRoom::Slot slot = state_.room.enter(AddressKey::of(peer));
+  if (!slot) {
     state_.limit_hits.increment({"waiting_requests"});
     send_answer(response, at_limit(state_.style(), "too many requests at once"));
     co_return;

@@ -22,7 +22,7 @@ void HandlerState::refuse(net::ServerResponse& response, const Answer& answer, s
   refusals.increment({reason});
 }
 
-Progress HandlerState::hold_to_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+Progress HandlerState::enforce_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
                                     net::ServerResponse& response) const {
   if (rate.allow(AddressKey::of(request.peer().address()), clock.steady_now())) return Progress::open;
   limit_hits.increment({limit});

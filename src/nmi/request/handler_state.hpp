@@ -29,7 +29,7 @@ struct HandlerState {
     refuse(response, refusal.answer, refusal.reason);
   }
   // A pod at its rate is told so. `limit`: the metric's label.
-  Progress hold_to_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
+  Progress enforce_rate(RateLimit& rate, std::string_view limit, const net::ServerRequest& request,
                         net::ServerResponse& response) const;
 
   const RequestHandlerOptions options;

@@ -16,26 +16,26 @@ class WaitingRoom {
  public:
   WaitingRoom(std::size_t most, std::size_t most_per_pod) : most_(most), most_per_pod_(most_per_pod) {}
 
-  // A place in the room, given back when it is destroyed.
-  class Place {
+  // A slot in the room, given back when it is destroyed.
+  class Slot {
    public:
-    Place() = default;
-    Place(Place&& other) noexcept : room_(std::exchange(other.room_, nullptr)), who_(other.who_) {}
-    Place& operator=(Place&&) = delete;
-    ~Place() {
+    Slot() = default;
+    Slot(Slot&& other) noexcept : room_(std::exchange(other.room_, nullptr)), who_(other.who_) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
       if (room_ != nullptr) room_->leave(who_);
     }
     explicit operator bool() const { return room_ != nullptr; }
 
    private:
     friend class WaitingRoom;
-    Place(WaitingRoom& room, const AddressKey& who) : room_(&room), who_(who) {}
+    Slot(WaitingRoom& room, const AddressKey& who) : room_(&room), who_(who) {}
     WaitingRoom* room_ = nullptr;
     AddressKey who_;
   };
 
-  // No place: the room, or the pod's share of it, is full.
-  Place enter(const AddressKey& who) {
+  // No slot: the room, or the pod's share of it, is full.
+  Slot enter(const AddressKey& who) {
     if (waiting_ >= most_) return {};
     std::size_t& mine = by_pod_[who];
     if (mine >= most_per_pod_) return {};

@@ -107,8 +107,8 @@ base::Task<base::Result<net::ResponseStream>> Proxy::open(const net::ServerReque
 }
 
 base::Task<> Proxy::forward(net::ServerRequest& request, net::ServerResponse& response) {
-  const WaitingRoom::Place place = room_.enter(AddressKey::of(request.peer().address()));
-  if (!place) {
+  const WaitingRoom::Slot slot = room_.enter(AddressKey::of(request.peer().address()));
+  if (!slot) {
     limit_hits_.increment({"forwarded_requests"});
     send_answer(response, at_limit(options_.style, "too many requests to the metadata endpoint at once"));
     co_return;

@@ -23,7 +23,7 @@ RequestHandler::RequestHandler(base::Executor executor, RequestHandlerOptions op
       snapshots_(context.snapshots) {}
 
 // What try_handle() has read; the request's own text outlives it.
-struct RequestHandler::Admitted final : net::ServerRequest::Kept {
+struct RequestHandler::Admitted final : net::ServerRequest::HandlerData {
   std::optional<TokenCall> call;  // nothing: to be forwarded
   std::unique_ptr<std::string> scratch;
 };
@@ -33,8 +33,8 @@ bool RequestHandler::try_handle(net::ServerRequest& request, net::ServerResponse
 }
 
 base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResponse& response) {
-  const std::unique_ptr<net::ServerRequest::Kept> kept = request.take_kept();
-  auto* const admitted = static_cast<Admitted*>(kept.get());
+  const std::unique_ptr<net::ServerRequest::HandlerData> data = request.take_handler_data();
+  auto* const admitted = static_cast<Admitted*>(data.get());
   if (admitted == nullptr) co_return;  // try_handle() has not admitted it: no answer, which is a 500
   if (admitted->call) {
     co_await tokens_.serve(response, *admitted->call);
@@ -45,7 +45,7 @@ base::Task<> RequestHandler::handle(net::ServerRequest& request, net::ServerResp
 
 Progress RequestHandler::answer_at_once(net::ServerRequest& request, net::ServerResponse& response) {
   // First, whatever is asked: to find out more would cost what the limit is there to save.
-  if (state_.hold_to_rate(rate_, "requests_per_pod", request, response) == Progress::answered) {
+  if (state_.enforce_rate(rate_, "requests_per_pod", request, response) == Progress::answered) {
     return Progress::answered;
   }
   Routed routed = route_request(request.target(), state_.options.routes);
@@ -78,14 +78,14 @@ Progress RequestHandler::answer_token(net::ServerRequest& request, net::ServerRe
   auto admitted = std::make_unique<Admitted>();
   admitted->call = std::move(call);
   admitted->scratch = std::exchange(scratch_, std::make_unique<std::string>());
-  request.keep(std::move(admitted));
+  request.set_handler_data(std::move(admitted));
   return Progress::open;
 }
 
 Progress RequestHandler::answer_forward(net::ServerRequest& request, net::ServerResponse& response,
                                         const Routed& routed) {
   if (forwards_.admit(request, response, routed) == Progress::answered) return Progress::answered;
-  request.keep(std::make_unique<Admitted>());
+  request.set_handler_data(std::make_unique<Admitted>());
   return Progress::open;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a worker's requests are held to, and what all workers answer from.
+// The limits of a worker's requests, and what all workers answer from.
 #pragma once
 #include <cstddef>
 #include <string>

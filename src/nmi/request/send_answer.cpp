@@ -10,7 +10,7 @@ void send_answer(net::ServerResponse& response, const Answer& answer) {
   if (answer.nosniff) response.header("X-Content-Type-Options", "nosniff");
   if (answer.retry_after.count() > 0) response.header("Retry-After", std::to_string(answer.retry_after.count()));
   if (!answer.location.empty()) response.header("Location", answer.location);
-  if (answer.rest.count() > 0) response.rest_after(answer.rest);
+  if (answer.pause.count() > 0) response.pause_after(answer.pause);
   response.send(answer.status, answer.content_type, answer.body);
 }
 

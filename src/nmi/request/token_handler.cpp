@@ -47,22 +47,22 @@ Progress TokenHandler::try_answer(const net::ServerRequest& request, net::Server
 Progress TokenHandler::answer_from_table(net::ServerResponse& response, const TokenCall& call,
                                          const Credential& credential) {
   if (!call.query.extra.empty()) return Progress::open;
-  LocalTokens::Held* held = local_.find(credential.key, call.query.resource);
-  if (held == nullptr || held->token->superseded()) return Progress::open;
+  LocalTokens::Entry* entry = local_.find(credential.key, call.query.resource);
+  if (entry == nullptr || entry->token->superseded()) return Progress::open;
   const base::WallTime now = clock_.wall_now();
-  if (!held->token->fresh(now)) return Progress::open;
-  if (held->token->wants_refresh(now) && call.start >= held->ask_again) {
-    held->ask_again = call.start + kAskPause;
+  if (!entry->token->fresh(now)) return Progress::open;
+  if (entry->token->wants_refresh(now) && call.start >= entry->ask_again) {
+    entry->ask_again = call.start + kAskPause;
     return Progress::open;  // the control thread serves it as well, and refreshes it
   }
-  held->token->mark_used();
-  send_token(response, call, *held->token, "worker");
+  entry->token->mark_used();
+  send_token(response, call, *entry->token, "worker");
   return Progress::answered;
 }
 
 base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call) {
-  const WaitingRoom::Place place = state_.room.enter(AddressKey::of(call.peer));
-  if (!place) {
+  const WaitingRoom::Slot slot = state_.room.enter(AddressKey::of(call.peer));
+  if (!slot) {
     state_.limit_hits.increment({"waiting_requests"});
     send_refusal(response, call, at_limit(state_.style(), "too many requests of this pod, or of all, wait already"),
                  "waiting");
@@ -103,7 +103,7 @@ base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, const
   }
   want.pod = call.entry->pod->uid;
   if (call.query.extra.empty()) {
-    if (const LocalTokens::Held* held = local_.find(credential->key, call.query.resource)) want.held = held->token;
+    if (const LocalTokens::Entry* entry = local_.find(credential->key, call.query.resource)) want.known = entry->token;
   }
   want.new_token = call.query.wants_new_token();
   want.cached_only = is_stale(*call.snapshot);

@@ -15,20 +15,20 @@ class LocalTokens {
  public:
   static constexpr std::size_t kMaxTokens = 4096;
 
-  struct Held {
+  struct Entry {
     CachedTokenPtr token;
     base::SteadyTime ask_again{};  // of a token that wants a refresh: when to look whether the control thread has it
   };
 
   // Null when there is none. Valid until the next put().
-  Held* find(std::string_view credential, std::string_view resource) {
-    const auto found = held_.find(KeyView{credential, resource});
-    return found == held_.end() ? nullptr : &found->second;
+  Entry* find(std::string_view credential, std::string_view resource) {
+    const auto found = entries_.find(KeyView{credential, resource});
+    return found == entries_.end() ? nullptr : &found->second;
   }
   void put(std::string_view credential, std::string_view resource, CachedTokenPtr token) {
     // The control thread has them all, so starting over costs one message per token in use.
-    if (held_.size() >= kMaxTokens) held_.clear();
-    held_.insert_or_assign(Key{std::string(credential), std::string(resource)}, Held{std::move(token)});
+    if (entries_.size() >= kMaxTokens) entries_.clear();
+    entries_.insert_or_assign(Key{std::string(credential), std::string(resource)}, Entry{std::move(token)});
   }
 
  private:
@@ -52,7 +52,7 @@ class LocalTokens {
       return a.credential == b.credential && a.resource == b.resource;
     }
   };
-  std::unordered_map<Key, Held, Hash, Equal> held_;
+  std::unordered_map<Key, Entry, Hash, Equal> entries_;
 };
 
 }  // namespace podid::nmi

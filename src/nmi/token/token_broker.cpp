@@ -14,7 +14,7 @@ struct Reply {
   explicit Reply(base::Executor executor) : arrived(executor) {}
   base::Event arrived;
   std::optional<TokenResult> result;
-  TokenCache::Place place;  // the control thread's
+  TokenCache::Waiter waiter;  // the control thread's
 };
 
 }  // namespace
@@ -23,7 +23,7 @@ base::Task<TokenResult> TokenBroker::get(TokenWant want) {
   const base::Executor caller = co_await base::asio::this_coro::executor;
   const auto reply = std::make_shared<Reply>(caller);
   base::asio::post(control_, [this, caller, reply, want = std::move(want)]() mutable {
-    reply->place = cache_.get(std::move(want), [caller, reply](const TokenResult& result) {
+    reply->waiter = cache_.get(std::move(want), [caller, reply](const TokenResult& result) {
       base::asio::post(caller, [reply, result] {
         reply->result = result;
         reply->arrived.notify();
@@ -33,7 +33,7 @@ base::Task<TokenResult> TokenBroker::get(TokenWant want) {
   try {
     co_await reply->arrived.wait();
   } catch (const boost::system::system_error&) {  // the client has left
-    base::asio::post(control_, [this, reply] { cache_.leave(reply->place); });
+    base::asio::post(control_, [this, reply] { cache_.leave(reply->waiter); });
     throw;
   }
   co_return std::move(*reply->result);

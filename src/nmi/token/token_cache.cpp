@@ -131,27 +131,27 @@ bool TokenCache::allow_rate(const std::string& pod) {
   return allowances_.try_emplace(pod, rate, now).first->second.take(rate, now);
 }
 
-void TokenCache::adopt(const std::string& key, const CachedTokenPtr& held) {
-  if (!held || held->superseded() || !held->valid(clock_.wall_now())) return;
+void TokenCache::adopt(const std::string& key, const CachedTokenPtr& token) {
+  if (!token || token->superseded() || !token->valid(clock_.wall_now())) return;
   Entry& entry = find_or_add(key)->second;
   if (entry.token) return;
   if (clock_.steady_now() < entry.refused_until) {
-    held->supersede();
+    token->supersede();
   } else {
-    entry.token = held;
+    entry.token = token;
   }
 }
 
-TokenCache::Place TokenCache::get(TokenWant want, Done done) {
+TokenCache::Waiter TokenCache::get(TokenWant want, Done done) {
   on_executor_.check();
   const base::WallTime now = clock_.wall_now();
   const base::SteadyTime steady = clock_.steady_now();
   const std::string key = cache_key(want.request);
   forget_refusals();
-  adopt(key, want.held);
+  adopt(key, want.known);
   const auto answer = [&done](const CachedTokenPtr& token, const base::Error& error) {
     done({token, TokenOrigin::cached, error});
-    return Place();
+    return Waiter();
   };
 
   const auto known = entries_.find(key);
@@ -185,16 +185,16 @@ TokenCache::Place TokenCache::get(TokenWant want, Done done) {
     if (!allowed) return answer(nullptr, allowed.error());
     entry = find_or_add(flight.key);
   }
-  Place place{flight.key, ++last_place_};
-  entry->second.waiting.emplace(place.number, std::move(done));
+  Waiter waiter{flight.key, ++last_waiter_};
+  entry->second.waiting.emplace(waiter.number, std::move(done));
   if (!fetching) start_fetch(entry->second, std::move(flight));  // may be answered within the call
-  return place;
+  return waiter;
 }
 
-void TokenCache::leave(const Place& place) {
+void TokenCache::leave(const Waiter& waiter) {
   on_executor_.check();
-  const auto entry = entries_.find(place.flight);
-  if (entry != entries_.end()) entry->second.waiting.erase(place.number);
+  const auto entry = entries_.find(waiter.flight);
+  if (entry != entries_.end()) entry->second.waiting.erase(waiter.number);
 }
 
 std::size_t TokenCache::waiting() const {
@@ -249,7 +249,7 @@ base::Task<> TokenCache::fetch(Flight flight) {
                                                         {"error", result.error()},
                                                         {"suppressed_before", log_budget_.take_suppressed()}});
   }
-  settle(flight.key, token, token ? base::Error() : result.error());
+  complete_fetch(flight.key, token, token ? base::Error() : result.error());
 }
 
 void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
@@ -259,7 +259,7 @@ void TokenCache::replace(Entry& entry, CachedTokenPtr token) {
   entry.next_refresh = {};
 }
 
-void TokenCache::settle(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error) {
+void TokenCache::complete_fetch(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error) {
   Entry& state = entries_.find(key)->second;
   const base::SteadyTime steady = clock_.steady_now();
   TokenResult outcome{fetched, TokenOrigin::fetched, error};

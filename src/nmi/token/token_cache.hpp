@@ -27,7 +27,7 @@
 
 namespace podid::nmi {
 
-// A token as the cache holds it, with its times. Shared by all threads; only the marks change.
+// A token in the cache, with its times. Shared by all threads; only the marks change.
 struct CachedToken {
   explicit CachedToken(const std::vector<azure::AccessToken>& tokens) : text(tokens) {}
 
@@ -38,7 +38,7 @@ struct CachedToken {
   bool wants_refresh(base::WallTime now) const { return now >= refresh_at; }
   bool valid(base::WallTime now) const { return now < text.expiry(); }
 
-  // Set by the cache when another token serves instead, or none: whoever holds this one asks the cache.
+  // Set by the cache when another token serves instead, or none: whoever has this one asks the cache.
   void supersede() const { superseded_.store(true, std::memory_order_release); }
   bool superseded() const { return superseded_.load(std::memory_order_acquire); }
   // Told by whoever serves it without asking the cache, so that the cache knows it as in use.
@@ -84,7 +84,7 @@ struct TokenWant {
   std::string pod;           // uid of the pod that asks, for the limit; empty: none
   bool new_token = false;    // bypass_cache or a claims challenge: a cached token does not do
   bool cached_only = false;  // nothing is fetched (the snapshot is too old for new grants)
-  CachedTokenPtr held;       // what the asker has for the same request: the cache may have evicted it
+  CachedTokenPtr known;      // what the asker has for the same request: the cache may have evicted it
 };
 
 enum class TokenOrigin { cached, fetched };
@@ -100,7 +100,7 @@ class TokenCache {
  public:
   using Done = std::function<void(const TokenResult&)>;
   // Where somebody waits; number 0: has been answered.
-  struct Place {
+  struct Waiter {
     std::string flight;
     std::uint64_t number = 0;
   };
@@ -115,9 +115,9 @@ class TokenCache {
   // an outage nobody waits again: the cached token answers at once, and fetches are tried behind its back.
   // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
   // a token.
-  Place get(TokenWant want, Done done);
+  Waiter get(TokenWant want, Done done);
   // Forgets who waits there, if he still does. The fetch goes on.
-  void leave(const Place& place);
+  void leave(const Waiter& waiter);
 
   base::Task<> stop();
   std::size_t size() const { return entries_.size(); }
@@ -132,7 +132,7 @@ class TokenCache {
     base::SteadyTime next_refresh{};       // not before this
     base::Error refusal;
     base::SteadyTime refused_until{};
-    std::list<std::string>::iterator used;  // place in recently_used_
+    std::list<std::string>::iterator used;  // position in recently_used_
   };
   using Entries = std::unordered_map<std::string, Entry>;
   struct Flight {
@@ -158,13 +158,13 @@ class TokenCache {
   base::Result<> at_limit(std::string_view limit, std::string message);
   bool allow_rate(const std::string& pod);
   // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
-  void adopt(const std::string& key, const CachedTokenPtr& held);
+  void adopt(const std::string& key, const CachedTokenPtr& token);
   void start_fetch(Entry& entry, Flight flight);
   base::Task<> fetch(Flight flight);
-  // From now on this token serves, or none. Who holds the one before is told.
+  // From now on this token serves, or none. Who has the one before is told.
   static void replace(Entry& entry, CachedTokenPtr token);
   // Answers those who wait; `fetched` null: with the error, or with a token that serves still.
-  void settle(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error);
+  void complete_fetch(const std::string& key, const CachedTokenPtr& fetched, const base::Error& error);
   CachedTokenPtr cached(const std::vector<azure::AccessToken>& tokens) const;
 
   // constant
@@ -184,7 +184,7 @@ class TokenCache {
   std::size_t fetches_ = 0;                              // in flight, without refreshes
   std::size_t refreshes_in_flight_ = 0;
   std::unordered_map<std::string, std::size_t> pod_fetches_;  // in flight, by pod
-  std::uint64_t last_place_ = 0;
+  std::uint64_t last_waiter_ = 0;
   base::LogBudget log_budget_;
   base::TaskGroup tasks_;  // last: ends before what it uses
 };

@@ -38,10 +38,10 @@ class RoutesHandler final : public net::HttpHandler {
       response.send(200, "text/plain",
                     request.peer().address().to_string() + " " + std::to_string(request.local().port()));
     } else if (request.target() == "/rest") {
-      response.rest_after(std::chrono::hours(1));
+      response.pause_after(std::chrono::hours(1));
       response.send(200, "text/plain", "rest");
     } else if (request.target() == "/rest/briefly") {
-      response.rest_after(std::chrono::milliseconds(1));
+      response.pause_after(std::chrono::milliseconds(1));
       response.send(200, "text/plain", "rest");
     } else if (request.target() == "/fast/drop") {
       response.drop();
@@ -64,7 +64,7 @@ class RoutesHandler final : public net::HttpHandler {
     }
     if (target == "/wait") co_await wait(response);
     if (target == "/wait/rest") {
-      response.rest_after(std::chrono::hours(1));
+      response.pause_after(std::chrono::hours(1));
       response.send(200, "text/plain", "rest");
     }
     if (target == "/keep") {

@@ -38,7 +38,7 @@ class CountedResponse final : public net::ServerResponse {
   base::Task<base::Result<>> write(std::string_view) override { co_return base::Result<>{}; }
   base::Task<base::Result<>> finish() override { co_return base::Result<>{}; }
   bool answered() const override { return status != 0; }
-  void rest_after(std::chrono::milliseconds) override {}
+  void pause_after(std::chrono::milliseconds) override {}
   void close_after() override {}
   void drop() override {}
   int status = 0;

@@ -192,7 +192,7 @@ TEST_F(OutcomeTableTest, RefusalsAreAsListedInStandardMode) {
        kAnother,
        seconds(80),
        "clientID in request: " + kRedacted + ", " + kAfter16,
-       core::kSettleTime,
+       core::kQuietPeriod,
        "no AzureIdentity with client_id " + kRedacted + " is bound to " + kPodText + ", which has others",
        true},
       {"Unassigned",
@@ -224,9 +224,9 @@ TEST_F(OutcomeTableTest, RefusalsOfTheNamespaceRuleAreAsListed) {
     const Cluster cluster{.pods = {usual_pod()}, .assigned = {foreign(annotated)}};
     const std::string redacted = "clie##### REDACTED #####ader";
     return {
-        {"any identity", cluster, "", seconds(0), nothing_left, core::kSettleTime, "the AzureIdentity " + elsewhere,
+        {"any identity", cluster, "", seconds(0), nothing_left, core::kQuietPeriod, "the AzureIdentity " + elsewhere,
          true},
-        {"by client ID", cluster, "&client_id=client-reader", seconds(0), kNoMatch + redacted, core::kSettleTime,
+        {"by client ID", cluster, "&client_id=client-reader", seconds(0), kNoMatch + redacted, core::kQuietPeriod,
          "the AzureIdentity with client_id " + redacted + " " + elsewhere, true},
     };
   };

@@ -222,13 +222,13 @@ TEST_F(RequestHandlerTest, AnIdentityThatIsNotTheOneAskedForIsRefusedWhenThingsH
   publish_usual();
   const Pending pending = begin(kTokenPath + "&client_id=other");
   EXPECT_FALSE(pending.done());
-  advance(core::kSettleTime - milliseconds(1));
+  advance(core::kQuietPeriod - milliseconds(1));
   EXPECT_FALSE(pending.done());
   put(assigned("writer"));  // something happens: wait on
   publish();
   advance(seconds(1));
   EXPECT_FALSE(pending.done());
-  advance(core::kSettleTime);
+  advance(core::kQuietPeriod);
   const Got got = finish(pending);
   expect_json(got, 400, "invalid_request", "Identity not found: ");
 }
@@ -330,7 +330,7 @@ TEST_F(RequestHandlerTest, RetryFlagsDoNotStretchARefusalThatHasSettled) {
   start();
   publish_usual();
   const Pending pending = begin(kTokenPath + "&client_id=another");
-  advance(core::kSettleTime);
+  advance(core::kQuietPeriod);
   EXPECT_EQ(finish(pending).status, 400);
 }
 

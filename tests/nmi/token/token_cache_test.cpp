@@ -223,22 +223,22 @@ TEST_F(TokenCacheTest, TheEndpointSaysHowLongAnOutageIs) {
 TEST_F(TokenCacheTest, AnEvictedTokenComesBackFromWhoeverHoldsIt) {
   make({.max_entries = 1, .pod_rate = 0});
   TokenWant holder = want();
-  holder.held = ask(want())->value().token;
+  holder.known = ask(want())->value().token;
   ask(want("another"));
-  EXPECT_EQ(ask(holder)->value().token, holder.held);
+  EXPECT_EQ(ask(holder)->value().token, holder.known);
   EXPECT_EQ(source.requests.size(), 2u);
   ask(want("another"));
   refuse(0, base::ErrorKind::unavailable, "connection refused");
   clock.advance(minutes(61));
-  EXPECT_EQ(ask(holder)->value().token, holder.held) << "in an outage, too";
+  EXPECT_EQ(ask(holder)->value().token, holder.known) << "in an outage, too";
   // A refusal ends it like any other.
   refuse(400, base::ErrorKind::invalid, "no such identity");
   clock.advance(kOutageMemory + kRefreshPauses.limit);
   EXPECT_EQ(token_of(ask(holder)), "(no such identity)");
-  EXPECT_TRUE(holder.held->superseded());
+  EXPECT_TRUE(holder.known->superseded());
   recover();
   clock.advance(kRefusalMemory);
-  EXPECT_NE(ask(holder)->value().token, holder.held) << "and it does not come back";
+  EXPECT_NE(ask(holder)->value().token, holder.known) << "and it does not come back";
 }
 
 // Status 0: not an endpoint's answer, but the API server's about a Secret, or our own finding about what is in it.
