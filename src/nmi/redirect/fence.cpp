@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
 #include "nmi/redirect/bridge_fence.hpp"
+#include "nmi/redirect/datapath.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -157,6 +158,16 @@ void Fence::altered() {
   base::log::warning("rules of the fence were taken away, putting them back");
 }
 
+void Fence::saw_program(const std::optional<std::string>& where) {
+  const bool known = program_ == where;
+  program_ = where;
+  if (known || !where) return;
+  base::log::warning(
+      "an eBPF program gets pods' packets before the rules of redirect and fence do: only the prober can tell whether "
+      "they hold (deploy/prober.yaml)",
+      {{"interface", *where}});
+}
+
 base::Task<base::Result<>> Fence::lay(Netlink& netlink) {
   for (const FenceRule& rule : rules_) {
     const base::Result<> laid = co_await change_rule(netlink, RTM_NEWRULE, rule);
@@ -204,6 +215,8 @@ base::Task<base::Result<>> Fence::look() {
   if (!removed) co_return removed;
   base::Result<std::vector<Interface>> interfaces = co_await list_interfaces(**netlink);
   if (!interfaces) co_return std::unexpected(std::move(interfaces.error()));
+  const base::Result<std::optional<std::string>> program = co_await program_before_rules(**netlink, *interfaces);
+  if (program) saw_program(*program);
   const base::Result<> closed = co_await close_bridges(std::move(*interfaces));
   if (!closed) co_return closed;
   base::Result<> proven = co_await prove(**netlink);

@@ -4,6 +4,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class Fence {
   bool is_ours(const FenceRule& rule) const;
   void found(const base::Result<>& outcome);
   void altered();
+  void saw_program(const std::optional<std::string>& where);
 
   const FenceOptions options_;
   base::Executor executor_;
@@ -67,9 +69,10 @@ class Fence {
   const InterfacePattern interfaces_;
   std::vector<FenceRule> rules_;
   std::string problem_;
-  bool bridged_ = false;     // the uplink is a port of a bridge, as far as is known
-  base::SteadyTime told_{};  // when the last repair was logged
-  base::TaskGroup tasks_;    // last: ends before what it uses
+  bool bridged_ = false;                // the uplink is a port of a bridge, as far as is known
+  std::optional<std::string> program_;  // that gets pods' packets first, as was told
+  base::SteadyTime told_{};             // when the last repair was logged
+  base::TaskGroup tasks_;               // last: ends before what it uses
 };
 
 // Takes away the rules of every fence that an NMI, or deploy/node-boot, has laid; no others. `priority` is where they may
