@@ -134,6 +134,7 @@ class ComputeClient::Update {
     } else if (result_.after && knows_no_client_id_of_added()) {
       const auto state = co_await client_.read(resource_, deadline_);
       if (state) take_client_ids(*state);
+      result_.client_ids_unread = !state;
     }
     co_return std::move(result_);
   }
@@ -150,6 +151,14 @@ class ComputeClient::Update {
     for (auto& [id, identity] : result_.after->user_assigned) {
       if (const auto found = state.user_assigned.find(id); found != state.user_assigned.end()) identity = found->second;
     }
+  }
+
+  IdentityChange without_those_that_stay(IdentityChange part, const IdentityState& state) const {
+    std::erase_if(part.remove, [&](const std::string& id) {
+      const auto found = state.user_assigned.find(id);
+      return client_.options_.stays && found != state.user_assigned.end() && client_.options_.stays(id, found->second);
+    });
+    return part;
   }
 
   // Reads and sends what is missing from `part`.
@@ -171,7 +180,7 @@ class ComputeClient::Update {
     unsent_ = {};
     auto state = co_await client_.read(resource_, deadline_);
     if (!state) co_return fail(state.error(), "failed to get identity resource, error");
-    const auto plan = plan_patches(*state, part);
+    const auto plan = plan_patches(*state, without_those_that_stay(part, *state));
     if (!plan) co_return fail(plan.error(), resource_.name);
     if (!plan->empty() && state->provisioning_state == "Deleting") {
       co_return fail(

@@ -23,6 +23,8 @@ struct ComputeOptions {
   int max_bisection_steps = 16;
   // Ask once more after identities were added, for their client IDs: an answer to a PATCH shows the resource before it.
   bool learn_client_ids = false;
+  // Attached identities that no change takes off, by what Azure says of them. May be empty.
+  std::function<bool(std::string_view id, const UserIdentity& identity)> stays = {};
   std::size_t max_list_bytes = 128 << 20;  // of all pages of one list
   // Called at the end of each operation with its metric name (vm_get, vm_update, vm_list, vmss_...), its
   // whole duration, and whether it succeeded. May be empty.
@@ -41,6 +43,7 @@ struct UpdateResult {
   // Lower case. Azure refuses a PATCH of them together, says not because of which, and no further one was to follow.
   std::vector<std::string> undecided;
   std::optional<base::Error> error;  // the first one, even where a later try attached the rest
+  bool client_ids_unread = false;    // of what was added: it could not be asked for (learn_client_ids)
 
   bool ok() const { return !error.has_value(); }
 };

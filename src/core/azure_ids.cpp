@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kComputeProvider = "Microsoft.Compute";
 constexpr std::string_view kScaleSets = "virtualMachineScaleSets";
 constexpr std::string_view kMachines = "virtualMachines";
+constexpr std::size_t kMostShown = 512;  // of a text that is none of Azure's
 
 std::vector<std::string_view> segments(std::string_view text) {
   std::vector<std::string_view> parts;
@@ -103,6 +104,7 @@ std::string invalid_resource_id_text(ResourceIdView id) {
 std::string resource_id_key(ResourceIdView id) { return ascii_lower(id.text()); }
 
 Read<ProviderId> parse_provider_id(std::string_view id) {
+  const std::string shown(id.substr(0, kMostShown));
   const auto parts = segments(id);
   for (std::size_t i = 0; i + 7 < parts.size(); ++i) {
     if (!equal_ignoring_case(parts[i], "subscriptions") || !equal_ignoring_case(parts[i + 2], "resourceGroups") ||
@@ -111,13 +113,14 @@ Read<ProviderId> parse_provider_id(std::string_view id) {
     }
     ProviderId found{std::string(parts[i + 1]), std::string(parts[i + 3]), std::string(parts[i + 5]),
                      std::string(parts[i + 6]), std::string(parts[i + 7])};
-    if (found.subscription.empty() || found.resource_group.empty() || found.provider.empty() || found.type.empty() ||
-        found.name.empty()) {
-      break;
-    }
-    return found;
+    // All of it goes into the path of a request, where a dot segment would lead elsewhere.
+    const auto bad = std::ranges::find_if_not(parts.begin() + static_cast<std::ptrdiff_t>(i), parts.end(), is_name);
+    if (bad == parts.end()) return found;
+    if (bad->empty()) break;
+    return std::unexpected(
+        Invalid{"", "failed to parse " + shown + ": invalid resource ID format: " + quoted(*bad) + " is no name"});
   }
-  return std::unexpected(Invalid{"", "failed to parse " + std::string(id) + ": invalid resource ID format"});
+  return std::unexpected(Invalid{"", "failed to parse " + shown + ": invalid resource ID format"});
 }
 
 std::string ComputeTarget::key() const {

@@ -32,6 +32,7 @@ struct ProviderId {
   std::string name;
   bool operator==(const ProviderId&) const = default;
 };
+// Each segment from "subscriptions" on consists of what Azure allows in names and is no dot segment.
 Read<ProviderId> parse_provider_id(std::string_view id);
 
 enum class ComputeKind { virtual_machine, scale_set };

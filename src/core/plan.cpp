@@ -47,6 +47,24 @@ AzureAssignedIdentity replaced(const AzureAssignedIdentity& stored, const AzureA
   return after;
 }
 
+// Never by the resourceVersion: each write of a status changes it, and would have every assignment written anew.
+bool same_object(const ObjectMeta& a, const ObjectMeta& b) {
+  return a.name == b.name && (a.uid.empty() || b.uid.empty() || a.uid == b.uid);
+}
+
+// What is read of a copy, by us or by an NMI.
+bool same_rule(const AzureIdentity& a, const AzureIdentity& b) {
+  return a.type == b.type && a.client_id == b.client_id && a.resource_id == b.resource_id &&
+         a.client_password == b.client_password && a.tenant_id == b.tenant_id &&
+         a.auxiliary_tenant_ids == b.auxiliary_tenant_ids && a.ad_resource_id == b.ad_resource_id &&
+         a.ad_endpoint == b.ad_endpoint && a.namespaced() == b.namespaced() &&
+         a.object_id().text() == b.object_id().text();
+}
+
+bool same_rule(const AzureIdentityBinding& a, const AzureIdentityBinding& b) {
+  return a.azure_identity == b.azure_identity && a.selector == b.selector && a.weight == b.weight;
+}
+
 std::optional<Step> step_for_partner(const AssignmentKey& key, const AzureAssignedIdentity& stored,
                                      const AzureAssignedIdentity& desired) {
   if (is_leaving(stored)) {
@@ -62,21 +80,16 @@ std::optional<Step> step_for_partner(const AssignmentKey& key, const AzureAssign
 }  // namespace
 
 bool matches(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired) {
-  const auto same_object = [](const ObjectMeta& a, const ObjectMeta& b) {
-    return a.name == b.name && a.resource_version == b.resource_version;
-  };
   const auto stored_uid = value_or_empty(stored.meta.annotations, kPodUidAnnotation);
   const auto desired_uid = value_or_empty(desired.meta.annotations, kPodUidAnnotation);
-  return same_object(stored.identity.meta, desired.identity.meta) &&
-         same_object(stored.binding.meta, desired.binding.meta) && stored.pod == desired.pod &&
-         stored.pod_namespace == desired.pod_namespace && stored.node_name == desired.node_name &&
-         stored.meta.ns == desired.meta.ns &&
+  return same_object(stored.identity.meta, desired.identity.meta) && same_rule(stored.identity, desired.identity) &&
+         same_object(stored.binding.meta, desired.binding.meta) && same_rule(stored.binding, desired.binding) &&
+         stored.pod == desired.pod && stored.pod_namespace == desired.pod_namespace &&
+         stored.node_name == desired.node_name && stored.meta.ns == desired.meta.ns &&
          (stored_uid.empty() || desired_uid.empty() || stored_uid == desired_uid) &&
          is_node_label_value(value_or_empty(stored.meta.labels, kNodeNameLabel), desired.node_name) &&
          std::ranges::find(stored.meta.finalizers, kAssignedIdentityFinalizer) != stored.meta.finalizers.end() &&
-         is_assigned_identity_name(stored.meta.name, key_of(desired)) &&
-         stored.identity.type == desired.identity.type && stored.identity.client_id == desired.identity.client_id &&
-         stored.identity.resource_id == desired.identity.resource_id;
+         is_assigned_identity_name(stored.meta.name, key_of(desired));
 }
 
 std::vector<Step> plan_key(const AssignmentKey& key, std::span<const AzureAssignedIdentity* const> stored,

@@ -29,9 +29,9 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
-// The stored object needs no write: same identity, binding (names and resourceVersions), pod, node and
-// namespace; the pod uid, where the stored object names one; label, finalizer and a valid name are in place;
-// and what the copied identity grants (type, client ID, resource ID) was not edited.
+// The stored object needs no write: same identity and binding (names, uids where both are known, and what is read of
+// their specs), pod, node and namespace; the pod uid, where the stored object names one; label, finalizer and a valid
+// name are in place.
 bool matches(const AzureAssignedIdentity& stored, const AzureAssignedIdentity& desired);
 
 // Steps for one key: `stored` are all objects of that key (normally none or one), `desired` is null when

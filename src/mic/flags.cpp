@@ -50,6 +50,8 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
 
   flags.add("immutable-user-msis", options.immutable_user_msis,
             "client ids or resource ids of identities that are never detached");
+  flags.add("allow-cluster-identity", options.allow_cluster_identity,
+            "pods may get the identity of the cloud configuration's userAssignedIdentityID, with a warning event");
   flags.add("update-user-msi-max-retry", options.update_user_msi_max_retry,
             "further attempts without the identities that Azure refused", 0);
   flags.add("update-user-msi-retry-interval", options.update_user_msi_retry_interval, "wait before each of those",

@@ -59,7 +59,8 @@ kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selec
 
 Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
                        ControllerOptions options, base::Random& random)
-    : events_(events),
+    : clock_(client.clock()),
+      events_(events),
       metrics_(metrics),
       assigned_api_(client),
       controller_(std::move(options), {.executor = client.executor(),
@@ -135,8 +136,13 @@ void Leadership::on_synced() {
 
 void Leadership::report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error) {
   metrics_.bad_object(type.plural);
-  base::log::warning("an object cannot be read and is left out",
-                     {{"kind", type.kind}, {"object", key.to_string()}, {"error", error}});
+  if (log_budget_.take(clock_.steady_now())) {
+    base::log::warning("an object cannot be read and is left out",
+                       {{"kind", type.kind},
+                        {"object", key.to_string()},
+                        {"error", error},
+                        {"suppressed_before", log_budget_.take_suppressed()}});
+  }
   events_.record({.regarding = type.reference(key, ""),
                   .type = kube::EventType::warning,
                   .reason = "invalid object",

@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/log_budget.hpp"
 #include "core/node.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
@@ -46,6 +48,8 @@ class Leadership {
   void on_synced();
   void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);
 
+  base::Clock& clock_;
+  base::LogBudget log_budget_;  // of objects that cannot be read
   kube::EventRecorder& events_;
   MicMetrics& metrics_;
   KubeAssignedApi assigned_api_;

@@ -85,6 +85,13 @@ base::Result<std::shared_ptr<CloudSession>> Mic::open_session(azure::CloudConfig
   options.compute.learn_client_ids = true;
   options.compute.max_retries = options_.update_user_msi_max_retry;
   options.compute.retry_interval = options_.update_user_msi_retry_interval;
+  // An AzureIdentity may name one of them by its resource ID alone, or with another's client ID.
+  options.compute.stays = [immutable = immutable(config)](std::string_view id, const azure::UserIdentity& identity) {
+    core::AzureIdentity known;
+    known.resource_id = core::ResourceId(core::ResourceIdView(id));
+    known.client_id = core::ClientId(identity.client_id);
+    return immutable.contains(known);
+  };
   options.compute.on_operation = [this](std::string_view operation, base::Duration took, azure::Ended ended) {
     if (ended == azure::Ended::well) {
       metrics_.azure_succeeded(operation, took);
@@ -132,14 +139,20 @@ void Mic::reload(const std::string& content) {
     return;
   }
   base::log::info("cloud configuration read again", {{"path", options_.cloud_config}});
-  if (leadership_) leadership_->controller().reconfigure(compute_defaults(), immutable());
+  if (leadership_) {
+    const azure::CloudConfig& now = identities_->config();
+    leadership_->controller().reconfigure(compute_defaults(), immutable(now), cluster_identities(now));
+  }
 }
 
-core::ImmutableIdentities Mic::immutable() const {
-  const azure::CloudConfig& config = identities_->config();
-  const std::string_view cluster =
-      config.use_managed_identity ? std::string_view(config.user_assigned_identity_id) : "";
-  return {options_.immutable_user_msis, cluster};
+core::ImmutableIdentities Mic::immutable(const azure::CloudConfig& config) const {
+  return {options_.immutable_user_msis, config.user_assigned_identity_id};
+}
+
+// Also where the MIC itself has other credentials: it is the nodes' identity all the same.
+ClusterIdentities Mic::cluster_identities(const azure::CloudConfig& config) const {
+  return {.identities = {{}, config.user_assigned_identity_id},
+          .use = options_.allow_cluster_identity ? ClusterIdentities::Use::allowed : ClusterIdentities::Use::refused};
 }
 
 core::ComputeDefaults Mic::compute_defaults() const {
@@ -196,7 +209,8 @@ ControllerOptions Mic::controller_options() const {
   options.assignment = {.namespaced = core::NamespacedMode{options_.force_namespaced},
                         .keep_finished_pods = options_.keep_identity_for_finished_pods};
   options.compute_defaults = compute_defaults();
-  options.immutable = immutable();
+  options.immutable = immutable(identities_->config());
+  options.cluster = cluster_identities(identities_->config());
   options.writes_per_target = static_cast<std::size_t>(options_.create_delete_batch);
   options.full_pass_interval = options_.sync_retry_duration;
   options.azure.max_parallel = static_cast<std::size_t>(options_.max_parallel_arm);

@@ -70,7 +70,8 @@ class Mic {
   base::Result<> start_kube();
   void reload(const std::string& content);
   ControllerOptions controller_options() const;
-  core::ImmutableIdentities immutable() const;
+  core::ImmutableIdentities immutable(const azure::CloudConfig& config) const;
+  ClusterIdentities cluster_identities(const azure::CloudConfig& config) const;
   core::ComputeDefaults compute_defaults() const;
 
   void on_started_leading();

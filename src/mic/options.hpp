@@ -38,6 +38,7 @@ struct MicOptions {
   std::int64_t max_parallel_arm = 16;     // MIC-25
 
   std::vector<std::string> immutable_user_msis;  // client ids or resource ids
+  bool allow_cluster_identity = true;            // pods may get the identity that the cluster itself runs under
   int update_user_msi_max_retry = 2;
   base::Duration update_user_msi_retry_interval = std::chrono::seconds(1);
   base::Duration identity_assignment_reconcile_interval = std::chrono::minutes(3);

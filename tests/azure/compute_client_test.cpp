@@ -98,6 +98,27 @@ TEST_F(ComputeClientTest, ClientIdsOfAddedIdentitiesAreReadWhereTheyAreWanted) {
   arm_server_->answer(403, test::error_body("AuthorizationFailed", "no"));
   result = update({identity_id("a")}, {});
   EXPECT_TRUE(result.ok() && result.after && result.after->has(identity_id("a")));
+  EXPECT_TRUE(result.client_ids_unread);
+}
+
+TEST_F(ComputeClientTest, WhatStaysIsKnownByWhatAzureSaysOfIt) {  // D7
+  ComputeOptions options;
+  options.stays = [](std::string_view, const UserIdentity& identity) { return identity.client_id == "client-node"; };
+  compute_ = std::make_unique<ComputeClient>(std::move(options), *arm_, clock_);
+  const std::string both = R"({"identity":{"type":"UserAssigned","userAssignedIdentities":{")" + identity_id("node") +
+                           R"(":{"clientId":"client-node"},")" + identity_id("b") +
+                           R"(":{"clientId":"client-b"}}},"properties":{"provisioningState":"Succeeded"}})";
+  arm_server_->answer(200, both);
+  answer_done();
+  UpdateResult result = update({}, {identity_id("Node"), identity_id("b")});
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(body(1), "{\"identity\":{\"type\":\"UserAssigned\",\"userAssignedIdentities\":{\"" + identity_id("b") +
+                         "\":null}}}");
+  arm_server_->answer(200, both);
+  result = update({}, {identity_id("node")});
+  EXPECT_TRUE(result.ok());
+  EXPECT_TRUE(result.after && result.after->has(identity_id("node")));
+  EXPECT_THAT(calls(), ElementsAre("GET vm1", "PATCH vm1", "GET vm1"));
 }
 
 TEST_F(ComputeClientTest, AnEmptyChangeCallsNobody) {

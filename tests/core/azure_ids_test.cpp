@@ -72,6 +72,28 @@ TEST(AzureIds, ReadsProviderIds) {
   }
 }
 
+// All of it goes into the path of a request to Azure.
+TEST(AzureIds, NoProviderIdLeadsElsewhere) {
+  const std::string good = "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/";
+  const std::pair<std::string, std::string> cases[] = {
+      {"azure:///subscriptions/../resourceGroups/g/providers/P/T/n", ".."},
+      {"azure:///subscriptions/s/resourceGroups/./providers/P/T/n", "."},
+      {good + "virtualMachines/..", ".."},
+      {good + "virtualMachines/vm?api-version=1", "vm?api-version=1"},
+      {good + "virtualMachines/vm%2f..", "vm%2f.."},
+      {good + "virtualMachines/v m", "v m"},
+      {good + "virtualMachineScaleSets/set/virtualMachines/../..", ".."},
+  };
+  for (const auto& [id, segment] : cases) {
+    const auto parsed = parse_provider_id(id);
+    ASSERT_FALSE(parsed) << id;
+    EXPECT_EQ(parsed.error().message(),
+              "failed to parse " + id + ": invalid resource ID format: \"" + segment + "\" is no name");
+    EXPECT_FALSE(compute_target_from_key(id));
+  }
+  EXPECT_LT(parse_provider_id(std::string(10'000, 'x')).error().message().size(), 600u);
+}
+
 Node node_with(std::string provider_id) {
   Node node;
   node.name = "node-a";

@@ -20,6 +20,7 @@ using testing::IsEmpty;
 
 class PlanTest : public testing::Test {
  protected:
+  PlanTest() { stored.binding.meta.uid = desired.binding.meta.uid = "uid-b"; }
   std::vector<Step> plan_one() { return plan(std::span(&stored, 1), std::span(&desired, 1)); }
   std::vector<StepKind> kinds(const std::vector<Step>& steps) {
     std::vector<StepKind> kinds;
@@ -60,8 +61,14 @@ TEST_F(PlanTest, WhatIsAbsentOnOneSideIsMadeOrRemoved) {
 
 TEST_F(PlanTest, OnlyTheseChangesMakeAReplacement) {
   const std::pair<const char*, void (*)(AzureAssignedIdentity&)> cases[] = {
-      {"identity changed", [](AzureAssignedIdentity& a) { a.identity.meta.resource_version = "0"; }},
-      {"binding changed", [](AzureAssignedIdentity& a) { a.binding.meta.resource_version = "0"; }},
+      {"identity made anew", [](AzureAssignedIdentity& a) { a.identity.meta.uid = "older"; }},
+      {"identity changed", [](AzureAssignedIdentity& a) { a.identity.ad_endpoint = "https://login.other"; }},
+      {"identity confined",
+       [](AzureAssignedIdentity& a) {
+         a.identity.meta.annotations[std::string(kBehaviorAnnotation)] = kNamespacedBehavior;
+       }},
+      {"binding made anew", [](AzureAssignedIdentity& a) { a.binding.meta.uid = "older"; }},
+      {"binding changed", [](AzureAssignedIdentity& a) { a.binding.weight = 7; }},
       {"another binding", [](AzureAssignedIdentity& a) { a.binding.meta.name = "old"; }},
       {"another node", [](AzureAssignedIdentity& a) { a.node_name = "node-b"; }},
       {"new pod of that name",
@@ -84,6 +91,18 @@ TEST_F(PlanTest, OnlyTheseChangesMakeAReplacement) {
     EXPECT_EQ(after.meta.annotations.at("theirs"), "kept") << what;
     EXPECT_TRUE(matches(after, desired)) << what << ": the next plan must be content";
   }
+}
+
+TEST_F(PlanTest, WritesThatChangeNoSpecAreNoReason) {
+  stored.identity.meta.resource_version = "0";
+  stored.binding.meta.resource_version = "0";
+  EXPECT_THAT(plan_one(), IsEmpty());
+}
+
+TEST_F(PlanTest, CopiesWithoutUidMatch) {
+  stored.identity.meta.uid.clear();
+  stored.binding.meta.uid.clear();
+  EXPECT_THAT(plan_one(), IsEmpty());
 }
 
 TEST_F(PlanTest, ObjectsOfAadPodIdentityMatchWithoutPodUid) {

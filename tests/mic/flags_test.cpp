@@ -60,17 +60,18 @@ TEST_F(FlagsTest, DefaultsAreThoseOfAadPodIdentity) {
 }
 
 TEST_F(FlagsTest, TheStockManifestsCommandLineIsUnderstood) {
-  const MicOptions o =
-      options({"--cloudconfig=/etc/kubernetes/azure.json", "--logtostderr", "-prometheus-port", "9999", "-clientQps=25",
-               "--createDeleteBatch=4", "-syncRetryDuration=2h45m", "--immutable-user-msis=a, B",
-               "-enableProfile=false", "--enableScaleFeatures=true", "-enable-type-upgrade=false", "--forceNamespaced",
-               "-v=5", "--identity-assignment-reconcile-interval=90s"});
+  const MicOptions o = options({"--cloudconfig=/etc/kubernetes/azure.json", "--logtostderr", "-prometheus-port", "9999",
+                                "-clientQps=25", "--createDeleteBatch=4", "-syncRetryDuration=2h45m",
+                                "--immutable-user-msis=a, B", "--allow-cluster-identity=false", "-enableProfile=false",
+                                "--enableScaleFeatures=true", "-enable-type-upgrade=false", "--forceNamespaced", "-v=5",
+                                "--identity-assignment-reconcile-interval=90s"});
   EXPECT_EQ(o.cloud_config, "/etc/kubernetes/azure.json");
   EXPECT_EQ(o.prometheus_port, 9999);
   EXPECT_EQ(o.client_qps, 25.0);
   EXPECT_EQ(o.create_delete_batch, 4);
   EXPECT_EQ(o.sync_retry_duration, std::chrono::minutes(165));
   EXPECT_THAT(o.immutable_user_msis, ElementsAre("a", "B"));
+  EXPECT_FALSE(o.allow_cluster_identity);
   EXPECT_FALSE(o.enable_type_upgrade);
   EXPECT_TRUE(o.force_namespaced);
   EXPECT_EQ(o.identity_assignment_reconcile_interval, std::chrono::seconds(90));

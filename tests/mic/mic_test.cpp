@@ -93,6 +93,24 @@ TEST_F(MicTest, AnIdentityThatNamesAnothersClientIdIsNotAssigned) {
   EXPECT_TRUE(become({"web-default-evil: Assigned", "web-default-one: Assigned"}));
 }
 
+TEST_F(MicTest, TheNodesOwnIdentityIsNeverTakenOff) {  // D7
+  two_nodes();
+  const std::string client_id = azure->world().user_assigned_identities.at(names.node_identity).client_id;
+  environment["USER_ASSIGNED_MSI_CLIENT_ID"] = client_id;
+  identity_with_client("evil", names.node_identity, "mine");
+  binding("b-evil", "evil");
+  mic::Mic& first = start();
+  pod("web");
+  ASSERT_TRUE(become({"web-default-evil: Created", "web-default-one: Assigned"}));
+  ASSERT_TRUE(until([&] { return !event_messages("ClusterIdentity").empty(); }));
+  // One that knows of no client ID yet has to take it off.
+  stop(first);
+  remove(kube::kPods, "web");
+  start();
+  ASSERT_TRUE(become({}));
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
+}
+
 TEST_F(MicTest, AnIdentityThatDoesNotExistBlocksNoOther) {
   two_nodes();
   identity("missing", names.app_one + "-missing");

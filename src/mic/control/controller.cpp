@@ -17,6 +17,7 @@ Controller::Controller(ControllerOptions options, ControllerDependencies depende
       out_(std::move(dependencies)),
       cluster_(options_.assignment),
       immutable_(options_.immutable),
+      cluster_identities_(options_.cluster),
       queue_({.per_group = options_.writes_per_target, .total = kMaxWritesInFlight}),
       next_digest_(out_.executor, [this] { digest(); }),
       alarm_(out_.executor, out_.clock, [this] { wake(); }),
@@ -64,9 +65,11 @@ void Controller::mark(const PodKeys& keys) {
   request_digest();
 }
 
-void Controller::reconfigure(core::ComputeDefaults defaults, core::ImmutableIdentities immutable) {
+void Controller::reconfigure(core::ComputeDefaults defaults, core::ImmutableIdentities immutable,
+                             ClusterIdentities cluster) {
   cluster_.nodes().set_defaults(std::move(defaults));
   immutable_ = std::move(immutable);
+  cluster_identities_ = std::move(cluster);
   mark(cluster_.all_pods());
   mark(store_.pod_keys());
 }
@@ -131,19 +134,28 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
   std::vector<core::AssignmentWarning> warnings;
   std::vector<core::AzureAssignedIdentity> desired = cluster_.desired_for(pod, warnings);
   for (const core::AssignmentWarning& warning : warnings) {
-    if (warned_.size() >= kMaxWarned) warned_.clear();
-    if (!warned_.insert(warning.text).second) continue;
+    if (!is_new_warning(warning.object.ns, warning.text)) continue;
     if (warning.kind == core::AssignmentWarning::Kind::binding_shadowed) {
-      base::log::warning("an AzureIdentityBinding is shadowed",
-                         {{"binding", warning.object.text()}, {"reason", warning.text}});
+      warn("an AzureIdentityBinding is shadowed", "binding", warning.object, warning.text);
       out_.record(binding_shadowed(warning));
     } else {
-      base::log::warning("an AzureIdentity is left out",
-                         {{"identity", warning.object.text()}, {"reason", warning.text}});
+      warn("an AzureIdentity is left out", "identity", warning.object, warning.text);
       out_.record(left_out(warning));
     }
   }
   return desired;
+}
+
+bool Controller::is_new_warning(const std::string& ns, const std::string& text) {
+  std::set<std::string>& warned = warned_[ns];
+  return warned.size() < kMaxWarnedPerNamespace && warned.insert(text).second;
+}
+
+void Controller::warn(std::string_view message, std::string_view kind, const core::ObjectKey& object,
+                      std::string_view reason) {
+  if (!log_budget_.take(out_.clock.steady_now())) return;
+  base::log::warning(message,
+                     {{kind, object.text()}, {"reason", reason}, {"suppressed_before", log_budget_.take_suppressed()}});
 }
 
 void Controller::digest_claims(const std::string& pod) {
@@ -161,7 +173,16 @@ void Controller::note_claims(const std::string& pod, const std::vector<core::Azu
   // One that is about to be replaced or removed answers for nothing any more, even if the pod claims the same again.
   std::vector<AssignedStore::Object> stored = store_.of_pod(pod);
   std::erase_if(stored, [this](const AssignedStore::Object& object) { return ending_.contains(object->meta.uid); });
-  plan_holders(recorded_.set(pod, recorded_claims(cluster_.nodes(), desired, stored)));
+  std::vector<Claim> recorded = recorded_claims(cluster_.nodes(), desired, stored);
+  plan_holders(recorded_.set(pod, recorded));
+  note_taken(pod, std::move(recorded));
+}
+
+void Controller::note_taken(const std::string& pod, std::vector<Claim> recorded) {
+  if (const auto writing = writing_.find(pod); writing != writing_.end()) {
+    recorded.insert(recorded.end(), writing->second.begin(), writing->second.end());
+  }
+  taken_.set(pod, recorded);
 }
 
 void Controller::plan_holders(const std::set<std::string>& targets) {
@@ -179,7 +200,9 @@ PodPlan Controller::plan(const std::string& pod) {
   const PlanInputs inputs{.nodes = cluster_.nodes(),
                           .claims = claims_,
                           .recorded = recorded_,
+                          .taken = taken_,
                           .immutable = immutable_,
+                          .cluster = cluster_identities_,
                           .azure = azure_,
                           .name_taken = [this](const core::ObjectKey& name, const core::AssignmentKey& key) {
                             return name_taken(name, key);
@@ -200,15 +223,7 @@ void Controller::queue_plan(const std::string& pod) {
   const PodPlan planned = plan(pod);
   azure_.set_waits(pod, planned.waits);
   for (const std::string& target : planned.held_on) holding_[target].insert(pod);
-  for (const Problem& problem : planned.problems) {
-    base::log::warning("an identity cannot be assigned",
-                       {{"assignment", problem.stored->meta.key().text()}, {"reason", problem.text}});
-    if (problem.client_id_mismatch) {
-      for (kube::EventKey& event : client_id_mismatch(*problem.stored, problem.text)) out_.record(std::move(event));
-    } else {
-      out_.record(apply_failed(*problem.stored, problem.text));
-    }
-  }
+  for (const Problem& problem : planned.problems) report(problem);
   postponed_.erase(pod);
   if (planned.actions.empty()) return;
   const auto retires = [](const Action& action) { return action.kind == ActionKind::retire; };
@@ -220,6 +235,26 @@ void Controller::queue_plan(const std::string& pod) {
     return action.kind == ActionKind::create || action.kind == ActionKind::replace || action.kind == ActionKind::assign;
   };
   queue_writes(pod, std::ranges::any_of(planned.actions, gives) ? Lane::urgent : Lane::background);
+}
+
+void Controller::report(const Problem& problem) {
+  const core::AzureAssignedIdentity& stored = *problem.stored;
+  if (problem.kind == Problem::Kind::cluster_identity_given) {
+    if (!is_new_warning(stored.identity.meta.ns, problem.text)) return;
+    warn("an identity of the cluster itself is given to pods", "identity", stored.identity.meta.key(), problem.text);
+    out_.record(on_identity(stored, kClusterIdentity, problem.text));
+    return;
+  }
+  warn("an identity cannot be assigned", "assignment", stored.meta.key(), problem.text);
+  if (problem.kind == Problem::Kind::not_applied) {
+    out_.record(apply_failed(stored, problem.text));
+    return;
+  }
+  const bool is_mismatch = problem.kind == Problem::Kind::client_id_mismatch;
+  for (kube::EventKey& event :
+       on_identity_and_binding(stored, is_mismatch ? kClientIdMismatch : kClusterIdentity, problem.text)) {
+    out_.record(std::move(event));
+  }
 }
 
 void Controller::queue_postponed() {
@@ -266,8 +301,8 @@ Wanted Controller::assigned_on(const std::string& target) {
   return identities;
 }
 
-bool Controller::in_use(const std::string& target, const std::string& identity) {
-  return claims_.in_use(target, identity);
+bool Controller::must_stay(const std::string& target, const std::string& identity) {
+  return claims_.in_use(target, identity) || is_one_of(immutable_, target, identity, azure_);
 }
 
 bool Controller::still_writing(const std::string& target) {
@@ -277,6 +312,17 @@ bool Controller::still_writing(const std::string& target) {
 void Controller::on_settled(const std::set<std::string>& pods) {
   to_plan_.insert(pods.begin(), pods.end());
   request_digest();
+}
+
+// Nobody waits for what is Assigned: without this it would never be looked at again.
+void Controller::on_looked_at(const std::string& target) {
+  for (const std::string& node : cluster_.nodes().on_target(target)) {
+    for (const AssignedStore::Object& assigned : store_.on_node(node)) {
+      if (!is_given_wrongly(*assigned, cluster_.nodes(), cluster_identities_, azure_)) continue;
+      to_plan_.insert(pod_key_of(*assigned));
+      request_digest();
+    }
+  }
 }
 
 void Controller::on_refused(const RoundOutcome::Refusal& refusal) {

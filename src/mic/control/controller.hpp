@@ -20,6 +20,7 @@
 
 #include "base/alarm.hpp"
 #include "base/clock.hpp"
+#include "base/log_budget.hpp"
 #include "base/next_turn.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
@@ -41,6 +42,7 @@ struct ControllerOptions {
   core::AssignmentOptions assignment;
   core::ComputeDefaults compute_defaults;
   core::ImmutableIdentities immutable;
+  ClusterIdentities cluster;
   std::size_t writes_per_target = 20;  // --createDeleteBatch
   base::Duration full_pass_interval = std::chrono::hours(1);
   AzureWorkersOptions azure;
@@ -77,7 +79,7 @@ class Controller final : private AzureWorkersOwner {
   // All that exists has been told once; work may begin.
   void start();
   // A new cloud configuration.
-  void reconfigure(core::ComputeDefaults defaults, core::ImmutableIdentities immutable);
+  void reconfigure(core::ComputeDefaults defaults, core::ImmutableIdentities immutable, ClusterIdentities cluster);
 
   // No further writes begin.
   void stop();
@@ -104,10 +106,11 @@ class Controller final : private AzureWorkersOwner {
 
   // AzureWorkersOwner
   Wanted assigned_on(const std::string& target) override;
-  bool in_use(const std::string& target, const std::string& identity) override;
+  bool must_stay(const std::string& target, const std::string& identity) override;
   bool any_in_use(const std::string& target) override { return claims_.any(target); }
   bool still_writing(const std::string& target) override;
   void on_settled(const std::set<std::string>& pods) override;
+  void on_looked_at(const std::string& target) override;
   void on_refused(const RoundOutcome::Refusal& refusal) override;
   void on_round_ended(const azure::AzureResource& resource, base::Duration took) override;
 
@@ -117,11 +120,16 @@ class Controller final : private AzureWorkersOwner {
   void digest();
   void digest_claims(const std::string& pod);
   void note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired);
+  void note_taken(const std::string& pod, std::vector<Claim> recorded);
+  void report(const Problem& problem);
   void plan_holders(const std::set<std::string>& targets);
   void queue_plan(const std::string& pod);
   void queue_postponed();
   void queue_writes(const std::string& pod, Lane lane);
   std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod);
+  bool is_new_warning(const std::string& ns, const std::string& text);
+  // A line of the log, if there is room for it. `kind` names the object.
+  void warn(std::string_view message, std::string_view kind, const core::ObjectKey& object, std::string_view reason);
   PodPlan plan(const std::string& pod);
   bool name_taken(const core::ObjectKey& name, const core::AssignmentKey& key) const;
   std::string group_of(const std::string& pod) const;
@@ -151,10 +159,14 @@ class Controller final : private AzureWorkersOwner {
   AssignedStore store_;
   Claims claims_;
   core::ImmutableIdentities immutable_;
-  Claims recorded_;                                       // those of claims_ that an assignment answers for
-  std::map<std::string, std::set<std::string>> holding_;  // target → pods to plan again (PodPlan::held_on)
-  std::set<std::string> ending_;  // uids of assignments that are about to be replaced or removed
-  std::set<std::string> warned_;
+  ClusterIdentities cluster_identities_;
+  std::unordered_map<std::string, std::vector<Claim>> writing_;  // pod in work → what the writes will answer for
+  Claims taken_;                                                 // recorded_, with what is being written
+  Claims recorded_;                                              // those of claims_ that an assignment answers for
+  std::map<std::string, std::set<std::string>> holding_;         // target → pods to plan again (PodPlan::held_on)
+  std::set<std::string> ending_;                         // uids of assignments that are about to be replaced or removed
+  std::map<std::string, std::set<std::string>> warned_;  // by namespace, since the last full pass
+  base::LogBudget log_budget_;                           // of what whoever writes objects can cause
   // what is to be done; a pod moves from left to right
   std::unordered_set<std::string> dirty_;
   std::unordered_set<std::string> to_plan_;

@@ -39,6 +39,15 @@ std::vector<std::string> ended_by(const PodPlan& planned) {
   return uids;
 }
 
+// The assignments that will be there when the plan has been carried out, and are not as yet.
+std::vector<core::AzureAssignedIdentity> written_by(const PodPlan& planned) {
+  std::vector<core::AzureAssignedIdentity> written;
+  for (const Action& action : planned.actions) {
+    if (action.kind == ActionKind::create || action.kind == ActionKind::replace) written.push_back(action.wanted);
+  }
+  return written;
+}
+
 }  // namespace
 
 void Controller::dispatch() {
@@ -54,6 +63,10 @@ base::Task<> Controller::work_on(std::string pod, std::string group) {
   PodPlan planned = plan(pod);
   const std::vector<std::string> ended = ended_by(planned);
   ending_.insert(ended.begin(), ended.end());
+  if (std::vector<Claim> written = claims_of(cluster_.nodes(), written_by(planned)); !written.empty()) {
+    writing_.insert_or_assign(pod, std::move(written));
+    note_taken(pod, recorded_claims(cluster_.nodes(), desired_for(pod), store_.of_pod(pod)));
+  }
   bool ok = true;
   for (Action& action : planned.actions) {
     if (stopping_) break;
@@ -61,6 +74,7 @@ base::Task<> Controller::work_on(std::string pod, std::string group) {
     ok = ok && done;
   }
   for (const std::string& uid : ended) ending_.erase(uid);
+  writing_.erase(pod);  // what has been written is counted by the next plan
   note_outcome(pod, ok);
   queue_.done(pod);
   to_plan_.insert(std::move(pod));
@@ -88,8 +102,12 @@ void Controller::note_failure(const core::AzureAssignedIdentity& assigned, const
   }
   ++tally_.failed;
   out_.metrics.api_failed(operation);
-  base::log::warning("a write of an assignment failed",
-                     {{"assignment", assigned.meta.key().text()}, {"operation", operation}, {"error", error}});
+  if (log_budget_.take(out_.clock.steady_now())) {
+    base::log::warning("a write of an assignment failed", {{"assignment", assigned.meta.key().text()},
+                                                           {"operation", operation},
+                                                           {"error", error},
+                                                           {"suppressed_before", log_budget_.take_suppressed()}});
+  }
   if (event) out_.record(event());
 }
 
@@ -103,6 +121,7 @@ base::Task<bool> Controller::carry_out(Action action) {
       done = co_await replace(std::move(action));
       break;
     case ActionKind::assign:
+    case ActionKind::withdraw:
     case ActionKind::annotate:
     case ActionKind::retire:
       done = co_await update_status(std::move(action));

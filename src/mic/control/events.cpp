@@ -65,12 +65,16 @@ kube::EventKey apply_failed(const Assigned& a, std::string_view error) {
                                 a.binding.meta.name, a.node_name, a.pod_namespace, a.pod, error));
 }
 
-std::array<kube::EventKey, 2> client_id_mismatch(const Assigned& a, const std::string& text) {
-  constexpr std::string_view kReason = "ClientIDMismatch";  // as the NMI's
+kube::EventKey on_identity(const Assigned& a, std::string_view reason, const std::string& text) {
   const core::ObjectMeta& meta = a.identity.meta;
-  kube::EventKey on_identity = on_binding(a, kube::EventType::warning, kReason, text);
-  on_identity.regarding = kube::kAzureIdentities.reference({.ns = meta.ns, .name = meta.name}, meta.uid);
-  return {std::move(on_identity), on_binding(a, kube::EventType::warning, kReason, text)};
+  kube::EventKey event = on_binding(a, kube::EventType::warning, reason, text);
+  event.regarding = kube::kAzureIdentities.reference({.ns = meta.ns, .name = meta.name}, meta.uid);
+  return event;
+}
+
+std::array<kube::EventKey, 2> on_identity_and_binding(const Assigned& a, std::string_view reason,
+                                                      const std::string& text) {
+  return {on_identity(a, reason, text), on_binding(a, kube::EventType::warning, reason, text)};
 }
 
 kube::EventKey applied(const Assigned& a, LastChange last) {

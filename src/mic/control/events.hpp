@@ -20,8 +20,14 @@ kube::EventKey left_out(const core::AssignmentWarning& warning);
 kube::EventKey create_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey replace_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 kube::EventKey apply_failed(const core::AzureAssignedIdentity& assigned, std::string_view error);
-// On the AzureIdentity and the binding, the same whatever pod it is about.
-std::array<kube::EventKey, 2> client_id_mismatch(const core::AzureAssignedIdentity& assigned, const std::string& text);
+// Reasons; the first is the NMI's, too.
+inline constexpr std::string_view kClientIdMismatch = "ClientIDMismatch";
+inline constexpr std::string_view kClusterIdentity = "ClusterIdentity";
+// A warning on the AzureIdentity, or on that and the binding: the same whatever pod it is about.
+kube::EventKey on_identity(const core::AzureAssignedIdentity& assigned, std::string_view reason,
+                           const std::string& text);
+std::array<kube::EventKey, 2> on_identity_and_binding(const core::AzureAssignedIdentity& assigned,
+                                                      std::string_view reason, const std::string& text);
 // LastChange::failed: the last change of the VM or scale set failed in part, but this identity is attached. The wording differs.
 kube::EventKey applied(const core::AzureAssignedIdentity& assigned, LastChange last);
 kube::EventKey assign_failed(const core::AzureAssignedIdentity& assigned, LastChange last, const base::Error& error);

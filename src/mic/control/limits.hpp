@@ -15,7 +15,8 @@ inline constexpr std::size_t kDigestBatch = 500;
 // Writes to the API server for one pod that failed are tried again after this long, doubling at each failure.
 inline constexpr std::chrono::milliseconds kWriteRetryFirstDelay{200};
 inline constexpr std::chrono::minutes kWriteRetryLastDelay{5};
-// Warnings that are remembered, so that they are not repeated; with more all are forgotten, as at each full pass.
-inline constexpr std::size_t kMaxWarned = 1000;
+// Warnings about objects of one namespace that are remembered, so that they are not repeated before the next full pass.
+// Further ones of that namespace are left out until then: they neither repeat nor hide those of others.
+inline constexpr std::size_t kMaxWarnedPerNamespace = 64;
 
 }  // namespace podid::mic

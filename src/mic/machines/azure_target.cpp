@@ -198,6 +198,7 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
   }
   // A round that failed as a whole is no repair: that stays due, for when the retry is.
   if (!result.error || all_explained) plan_repair(now, spread);
+  if (result.client_ids_unread) repair_at_ = std::min(repair_at_, now + timing_.first_retry);  // it asks for them
   // Now that some are put aside, the others may get through at once.
   plan_retry(result, all_explained || is_about_some, now);
 

@@ -132,7 +132,7 @@ void AzureWorkers::pump_target(AzureTarget& target) {
   const base::SteadyTime now = clock_.steady_now();
   const std::string key = target.key();
   due_.erase(key);
-  const auto kept = [this, &key](const std::string& identity) { return owner_.in_use(key, identity); };
+  const auto kept = [this, &key](const std::string& identity) { return owner_.must_stay(key, identity); };
   const std::set<std::string> settled = target.settled(now, kept);
   if (!settled.empty()) owner_.on_settled(settled);
   if (active_ >= options_.max_parallel) {
@@ -184,6 +184,7 @@ base::Task<> AzureWorkers::run_round(std::string key, Round round) {
   }
   for (const RoundOutcome::Refusal& refusal : outcome.refusals) owner_.on_refused(refusal);
   if (!outcome.settled_pods.empty()) owner_.on_settled(outcome.settled_pods);
+  if (round.repair) owner_.on_looked_at(key);
   poke(key);
 }
 
@@ -255,6 +256,7 @@ void AzureWorkers::take_list(const std::map<std::string, azure::IdentityState>& 
       continue;
     }
     targets_.at(key)->observed(state->second, owner_.assigned_on(key), asked_at, clock_.steady_now(), random_.unit());
+    owner_.on_looked_at(key);
   }
 }
 

@@ -29,11 +29,14 @@ class AzureWorkersOwner {
   virtual ~AzureWorkersOwner() = default;
   // Identities that assignments in state Assigned need on the target.
   virtual Wanted assigned_on(const std::string& target) = 0;
-  virtual bool in_use(const std::string& target, const std::string& identity) = 0;
+  // Some pod uses it, or it is never taken off.
+  virtual bool must_stay(const std::string& target, const std::string& identity) = 0;
   virtual bool any_in_use(const std::string& target) = 0;
   // Whether assignments for this target are just being written: its request waits for them (bounded by kFoldLimit).
   virtual bool still_writing(const std::string& target) = 0;
   virtual void on_settled(const std::set<std::string>& pods) = 0;
+  // What is attached there, and under which client IDs, has been looked at without any wait.
+  virtual void on_looked_at(const std::string& target) = 0;
   virtual void on_refused(const RoundOutcome::Refusal& refusal) = 0;
   virtual void on_round_ended(const azure::AzureResource& resource, base::Duration took) = 0;
 };

@@ -35,6 +35,43 @@ std::string mismatch_text(const core::AzureIdentity& identity, std::string_view 
       identity.meta.key().text(), core::redact(of_azure.substr(0, kMaxShownId)));
 }
 
+bool is_of_cluster(const ClusterIdentities& cluster, core::AzureIdentity identity, std::string_view of_azure) {
+  if (cluster.identities.contains(identity)) return true;
+  identity.client_id = core::ClientId(std::string(base::trim(of_azure)));
+  return !of_azure.empty() && cluster.identities.contains(identity);
+}
+
+std::string cluster_text(const core::AzureIdentity& identity, ClusterIdentities::Use use) {
+  return fmt::format(
+      "AzureIdentity {} names an identity that the cluster itself runs under (userAssignedIdentityID): {}",
+      identity.meta.key().text(),
+      use == ClusterIdentities::Use::refused ? "it is given to no pod (--allow-cluster-identity=false)"
+                                             : "pods that get its tokens can do what the cluster's own components can");
+}
+
+struct Objection {
+  Problem::Kind kind;
+  std::string text;
+};
+
+// Why the AzureIdentity's identity must not be given to pods; nothing when it may, as far as is known. `of_azure`: the
+// client ID under which it is attached; empty when that is not known.
+std::optional<Objection> objection_to(const core::AzureIdentity& identity, const ClusterIdentities& cluster,
+                                      std::string_view of_azure) {
+  if (cluster.use == ClusterIdentities::Use::refused && is_of_cluster(cluster, identity, of_azure)) {
+    return Objection{Problem::Kind::cluster_identity_refused, cluster_text(identity, cluster.use)};
+  }
+  // Else whoever may write an AzureIdentity would get the tokens of any identity on the machine (SEC-1).
+  if (contradicts(identity.client_id.text(), of_azure)) {
+    return Objection{Problem::Kind::client_id_mismatch, mismatch_text(identity, of_azure)};
+  }
+  return std::nullopt;
+}
+
+bool is_assigned(const core::AzureAssignedIdentity& stored) {
+  return stored.status == core::kAssigned || stored.status.empty();
+}
+
 // Everything about one assignment key of the pod.
 struct Subject {
   std::vector<Stored> stored;
@@ -51,6 +88,7 @@ class Planner {
     const auto name_taken = [this, &key](const core::ObjectKey& name) {
       return created_.contains(name) || in_.name_taken(name, key);
     };
+    if (subject.desired != nullptr) report_use_of_cluster_identity(*subject.desired);
     std::set<core::ObjectKey> handled;
     for (core::Step& step : core::plan_key(key, stored, subject.desired, name_taken)) {
       handled.insert(step.before.meta.key());
@@ -65,7 +103,7 @@ class Planner {
       if (handled.contains(object->meta.key())) continue;
       if (subject.desired != nullptr && is_elsewhere(*object)) {
         replace(*subject.desired, object);
-      } else {
+      } else if (subject.desired == nullptr || !withdraw(object)) {
         forget_detached(object);
       }
     }
@@ -98,6 +136,7 @@ class Planner {
     const NodeAnswer node = in_.nodes.find(step.after.node_name);
     if (!node.exists) return;  // the node's appearance or the pod's end brings it up again
     if (is_one_too_many(step.after, node)) return;
+    note_given(step.after, node);
     name_target(step.after, node);
     created_.insert(step.after.meta.key());
     plan_.actions.push_back({.kind = ActionKind::create, .stored = nullptr, .wanted = std::move(step.after)});
@@ -108,15 +147,59 @@ class Planner {
     if (!wanted.identity.user_assigned() || !node.target) return false;
     const std::string target = node.target->key();
     const std::string& ns = wanted.identity.meta.ns;
-    if (in_.recorded.in_use(target, core::resource_id_key(wanted.identity.resource_id)) ||
-        !in_.recorded.crowded(target, ns, kMaxIdentitiesPerNamespace)) {
-      return false;
-    }
+    const std::string identity = core::resource_id_key(wanted.identity.resource_id);
+    const std::set<std::string>& given = given_[{target, ns}];
+    if (in_.taken.in_use(target, identity) || given.contains(identity)) return false;
+    const std::size_t room = kMaxIdentitiesPerNamespace - std::min(given.size(), kMaxIdentitiesPerNamespace);
+    if (!in_.taken.crowded(target, ns, room)) return false;
     plan_.problems.push_back({.stored = std::make_shared<const core::AzureAssignedIdentity>(wanted),
                               .text = "AzureIdentities of namespace " + ns + " have " +
                                       std::to_string(kMaxIdentitiesPerNamespace) +
                                       " identities on this VM or scale set already, which is the limit"});
     return true;
+  }
+
+  // The plan brings it onto the machine.
+  void note_given(const core::AzureAssignedIdentity& wanted, const NodeAnswer& node) {
+    if (!wanted.identity.user_assigned() || !node.target) return;
+    std::string identity = core::resource_id_key(wanted.identity.resource_id);
+    const std::string target = node.target->key();
+    if (!in_.taken.in_use(target, identity)) given_[{target, wanted.identity.meta.ns}].insert(std::move(identity));
+  }
+
+  void report_use_of_cluster_identity(const core::AzureAssignedIdentity& desired) {
+    if (in_.cluster.use == ClusterIdentities::Use::refused || !desired.identity.user_assigned()) return;
+    const NodeAnswer node = in_.nodes.find(desired.node_name);
+    const std::string_view of_azure =
+        node.target ? in_.azure.client_id(node.target->key(), core::resource_id_key(desired.identity.resource_id)) : "";
+    if (!is_of_cluster(in_.cluster, desired.identity, of_azure)) return;
+    plan_.problems.push_back({.stored = std::make_shared<const core::AzureAssignedIdentity>(desired),
+                              .text = cluster_text(desired.identity, in_.cluster.use),
+                              .kind = Problem::Kind::cluster_identity_given});
+  }
+
+  // aad-pod-identity's MIC compares no client IDs, and we did not know it when Azure could not be asked.
+  bool withdraw(const Stored& stored) {
+    if (!is_given_wrongly(*stored, in_.nodes, in_.cluster, in_.azure)) return false;
+    const std::string_view of_azure = client_id_of(*stored);
+    refuse(stored, *objection_to(stored->identity, in_.cluster, of_azure));
+    core::AzureAssignedIdentity wanted = *stored;
+    wanted.status = core::kCreated;
+    if (contradicts(stored->identity.client_id.text(), of_azure)) {
+      wanted.meta.annotations[std::string(core::kAzureClientIdAnnotation)] = of_azure;
+    }
+    plan_.actions.push_back({.kind = ActionKind::withdraw, .stored = stored, .wanted = std::move(wanted)});
+    return true;
+  }
+
+  void refuse(const Stored& stored, Objection objection) {
+    plan_.problems.push_back({.stored = stored, .text = std::move(objection.text), .kind = objection.kind});
+  }
+
+  std::string_view client_id_of(const core::AzureAssignedIdentity& stored) const {
+    const NodeAnswer node = in_.nodes.find(stored.node_name);
+    if (!node.target) return {};
+    return in_.azure.client_id(node.target->key(), core::resource_id_key(stored.identity.resource_id));
   }
 
   // Its node is another machine by now: a node object made anew under the same name.
@@ -133,6 +216,7 @@ class Planner {
     const bool another =
         core::resource_id_key(wanted.identity.resource_id) != core::resource_id_key(stored->identity.resource_id);
     if (another && is_one_too_many(wanted, node)) return remove(stored, std::nullopt);
+    note_given(wanted, node);
     name_target(wanted, node);
     // Written with the replacement, before anything is detached: what was attached for the old copy is not forgotten.
     set_pending(wanted, remains_of(*stored, all_releases(*stored, own_release(wanted, in_.nodes))).all);
@@ -153,6 +237,9 @@ class Planner {
         plan_.problems.push_back({.stored = stored, .text = node.problem});
         return;
       }
+      // What it says of itself is enough to attach it nowhere.
+      if (auto objection = objection_to(stored->identity, in_.cluster, {}))
+        return refuse(stored, std::move(*objection));
       std::string identity = core::resource_id_key(stored->identity.resource_id);
       if (!in_.azure.attached(node.target->key(), identity)) {
         plan_.waits.push_back({.what = Wait::For::attached,
@@ -161,13 +248,10 @@ class Planner {
                                .ns = stored->identity.meta.ns});
         return;
       }
-      // Else whoever may write an AzureIdentity would get the tokens of any identity on the machine (SEC-1).
       const std::string_view client_id = in_.azure.client_id(node.target->key(), identity);
-      if (contradicts(stored->identity.client_id.text(), client_id)) {
-        plan_.problems.push_back(
-            {.stored = stored, .text = mismatch_text(stored->identity, client_id), .client_id_mismatch = true});
-        publish_client_id(stored, client_id);
-        return;
+      if (auto objection = objection_to(stored->identity, in_.cluster, client_id)) {
+        if (objection->kind == Problem::Kind::client_id_mismatch) publish_client_id(stored, client_id);
+        return refuse(stored, std::move(*objection));
       }
       if (in_.azure.last_change_failed(node.target->key())) last_change = LastChange::failed;
       name_target(wanted, node);
@@ -270,9 +354,8 @@ class Planner {
 
   bool is_immutable(const Release& release) const {
     core::AzureIdentity identity;
-    identity.resource_id = core::ResourceId(release.identity);
     identity.client_id = release.client_id;
-    return in_.immutable.contains(identity);
+    return in_.immutable.contains(identity) || is_one_of(in_.immutable, release.target, release.identity, in_.azure);
   }
 
   bool is_claimed(const Release& release, std::string_view source) const {
@@ -308,6 +391,8 @@ class Planner {
   const PlanInputs& in_;
   PodPlan plan_;
   std::set<core::ObjectKey> created_;  // names that the plan gives away
+  // target and namespace → identities that the plan brings onto the target
+  std::map<std::pair<std::string, std::string>, std::set<std::string>> given_;
 };
 
 // What the assignment wants on Azure, if anything.
@@ -322,6 +407,23 @@ std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssig
 }
 
 }  // namespace
+
+bool is_given_wrongly(const core::AzureAssignedIdentity& stored, const NodeDirectory& nodes,
+                      const ClusterIdentities& cluster, const AzureView& azure) {
+  if (!stored.identity.user_assigned() || !is_assigned(stored)) return false;
+  const NodeAnswer node = nodes.find(stored.node_name);
+  if (!node.exists || !node.target) return false;
+  const std::string identity = core::resource_id_key(stored.identity.resource_id);
+  return objection_to(stored.identity, cluster, azure.client_id(node.target->key(), identity)).has_value();
+}
+
+bool is_one_of(const core::ImmutableIdentities& set, std::string_view target, const std::string& identity,
+               const AzureView& azure) {
+  core::AzureIdentity known;
+  known.resource_id = core::ResourceId(identity);
+  known.client_id = core::ClientId(std::string(azure.client_id(target, identity)));
+  return set.contains(known);
+}
 
 std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired) {
   std::vector<Claim> claims;

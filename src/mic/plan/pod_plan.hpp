@@ -38,6 +38,7 @@ enum class ActionKind {
   create,    // POST `wanted`
   replace,   // PUT `wanted` over `stored`
   assign,    // status Assigned; the annotation of pending detachments as in `wanted`
+  withdraw,  // status Created again: what it gives has proved not to be the pod's to have
   annotate,  // annotations alone
   retire,    // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
   remove,    // delete `stored`; nothing is left on Azure that it alone answers for
@@ -63,11 +64,24 @@ struct Wait {
   std::string ns = {};   // of the AzureIdentity; to be attached alone
 };
 
-// An assignment that cannot be carried out, or not made, as things are.
+// What a person should know of an assignment. But for the last kind it cannot be carried out, or not made, as things are.
 struct Problem {
+  enum class Kind {
+    not_applied,
+    client_id_mismatch,        // the AzureIdentity contradicts Azure
+    cluster_identity_refused,  // the AzureIdentity names an identity of the cluster itself
+    cluster_identity_given,
+  };
   std::shared_ptr<const core::AzureAssignedIdentity> stored;  // or as it would be made
-  std::string text;
-  bool client_id_mismatch = false;  // the AzureIdentity contradicts Azure; `text` is a sentence about it
+  std::string text;                                           // of the last three kinds a sentence
+  Kind kind = Kind::not_applied;
+};
+
+// The identities that the cluster's own components run under.
+struct ClusterIdentities {
+  enum class Use { allowed, refused };
+  core::ImmutableIdentities identities;
+  Use use = Use::allowed;  // --allow-cluster-identity
 };
 
 struct PodPlan {
@@ -83,7 +97,9 @@ struct PlanInputs {
   const NodeDirectory& nodes;
   const Claims& claims;
   const Claims& recorded;  // those of `claims` for which the claiming pod has an assignment (recorded_claims)
+  const Claims& taken;     // recorded, or the assignment is being written
   const core::ImmutableIdentities& immutable;
+  const ClusterIdentities& cluster;
   const AzureView& azure;
   // Whether an assignment with another key (core::AssignmentKey) has that name.
   std::function<bool(const core::ObjectKey&, const core::AssignmentKey&)> name_taken;
@@ -92,6 +108,13 @@ struct PlanInputs {
 // `desired` and `stored` are all of one pod. The pod's claims are already those of `desired`.
 PodPlan plan_pod(const PlanInputs& inputs, const std::vector<core::AzureAssignedIdentity>& desired,
                  const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
+
+// Whether the assignment is Assigned although plan_pod would not have it be so, by what is known of its target.
+bool is_given_wrongly(const core::AzureAssignedIdentity& stored, const NodeDirectory& nodes,
+                      const ClusterIdentities& cluster, const AzureView& azure);
+// Whether the identity is in the set, by its resource ID, or by the client ID under which it is attached to the target.
+bool is_one_of(const core::ImmutableIdentities& set, std::string_view target, const std::string& identity,
+               const AzureView& azure);
 
 // What the pod wants on Azure: the type 0 assignments of `desired` whose node exists.
 std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired);

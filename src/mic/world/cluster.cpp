@@ -11,6 +11,13 @@ bool same_to_us(const core::Pod& a, const core::Pod& b) {
          a.finished() == b.finished();
 }
 
+// But for the resourceVersion, which every write changes.
+template <class Rule>
+bool same_but_for_version(const Rule& before, Rule now) {
+  now.meta.resource_version = before.meta.resource_version;
+  return before == now;
+}
+
 }  // namespace
 
 PodKeys Cluster::put(std::shared_ptr<const core::Pod> pod) {
@@ -39,11 +46,13 @@ PodKeys Cluster::erase_pod(const core::ObjectKey& name) {
 
 PodKeys Cluster::put(core::AzureIdentityBinding binding) {
   std::set<std::string> selectors{binding.selector};
+  bool is_news = true;
   if (const core::AzureIdentityBinding* before = rules_.find_binding(binding.meta.key())) {
     selectors.insert(before->selector);
+    is_news = !same_but_for_version(*before, binding);
   }
   rules_.put(std::move(binding));
-  return with_selectors(selectors);
+  return is_news ? with_selectors(selectors) : PodKeys();
 }
 
 PodKeys Cluster::erase_binding(const core::ObjectKey& key) {
@@ -56,8 +65,10 @@ PodKeys Cluster::erase_binding(const core::ObjectKey& key) {
 
 PodKeys Cluster::put(core::AzureIdentity identity) {
   const core::ObjectKey key = identity.meta.key();
+  const core::AzureIdentity* before = rules_.find_identity(key);
+  const bool is_news = before == nullptr || !same_but_for_version(*before, identity);
   rules_.put(std::move(identity));
-  return with_selectors(rules_.selectors_using(key));
+  return is_news ? with_selectors(rules_.selectors_using(key)) : PodKeys();
 }
 
 PodKeys Cluster::erase_identity(const core::ObjectKey& key) {

@@ -247,6 +247,21 @@ TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
       << "within the interval";
 }
 
+TEST_F(AzureTargetTest, ClientIdsThatCouldNotBeReadAreAskedForSoon) {
+  target.wait_attached("one", "p", kTeam);
+  azure::UpdateResult result = success({"one"});
+  result.client_ids_unread = true;
+  EXPECT_THAT(run(kStart, result).settled_pods, ElementsAre("p"));
+  target.forget_pod("p");
+  assigned = {"one"};
+  EXPECT_EQ(target.next_time(kStart, Repairs::wanted), kStart + seconds(5));
+  result.client_ids_unread = false;
+  result.after->user_assigned["one"].client_id = "client-one";
+  run(kStart + seconds(5), result);
+  EXPECT_EQ(target.client_id("one"), "client-one");
+  EXPECT_EQ(target.next_time(kStart + seconds(5), Repairs::wanted), kStart + seconds(5) + minutes(3)) << "once";
+}
+
 TEST_F(AzureTargetTest, AFailedRepairIsTriedAgainBeforeTheNextInterval) {
   assigned = {"one"};
   run(kStart + minutes(3), failure(base::ErrorKind::unavailable));

@@ -63,7 +63,11 @@ TEST_F(ClusterTest, ABindingConcernsThePodsThatItSelectsNowAndBefore) {
 TEST_F(ClusterTest, AnIdentityConcernsThePodsOfItsBindings) {
   EXPECT_THAT(cluster.put(identity("id")), IsEmpty());
   cluster.put(binding("x", "id", "b"));
-  EXPECT_THAT(cluster.put(identity("id")), UnorderedElementsAre("default/b1"));
+  core::AzureIdentity edited = identity("id");
+  edited.meta.resource_version = "2";
+  EXPECT_THAT(cluster.put(edited), IsEmpty()) << "a write of its status (D11)";
+  edited.client_id = core::ClientId("another");
+  EXPECT_THAT(cluster.put(edited), UnorderedElementsAre("default/b1"));
   EXPECT_THAT(cluster.desired_for("default/b1", warnings), SizeIs(1));
   EXPECT_THAT(cluster.erase_identity({.ns = "default", .name = "id"}), UnorderedElementsAre("default/b1"));
   EXPECT_THAT(cluster.desired_for("default/b1", warnings), IsEmpty());
