@@ -134,10 +134,10 @@ base::Task<base::Result<std::optional<Assigned>>> KubeAssignedApi::remove(Assign
     co_return std::unexpected(answer.error());
   }
   if (base::text_at(*answer, {"kind"}) != kube::kAzureAssignedIdentities.kind) co_return std::optional<Assigned>();
-  auto kept = decode(answer);
-  if (!kept) co_return std::unexpected(kept.error());
-  if (!kept->meta.deleting()) co_return std::optional<Assigned>();  // the object as it was when it went
-  co_return std::optional<Assigned>(std::move(*kept));
+  auto remaining = decode(answer);
+  if (!remaining) co_return std::unexpected(remaining.error());
+  if (!remaining->meta.deleting()) co_return std::optional<Assigned>();  // the object as it was when it went
+  co_return std::optional<Assigned>(std::move(*remaining));
 }
 
 }  // namespace podid::mic

@@ -14,15 +14,16 @@ namespace podid::mic {
 
 Controller::Controller(ControllerOptions options, ControllerDependencies dependencies)
     : options_(std::move(options)),
-      out_(std::move(dependencies)),
+      dependencies_(std::move(dependencies)),
       cluster_(options_.assignment),
       immutable_(options_.immutable),
       cluster_identities_(options_.cluster),
       queue_({.per_group = options_.writes_per_target, .total = kMaxWritesInFlight}),
-      next_digest_(out_.executor, [this] { digest(); }),
-      alarm_(out_.executor, out_.clock, [this] { wake(); }),
-      azure_(out_.executor, out_.clock, out_.random, out_.identities, options_.azure, *this),
-      tasks_(out_.executor) {
+      next_digest_(dependencies_.executor, [this] { digest(); }),
+      alarm_(dependencies_.executor, dependencies_.clock, [this] { wake(); }),
+      azure_(dependencies_.executor, dependencies_.clock, dependencies_.random, dependencies_.identities,
+             options_.azure, *this),
+      tasks_(dependencies_.executor) {
   cluster_.nodes().set_defaults(options_.compute_defaults);
 }
 
@@ -46,7 +47,7 @@ void Controller::put(AssignedStore::Object assigned) {
   std::string pod = pod_key_of(*assigned);
   // Whatever made a write fail, the object is a new one now.
   if (const auto failure = failures_.find(pod); failure != failures_.end())
-    failure->second.until = out_.clock.steady_now();
+    failure->second.until = dependencies_.clock.steady_now();
   mark({std::move(pod)});
 }
 
@@ -102,7 +103,7 @@ bool Controller::idle() const { return dirty_.empty() && to_plan_.empty() && que
 
 void Controller::request_digest() {
   if (next_digest_.requested() || !started_ || stopping_) return;
-  if (!busy_since_) busy_since_ = out_.clock.steady_now();
+  if (!busy_since_) busy_since_ = dependencies_.clock.steady_now();
   next_digest_.request();
 }
 
@@ -137,10 +138,10 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
     if (!is_new_warning(warning.object.ns, warning.text)) continue;
     if (warning.kind == core::AssignmentWarning::Kind::binding_shadowed) {
       warn("an AzureIdentityBinding is shadowed", "binding", warning.object, warning.text);
-      out_.record(binding_shadowed(warning));
+      dependencies_.record(binding_shadowed(warning));
     } else {
       warn("an AzureIdentity is left out", "identity", warning.object, warning.text);
-      out_.record(left_out(warning));
+      dependencies_.record(left_out(warning));
     }
   }
   return desired;
@@ -153,7 +154,7 @@ bool Controller::is_new_warning(const std::string& ns, const std::string& text) 
 
 void Controller::warn(std::string_view message, std::string_view kind, const core::ObjectKey& object,
                       std::string_view reason) {
-  if (!log_budget_.take(out_.clock.steady_now())) return;
+  if (!log_budget_.take(dependencies_.clock.steady_now())) return;
   base::log::warning(message,
                      {{kind, object.text()}, {"reason", reason}, {"suppressed_before", log_budget_.take_suppressed()}});
 }
@@ -169,12 +170,12 @@ void Controller::digest_claims(const std::string& pod) {
 }
 
 void Controller::note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired) {
-  plan_holders(claims_.set(pod, claims_of(cluster_.nodes(), desired)));
+  plan_awaiting(claims_.set(pod, claims_of(cluster_.nodes(), desired)));
   // One that is about to be replaced or removed answers for nothing any more, even if the pod claims the same again.
   std::vector<AssignedStore::Object> stored = store_.of_pod(pod);
   std::erase_if(stored, [this](const AssignedStore::Object& object) { return ending_.contains(object->meta.uid); });
   std::vector<Claim> recorded = recorded_claims(cluster_.nodes(), desired, stored);
-  plan_holders(recorded_.set(pod, recorded));
+  plan_awaiting(recorded_.set(pod, recorded));
   note_taken(pod, std::move(recorded));
 }
 
@@ -185,10 +186,10 @@ void Controller::note_taken(const std::string& pod, std::vector<Claim> recorded)
   taken_.set(pod, recorded);
 }
 
-void Controller::plan_holders(const std::set<std::string>& targets) {
+void Controller::plan_awaiting(const std::set<std::string>& targets) {
   for (const std::string& target : targets) {
-    if (const auto holders = holding_.extract(target)) {
-      to_plan_.insert(holders.mapped().begin(), holders.mapped().end());
+    if (const auto pods = awaiting_claims_.extract(target)) {
+      to_plan_.insert(pods.mapped().begin(), pods.mapped().end());
       request_digest();
     }
   }
@@ -211,9 +212,9 @@ PodPlan Controller::plan(const std::string& pod) {
 }
 
 bool Controller::name_taken(const core::ObjectKey& name, const core::AssignmentKey& key) const {
-  const AssignedStore::Object holder = store_.find(name.ns, name.name);
-  if (!holder) return false;
-  const core::AssignmentKey its_key = core::key_of(*holder);
+  const AssignedStore::Object named = store_.find(name.ns, name.name);
+  if (!named) return false;
+  const core::AssignmentKey its_key = core::key_of(*named);
   // An object without references (from old releases) goes, and its name becomes free.
   const bool same_pod = its_key.pod == key.pod && its_key.pod_namespace == key.pod_namespace;
   return its_key != key && !(same_pod && its_key.identity.empty());
@@ -222,13 +223,13 @@ bool Controller::name_taken(const core::ObjectKey& name, const core::AssignmentK
 void Controller::queue_plan(const std::string& pod) {
   const PodPlan planned = plan(pod);
   azure_.set_waits(pod, planned.waits);
-  for (const std::string& target : planned.held_on) holding_[target].insert(pod);
+  for (const std::string& target : planned.awaits_claims_on) awaiting_claims_[target].insert(pod);
   for (const Problem& problem : planned.problems) report(problem);
   postponed_.erase(pod);
   if (planned.actions.empty()) return;
   const auto retires = [](const Action& action) { return action.kind == ActionKind::retire; };
   if (std::ranges::all_of(planned.actions, retires)) {
-    postponed_.emplace(pod, planned.held_on);
+    postponed_.emplace(pod, planned.awaits_claims_on);
     return;
   }
   const auto gives = [](const Action& action) {
@@ -242,18 +243,18 @@ void Controller::report(const Problem& problem) {
   if (problem.kind == Problem::Kind::cluster_identity_given) {
     if (!is_new_warning(stored.identity.meta.ns, problem.text)) return;
     warn("an identity of the cluster itself is given to pods", "identity", stored.identity.meta.key(), problem.text);
-    out_.record(on_identity(stored, kClusterIdentity, problem.text));
+    dependencies_.record(on_identity(stored, kClusterIdentity, problem.text));
     return;
   }
   warn("an identity cannot be assigned", "assignment", stored.meta.key(), problem.text);
   if (problem.kind == Problem::Kind::not_applied) {
-    out_.record(apply_failed(stored, problem.text));
+    dependencies_.record(apply_failed(stored, problem.text));
     return;
   }
   const bool is_mismatch = problem.kind == Problem::Kind::client_id_mismatch;
   for (kube::EventKey& event :
        on_identity_and_binding(stored, is_mismatch ? kClientIdMismatch : kClusterIdentity, problem.text)) {
-    out_.record(std::move(event));
+    dependencies_.record(std::move(event));
   }
 }
 
@@ -268,7 +269,7 @@ void Controller::queue_postponed() {
 
 void Controller::queue_writes(const std::string& pod, Lane lane) {
   const auto failure = failures_.find(pod);
-  if (failure != failures_.end() && failure->second.until > out_.clock.steady_now()) {
+  if (failure != failures_.end() && failure->second.until > dependencies_.clock.steady_now()) {
     queue_.add_at(pod, group_of(pod), failure->second.until);
   } else {
     queue_.add(pod, group_of(pod), lane);
@@ -309,7 +310,7 @@ bool Controller::still_writing(const std::string& target) {
   return !dirty_.empty() || !to_plan_.empty() || queue_.busy(target);
 }
 
-void Controller::on_settled(const std::set<std::string>& pods) {
+void Controller::on_ready(const std::set<std::string>& pods) {
   to_plan_.insert(pods.begin(), pods.end());
   request_digest();
 }
@@ -330,22 +331,22 @@ void Controller::on_refused(const RoundOutcome::Refusal& refusal) {
     if (!assigned->identity.user_assigned()) continue;
     if (core::resource_id_key(assigned->identity.resource_id) != refusal.identity) continue;
     if (refusal.removal) {
-      out_.record(remove_from_node_failed(*assigned, refusal.reason));
+      dependencies_.record(remove_from_node_failed(*assigned, refusal.reason));
     } else if (assigned->status == core::kCreated) {
-      out_.record(apply_failed(*assigned, refusal.reason.message));
+      dependencies_.record(apply_failed(*assigned, refusal.reason.message));
     }
   }
 }
 
 void Controller::on_round_ended(const azure::AzureResource& resource, base::Duration took) {
-  out_.metrics.azure_round(resource.kind == azure::ResourceKind::vm ? "vm_update" : "vmss_update", resource.key(),
-                           took);
+  dependencies_.metrics.azure_round(resource.kind == azure::ResourceKind::vm ? "vm_update" : "vmss_update",
+                                    resource.key(), took);
 }
 
 // ---- time ----
 
 void Controller::full_pass() {
-  const base::SteadyTime now = out_.clock.steady_now();
+  const base::SteadyTime now = dependencies_.clock.steady_now();
   next_full_pass_ = now + options_.full_pass_interval;
   store_.forget_ends_before(now - kTombstoneAge);
   cluster_.nodes().forget_gone([this](const std::string& node) { return store_.node_used(node); });
@@ -363,7 +364,7 @@ void Controller::set_alarm() {
 
 void Controller::wake() {
   if (stopping_) return;
-  const base::SteadyTime now = out_.clock.steady_now();
+  const base::SteadyTime now = dependencies_.clock.steady_now();
   if (now >= next_full_pass_) full_pass();
   queue_.release_due(now);
   dispatch();
@@ -373,11 +374,11 @@ void Controller::wake() {
 // A cycle, for metrics and the log, is the time from the first thing to do until nothing is left.
 void Controller::note_progress() {
   if (!busy_since_ || !dirty_.empty() || !to_plan_.empty() || !queue_.idle()) return;
-  const base::Duration took = out_.clock.steady_now() - *busy_since_;
+  const base::Duration took = dependencies_.clock.steady_now() - *busy_since_;
   busy_since_.reset();
   const Tally tally = std::exchange(tally_, {});
   if (tally.total() == 0) return;
-  out_.metrics.cycle(took);
+  dependencies_.metrics.cycle(took);
   base::log::info("work done", {{"created", tally.created},
                                 {"replaced", tally.replaced},
                                 {"assigned", tally.assigned},

@@ -109,7 +109,7 @@ class Controller final : private AzureWorkersOwner {
   bool must_stay(const std::string& target, const std::string& identity) override;
   bool any_in_use(const std::string& target) override { return claims_.any(target); }
   bool still_writing(const std::string& target) override;
-  void on_settled(const std::set<std::string>& pods) override;
+  void on_ready(const std::set<std::string>& pods) override;
   void on_looked_at(const std::string& target) override;
   void on_refused(const RoundOutcome::Refusal& refusal) override;
   void on_round_ended(const azure::AzureResource& resource, base::Duration took) override;
@@ -122,7 +122,7 @@ class Controller final : private AzureWorkersOwner {
   void note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired);
   void note_taken(const std::string& pod, std::vector<Claim> recorded);
   void report(const Problem& problem);
-  void plan_holders(const std::set<std::string>& targets);
+  void plan_awaiting(const std::set<std::string>& targets);
   void queue_plan(const std::string& pod);
   void queue_postponed();
   void queue_writes(const std::string& pod, Lane lane);
@@ -153,7 +153,7 @@ class Controller final : private AzureWorkersOwner {
 
   // constant
   const ControllerOptions options_;
-  ControllerDependencies out_;
+  ControllerDependencies dependencies_;
   // what is
   Cluster cluster_;
   AssignedStore store_;
@@ -163,7 +163,8 @@ class Controller final : private AzureWorkersOwner {
   std::unordered_map<std::string, std::vector<Claim>> writing_;  // pod in work → what the writes will answer for
   Claims taken_;                                                 // recorded_, with what is being written
   Claims recorded_;                                              // those of claims_ that an assignment answers for
-  std::map<std::string, std::set<std::string>> holding_;         // target → pods to plan again (PodPlan::held_on)
+  std::map<std::string, std::set<std::string>>
+      awaiting_claims_;                                  // target → pods to plan again (PodPlan::awaits_claims_on)
   std::set<std::string> ending_;                         // uids of assignments that are about to be replaced or removed
   std::map<std::string, std::set<std::string>> warned_;  // by namespace, since the last full pass
   base::LogBudget log_budget_;                           // of what whoever writes objects can cause

@@ -90,7 +90,7 @@ void Controller::note_outcome(const std::string& pod, bool ok) {
   }
   Failures& failures = failures_[pod];
   failures.pause = base::next_pause(failures.pause, kWriteRetryFirstDelay, kWriteRetryLastDelay);
-  failures.until = out_.clock.steady_now() + failures.pause;
+  failures.until = dependencies_.clock.steady_now() + failures.pause;
 }
 
 void Controller::note_failure(const core::AzureAssignedIdentity& assigned, const base::Error& error,
@@ -101,14 +101,14 @@ void Controller::note_failure(const core::AzureAssignedIdentity& assigned, const
     return;
   }
   ++tally_.failed;
-  out_.metrics.api_failed(operation);
-  if (log_budget_.take(out_.clock.steady_now())) {
+  dependencies_.metrics.api_failed(operation);
+  if (log_budget_.take(dependencies_.clock.steady_now())) {
     base::log::warning("a write of an assignment failed", {{"assignment", assigned.meta.key().text()},
                                                            {"operation", operation},
                                                            {"error", error},
                                                            {"suppressed_before", log_budget_.take_suppressed()}});
   }
-  if (event) out_.record(event());
+  if (event) dependencies_.record(event());
 }
 
 base::Task<bool> Controller::carry_out(Action action) {
@@ -134,36 +134,36 @@ base::Task<bool> Controller::carry_out(Action action) {
 }
 
 base::Task<bool> Controller::create(Action action) {
-  const base::SteadyTime started = out_.clock.steady_now();
-  auto created = co_await out_.assigned.create(action.wanted);
+  const base::SteadyTime started = dependencies_.clock.steady_now();
+  auto created = co_await dependencies_.assigned.create(action.wanted);
   if (!created) {
     const base::Error& error = created.error();
     note_failure(action.wanted, error, kAddition, [&] { return create_failed(action.wanted, error); });
     co_return false;
   }
   ++tally_.created;
-  out_.metrics.added(out_.clock.steady_now() - started);
+  dependencies_.metrics.added(dependencies_.clock.steady_now() - started);
   store_.wrote(std::move(*created));
   co_return true;
 }
 
 base::Task<bool> Controller::replace(Action action) {
-  const base::SteadyTime started = out_.clock.steady_now();
-  auto replaced = co_await out_.assigned.replace(*action.stored, action.wanted);
+  const base::SteadyTime started = dependencies_.clock.steady_now();
+  auto replaced = co_await dependencies_.assigned.replace(*action.stored, action.wanted);
   if (!replaced) {
     const base::Error& error = replaced.error();
     note_failure(*action.stored, error, kUpdate, [&] { return replace_failed(action.wanted, error); });
     co_return false;
   }
   ++tally_.replaced;
-  out_.metrics.updated(out_.clock.steady_now() - started);
+  dependencies_.metrics.updated(dependencies_.clock.steady_now() - started);
   store_.wrote(std::move(*replaced));
   co_return true;
 }
 
 base::Task<bool> Controller::update_status(Action action) {
   const bool assigns = action.kind == ActionKind::assign;
-  auto updated = co_await out_.assigned.update_status(*action.stored, action.wanted);
+  auto updated = co_await dependencies_.assigned.update_status(*action.stored, action.wanted);
   if (!updated) {
     const base::Error& error = updated.error();
     note_failure(*action.stored, error, kStatus,
@@ -173,7 +173,7 @@ base::Task<bool> Controller::update_status(Action action) {
   }
   if (assigns) {
     ++tally_.assigned;
-    out_.record(applied(*updated, action.last_change));
+    dependencies_.record(applied(*updated, action.last_change));
   }
   store_.wrote(std::move(*updated));
   co_return true;
@@ -182,7 +182,7 @@ base::Task<bool> Controller::update_status(Action action) {
 // Two writes at most (MIC-6): one that says Unassigned and takes our finalizer off, one that deletes. When the second one
 // fails, the object stays Unassigned and is finished later without touching Azure.
 base::Task<bool> Controller::remove(Action action) {
-  const base::SteadyTime started = out_.clock.steady_now();
+  const base::SteadyTime started = dependencies_.clock.steady_now();
   const core::AzureAssignedIdentity& stored = *action.stored;
   const auto failed_event = [&](const base::Error& error) {
     return action.node_gone ? remove_from_node_failed(stored, error) : unassign_failed(stored, error);
@@ -190,7 +190,7 @@ base::Task<bool> Controller::remove(Action action) {
   std::optional<core::AzureAssignedIdentity> left = stored;
   const std::string status = action.node_gone ? std::string() : std::string(core::kUnassigned);
   if (has_our_finalizer(stored) || (!status.empty() && stored.status != status)) {
-    auto taken = co_await out_.assigned.take_finalizer(stored, status);
+    auto taken = co_await dependencies_.assigned.take_finalizer(stored, status);
     if (!taken) {
       const base::Error& error = taken.error();
       note_failure(stored, error, kStatus, [&] { return failed_event(error); });
@@ -200,7 +200,7 @@ base::Task<bool> Controller::remove(Action action) {
     if (left) store_.wrote(*left);
   }
   if (left && !left->meta.deleting()) {
-    auto deleted = co_await out_.assigned.remove(*left);
+    auto deleted = co_await dependencies_.assigned.remove(*left);
     if (!deleted) {
       const base::Error& error = deleted.error();
       note_failure(stored, error, kDeletion,
@@ -212,11 +212,11 @@ base::Task<bool> Controller::remove(Action action) {
   if (left) {
     store_.wrote(std::move(*left));  // other finalizers keep it; the watch tells when it is gone
   } else {
-    store_.ended(stored, out_.clock.steady_now());
+    store_.ended(stored, dependencies_.clock.steady_now());
   }
   ++tally_.removed;
-  out_.metrics.deleted(out_.clock.steady_now() - started);
-  if (action.node_gone) out_.record(removed_from_node(stored));
+  dependencies_.metrics.deleted(dependencies_.clock.steady_now() - started);
+  if (action.node_gone) dependencies_.record(removed_from_node(stored));
   co_return true;
 }
 

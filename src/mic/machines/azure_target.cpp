@@ -83,7 +83,7 @@ Namespaces AzureTarget::wanting(const Attaching::mapped_type& pods) {
   return all;
 }
 
-std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const MustStay& must_stay, const Assigned& assigned,
                                               RepairBy repair_by) {
   retry_early();
   if (in_round_ || now < retry_at_) return std::nullopt;
@@ -91,7 +91,7 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   refusals_.forget(now);
   std::erase_if(stuck_, [now](const auto& stuck) { return now > stuck.second.until + stuck.second.delay; });
   const bool repair = repair_by == RepairBy::round && now >= repair_at_;
-  Candidates found = candidates(now, kept, assigned, repair);
+  Candidates found = candidates(now, must_stay, assigned, repair);
   const bool all_suspect = !found.any_clean();
   Round round = round_of(std::move(found));
   round.repair = repair && (all_suspect || round.share.namespaces.empty());
@@ -105,8 +105,8 @@ std::optional<Round> AzureTarget::begin_round(base::SteadyTime now, const Kept& 
   return round;
 }
 
-AzureTarget::Candidates AzureTarget::candidates(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
-                                                bool repair) {
+AzureTarget::Candidates AzureTarget::candidates(base::SteadyTime now, const MustStay& must_stay,
+                                                const Assigned& assigned, bool repair) {
   Candidates found;
   for (const auto& [identity, pods] : attach_) {
     Namespaces namespaces = wanting(pods);
@@ -127,7 +127,7 @@ AzureTarget::Candidates AzureTarget::candidates(base::SteadyTime now, const Kept
     lost_ = std::move(still_lost);
   }
   for (const auto& [identity, pods] : detach_) {
-    if (absent(identity) || kept(identity)) continue;
+    if (absent(identity) || must_stay(identity)) continue;
     if (found.clean.contains(identity) || found.suspect.contains(identity)) continue;
     const auto stuck = stuck_.find(identity);
     if (stuck == stuck_.end()) {
@@ -140,7 +140,7 @@ AzureTarget::Candidates AzureTarget::candidates(base::SteadyTime now, const Kept
 }
 
 // What Azure refused before, and what comes from where it refused others, goes in requests of its own: it cannot delay
-// the rest by more than one of them.
+// others by more than one of them.
 Round AzureTarget::round_of(Candidates candidates) {
   Round round;
   const bool is_turn_of_suspects = candidates.any_suspect() && requests_before_suspects_ >= kRequestsBeforeSuspects;
@@ -204,13 +204,13 @@ RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResul
 
   RoundOutcome outcome;
   for (const auto& [identity, pods] : attach_) {
-    if (attached(identity, now)) std::ranges::copy(std::views::keys(pods), into(outcome.settled_pods));
+    if (attached(identity, now)) std::ranges::copy(std::views::keys(pods), into(outcome.ready_pods));
     const auto failure = failed.find(identity);
     if (failure == failed.end()) continue;
     for (const auto& [pod, namespaces] : pods) outcome.refusals.push_back({pod, identity, failure->second, false});
   }
   for (const auto& [identity, pods] : detach_) {
-    if (absent(identity)) outcome.settled_pods.insert(pods.begin(), pods.end());
+    if (absent(identity)) outcome.ready_pods.insert(pods.begin(), pods.end());
     const auto failure = failed.find(identity);
     if (failure == failed.end()) continue;
     for (const std::string& pod : pods) outcome.refusals.push_back({pod, identity, failure->second, true});
@@ -303,13 +303,13 @@ void AzureTarget::retry_early() {
   failed_for_.clear();
 }
 
-std::set<std::string> AzureTarget::settled(base::SteadyTime now, const Kept& kept) const {
+std::set<std::string> AzureTarget::ready_pods(base::SteadyTime now, const MustStay& must_stay) const {
   std::set<std::string> pods;
   for (const auto& [identity, waiting] : attach_) {
     if (attached(identity, now)) std::ranges::copy(std::views::keys(waiting), into(pods));
   }
   for (const auto& [identity, waiting] : detach_) {
-    if (absent(identity) || kept(identity)) pods.insert(waiting.begin(), waiting.end());
+    if (absent(identity) || must_stay(identity)) pods.insert(waiting.begin(), waiting.end());
   }
   return pods;
 }

@@ -41,7 +41,7 @@ enum class Repairs { wanted, unwanted };
 
 // What a round has brought.
 struct RoundOutcome {
-  std::set<std::string> settled_pods;  // whose wait is over
+  std::set<std::string> ready_pods;  // whose wait is over
   struct Refusal {
     std::string pod;
     std::string identity;
@@ -74,11 +74,11 @@ class AzureTarget {
   bool absent(std::string_view identity) const;
   bool last_change_failed() const { return last_change_failed_; }
 
-  // `kept`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
-  using Kept = std::function<bool(const std::string& identity)>;
+  // `must_stay`: must not be taken off now. `assigned`: what assignments that are Assigned need; asked for when a repair is due.
+  using MustStay = std::function<bool(const std::string& identity)>;
   using Assigned = std::function<Wanted()>;
   // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
-  std::optional<Round> begin_round(base::SteadyTime now, const Kept& kept, const Assigned& assigned,
+  std::optional<Round> begin_round(base::SteadyTime now, const MustStay& must_stay, const Assigned& assigned,
                                    RepairBy repair_by);
   // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
   RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
@@ -89,8 +89,8 @@ class AzureTarget {
   void observed(const azure::IdentityState& state, const Wanted& assigned, base::SteadyTime asked_at,
                 base::SteadyTime now, double spread);
 
-  // Pods whose waits are over without any request, because of what is known or kept.
-  std::set<std::string> settled(base::SteadyTime now, const Kept& kept) const;
+  // Pods whose waits are over without any request, because of what is known or must_stay.
+  std::set<std::string> ready_pods(base::SteadyTime now, const MustStay& must_stay) const;
   // When begin_round should be called again; nothing while a round is under way or there is nothing to do.
   std::optional<base::SteadyTime> next_time(base::SteadyTime now, Repairs repairs) const;
 
@@ -126,7 +126,7 @@ class AzureTarget {
   void know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list);
   void plan_repair(base::SteadyTime now, double spread);
   static Namespaces wanting(const Attaching::mapped_type& pods);
-  Candidates candidates(base::SteadyTime now, const Kept& kept, const Assigned& assigned, bool repair);
+  Candidates candidates(base::SteadyTime now, const MustStay& must_stay, const Assigned& assigned, bool repair);
   Round round_of(Candidates candidates);
   void take_refusals(const Round& round, const azure::UpdateResult& result, base::SteadyTime now);
   void mark_stuck(const std::string& identity, base::SteadyTime now);

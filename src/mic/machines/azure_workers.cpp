@@ -132,9 +132,9 @@ void AzureWorkers::pump_target(AzureTarget& target) {
   const base::SteadyTime now = clock_.steady_now();
   const std::string key = target.key();
   due_.erase(key);
-  const auto kept = [this, &key](const std::string& identity) { return owner_.must_stay(key, identity); };
-  const std::set<std::string> settled = target.settled(now, kept);
-  if (!settled.empty()) owner_.on_settled(settled);
+  const auto must_stay = [this, &key](const std::string& identity) { return owner_.must_stay(key, identity); };
+  const std::set<std::string> ready = target.ready_pods(now, must_stay);
+  if (!ready.empty()) owner_.on_ready(ready);
   if (active_ >= options_.max_parallel) {
     dirty_.emplace(key, now);  // the end of a round pumps again
     return;
@@ -145,7 +145,8 @@ void AzureWorkers::pump_target(AzureTarget& target) {
     return;
   }
   const auto assigned = [this, &key] { return owner_.assigned_on(key); };
-  std::optional<Round> round = target.begin_round(now, kept, assigned, is_listed ? RepairBy::list : RepairBy::round);
+  std::optional<Round> round =
+      target.begin_round(now, must_stay, assigned, is_listed ? RepairBy::list : RepairBy::round);
   if (round) {
     ++active_;
     tasks_.spawn("azure round", run_round(key, std::move(*round)));
@@ -183,7 +184,7 @@ base::Task<> AzureWorkers::run_round(std::string key, Round round) {
                        {{"resource", key}, {"error", *result.error}, {"refused", result.refused.size()}});
   }
   for (const RoundOutcome::Refusal& refusal : outcome.refusals) owner_.on_refused(refusal);
-  if (!outcome.settled_pods.empty()) owner_.on_settled(outcome.settled_pods);
+  if (!outcome.ready_pods.empty()) owner_.on_ready(outcome.ready_pods);
   if (round.repair) owner_.on_looked_at(key);
   poke(key);
 }

@@ -34,7 +34,7 @@ class AzureWorkersOwner {
   virtual bool any_in_use(const std::string& target) = 0;
   // Whether assignments for this target are just being written: its request waits for them (bounded by kFoldLimit).
   virtual bool still_writing(const std::string& target) = 0;
-  virtual void on_settled(const std::set<std::string>& pods) = 0;
+  virtual void on_ready(const std::set<std::string>& pods) = 0;
   // What is attached there, and under which client IDs, has been looked at without any wait.
   virtual void on_looked_at(const std::string& target) = 0;
   virtual void on_refused(const RoundOutcome::Refusal& refusal) = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Azure has refused to attach to one VM or scale set, and what of the rest is asked for together with what: whoever
+// What Azure has refused to attach to one VM or scale set, and what else is asked for together with what: whoever
 // writes AzureIdentities in one namespace, as many and as often as he likes, delays those of other namespaces by one
 // request at most (SEC-4, MIC-16). Pure: no I/O, time is an argument.
 #pragma once

@@ -343,7 +343,7 @@ class Planner {
       if (is_immutable(release) || in_.azure.absent(release.target, release.identity)) continue;
       if (in_.recorded.in_use(release.target, release.identity)) continue;
       if (is_claimed(release, source)) {
-        plan_.held_on.insert(release.target);
+        plan_.awaits_claims_on.insert(release.target);
       } else {
         remains.unclaimed.push_back(release);
       }

@@ -90,7 +90,7 @@ struct PodPlan {
   std::vector<Problem> problems;
   // Targets on which the pod's assignments answer for something that only a pod without an assignment of its own claims.
   // When claims change there, the pod has to be planned again.
-  std::set<std::string> held_on;
+  std::set<std::string> awaits_claims_on;
 };
 
 struct PlanInputs {

@@ -28,7 +28,7 @@ struct Release {
 std::vector<Release> pending_releases(const core::AzureAssignedIdentity& assigned);
 std::string pending_releases_text(const std::vector<Release>& releases);
 
-// What the assignment's own identity holds: nothing for other types than 0, for an Unassigned one, without a usable
+// What the assignment itself has on Azure: nothing for other types than 0, for an Unassigned one, without a usable
 // resource id, when nobody knows its VM or scale set any more, or when that was a VM and its node has gone (MIC-13).
 std::optional<Release> own_release(const core::AzureAssignedIdentity& assigned, const NodeDirectory& nodes);
 

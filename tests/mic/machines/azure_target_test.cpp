@@ -72,7 +72,7 @@ TEST_F(AzureTargetTest, OneRoundCarriesAllThatIsWaitedFor) {
   EXPECT_THAT(round->change.remove, ElementsAre("two"));
   EXPECT_FALSE(begin(kStart)) << "one round at a time";
   const RoundOutcome outcome = target.end_round(*round, success({"one"}), kStart, 0.0);
-  EXPECT_THAT(outcome.settled_pods, ElementsAre("p1", "p2", "p3"));
+  EXPECT_THAT(outcome.ready_pods, ElementsAre("p1", "p2", "p3"));
   EXPECT_THAT(outcome.refusals, IsEmpty());
 }
 
@@ -96,7 +96,7 @@ TEST_F(AzureTargetTest, KnownIdentitiesNeedNoRound) {
   run(kStart, success({"one"}));
   target.wait_attached("one", "q", kTeam);
   EXPECT_FALSE(begin(kStart + seconds(1)));
-  EXPECT_THAT(target.settled(kStart, [](const std::string&) { return false; }), ElementsAre("p", "q"));
+  EXPECT_THAT(target.ready_pods(kStart, [](const std::string&) { return false; }), ElementsAre("p", "q"));
   EXPECT_FALSE(target.attached("one", kStart + minutes(3) + seconds(1))) << "what is old is asked again";
 }
 
@@ -109,7 +109,7 @@ TEST_F(AzureTargetTest, AddingWinsAndKeptIdentitiesStay) {  // MIC-15
   ASSERT_TRUE(round);
   EXPECT_THAT(round->change.add, ElementsAre("one"));
   EXPECT_THAT(round->change.remove, IsEmpty());
-  EXPECT_THAT(target.settled(kStart, [this](const std::string& id) { return kept.contains(id); }), ElementsAre("r"));
+  EXPECT_THAT(target.ready_pods(kStart, [this](const std::string& id) { return kept.contains(id); }), ElementsAre("r"));
 }
 
 TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers) {
@@ -119,7 +119,7 @@ TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers
   result.refused.push_back({.id = "bad", .reason = *failure(base::ErrorKind::invalid).error});
   result.error = result.refused.back().reason;
   const RoundOutcome outcome = run(kStart, result);
-  EXPECT_THAT(outcome.settled_pods, ElementsAre("q"));
+  EXPECT_THAT(outcome.ready_pods, ElementsAre("q"));
   ASSERT_THAT(outcome.refusals, SizeIs(1));
   EXPECT_EQ(outcome.refusals.front().pod, "p");
   EXPECT_EQ(target.bad_identities(), 1u);
@@ -146,7 +146,7 @@ TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
   result.refused.push_back({.id = "stuck", .reason = *failure(base::ErrorKind::denied).error});
   result.error = result.refused.back().reason;
   const RoundOutcome outcome = run(kStart, result);
-  EXPECT_THAT(outcome.settled_pods, IsEmpty());
+  EXPECT_THAT(outcome.ready_pods, IsEmpty());
   ASSERT_THAT(outcome.refusals, SizeIs(1));
   EXPECT_TRUE(outcome.refusals.front().removal);
   EXPECT_EQ(target.bad_identities(), 1u);
@@ -161,7 +161,7 @@ TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
   target.end_round(*other, success({"good", "stuck"}), kStart, 0.0);
 
   EXPECT_EQ(target.next_time(kStart, Repairs::unwanted), kStart + minutes(1));
-  EXPECT_THAT(run(kStart + minutes(1), success({"good"})).settled_pods, ElementsAre("p", "q"));
+  EXPECT_THAT(run(kStart + minutes(1), success({"good"})).ready_pods, ElementsAre("p", "q"));
   EXPECT_EQ(target.bad_identities(), 0u);
 }
 
@@ -232,7 +232,7 @@ TEST_F(AzureTargetTest, AFailureIsTriedAgainSoonWhenSomethingIsWaitedForNoMore) 
 
 TEST_F(AzureTargetTest, AVanishedResourceHasNothingAttached) {
   target.wait_absent("one", "p");
-  EXPECT_THAT(run(kStart, failure(base::ErrorKind::not_found)).settled_pods, ElementsAre("p"));
+  EXPECT_THAT(run(kStart, failure(base::ErrorKind::not_found)).ready_pods, ElementsAre("p"));
 }
 
 TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
@@ -251,7 +251,7 @@ TEST_F(AzureTargetTest, ClientIdsThatCouldNotBeReadAreAskedForSoon) {
   target.wait_attached("one", "p", kTeam);
   azure::UpdateResult result = success({"one"});
   result.client_ids_unread = true;
-  EXPECT_THAT(run(kStart, result).settled_pods, ElementsAre("p"));
+  EXPECT_THAT(run(kStart, result).ready_pods, ElementsAre("p"));
   target.forget_pod("p");
   assigned = {"one"};
   EXPECT_EQ(target.next_time(kStart, Repairs::wanted), kStart + seconds(5));
