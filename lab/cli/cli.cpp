@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/cli/cli.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include "cli/run_app.hpp"
 #include "lab/cli/verbs.hpp"
 
 namespace podid::lab::cli {
@@ -12,15 +11,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   CLI::App app{"A local lab: Kubernetes, Azure, nodes and pods on this machine, in network namespaces", "podid lab"};
   int status = kOk;
   const Verbs verbs(app, environment, status);
-  // CLI11 takes the arguments last first.
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, environment.out, environment.err);
-    return code == 0 ? kOk : kUsage;
-  }
-  return status;
+  return podid::cli::run_app(app, arguments, status, environment.out, environment.err);
 }
 
 }  // namespace podid::lab::cli

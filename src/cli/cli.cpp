@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include "cli/explain_verb.hpp"
 #include "cli/lab_verb.hpp"
+#include "cli/run_app.hpp"
 
 namespace podid::cli {
 
@@ -14,15 +13,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   int status = kOk;
   const LabVerb lab(app, environment, status);
   const ExplainVerb explain(app, environment, status);
-  // CLI11 takes the arguments last first.
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, environment.out, environment.err);
-    return code == 0 ? kOk : kUsage;
-  }
-  return status;
+  return run_app(app, arguments, status, environment.out, environment.err);
 }
 
 }  // namespace podid::cli
