@@ -49,29 +49,24 @@ void describe_rules(const PodObjects& objects, const ExplainRequest& request, Ex
   }
 }
 
-// As an NMI sees them that has started after the identities were changed.
-std::vector<const core::AzureAssignedIdentity*> unconfirmed(const PodObjects& objects) {
-  std::vector<const core::AzureAssignedIdentity*> found;
-  for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
-    const auto declared = std::ranges::find_if(objects.identities, [&assigned](const core::AzureIdentity& identity) {
-      return identity.meta.key() == assigned.identity.meta.key();
-    });
-    const core::AzureIdentity* identity = declared == objects.identities.end() ? nullptr : &*declared;
-    if (!core::is_confirmed(assigned, identity, {})) found.push_back(&assigned);
-  }
-  return found;
+template <class T>
+const T* find_by_key(const std::vector<T>& objects, const core::ObjectKey& key) {
+  const auto found = std::ranges::find_if(objects, [&key](const T& object) { return object.meta.key() == key; });
+  return found == objects.end() ? nullptr : &*found;
 }
 
-// An assignment holds until the MIC takes it away, and so outlives the binding that it was made from.
-std::string outdated(const PodObjects& objects, const core::Decision& decision) {
-  if (decision.assigned == nullptr) return {};
-  const auto is_rule = [&decision, &objects](const core::AzureIdentityBinding& binding) {
-    return binding.meta.ns == decision.identity->meta.ns && binding.azure_identity == decision.identity->meta.name &&
-           core::selects(binding, objects.pod);
-  };
-  if (std::ranges::any_of(objects.bindings, is_rule)) return {};
-  return "no AzureIdentityBinding gives the pod this AzureIdentity any more; the MIC will take the "
-         "AzureAssignedIdentity away, and tokens end with it";
+// As an NMI has them that has started after the identities were changed.
+std::vector<core::DoubtedAssignment> doubts_about(const PodObjects& objects) {
+  std::vector<core::DoubtedAssignment> doubts;
+  for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
+    const std::optional<core::Doubt> doubt =
+        core::doubt_of(assigned, {.declared = find_by_key(objects.identities, assigned.identity.meta.key()),
+                                  .live = find_by_key(objects.bindings, assigned.binding.meta.key()),
+                                  .pod = objects.pod,
+                                  .confirmed_before = {}});
+    if (doubt) doubts.push_back({&assigned, *doubt});
+  }
+  return doubts;
 }
 
 // The pod is not served, or gets what its node gets, whatever its bindings are. `checks`: of core/serving.
@@ -114,7 +109,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const auto assigned = pointers_to(objects.assigned);
   const auto bindings = pointers_to(objects.bindings);
   const auto identities = pointers_to(objects.identities);
-  const auto unconfirmed_ones = unconfirmed(objects);
+  const auto doubts = doubts_about(objects);
   const bool managed = request.mode == core::OperationMode::managed;
   core::DecisionInput input;
   input.mode = request.mode;
@@ -127,7 +122,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   input.now = now;
   if (!managed) {
     input.assigned = assigned;
-    input.unconfirmed = unconfirmed_ones;
+    input.doubts = doubts;
   }
   input.bindings_known = true;
   input.bindings = bindings;
@@ -153,10 +148,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   // Nothing else matters to a pod that is passed through; what else stands in the way of a refused one is worth knowing.
   if (core::verdict_of(serving) == core::ServingVerdict::passed_through) return out;
   const core::Decision decision = core::decide(input, &out.checks);
-  if (serving == core::Serving::served) {
-    conclude(input, decision, out);
-    if (decision.granted()) out.warning = outdated(objects, decision);
-  }
+  if (serving == core::Serving::served) conclude(input, decision, out);
   return out;
 }
 

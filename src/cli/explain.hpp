@@ -54,7 +54,6 @@ struct Explanation {
   std::string identity;  // granted: what the token is for; empty for a pod that is passed through
   std::string binding;
   std::string assigned;
-  std::string warning;  // granted, but not for long; else empty
 };
 
 Explanation explain(const PodObjects& objects, const ExplainRequest& request, base::WallTime now);

@@ -62,7 +62,6 @@ std::string to_text(const Explanation& e) {
   }
   text += e.granted ? fmt::format("\ngranted: {}\n", e.conclusion)
                     : fmt::format("\nrefused ({}): {}\n", e.reason, e.conclusion);
-  if (!e.warning.empty()) text += fmt::format("warning: {}\n", e.warning);
   if (!e.granted) {
     text += e.waiting_may_help ? "Waiting may help; if it does not, see the remedies above.\n"
                                : "Waiting does not help; see the remedies above.\n";
@@ -102,7 +101,6 @@ json::object to_json(const Explanation& e) {
         {"granted", e.granted},
         {"reason", e.reason},
         {"text", e.conclusion},
-        {"warning", e.warning},
         {"waitingMayHelp", e.waiting_may_help},
         {"identity", e.identity},
         {"binding", e.binding},

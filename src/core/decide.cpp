@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <tuple>
 
 #include "core/ascii.hpp"
@@ -37,8 +38,25 @@ Decision refuse(RefusalReason reason, Healing healing) {
 
 // ---- standard mode ----
 
-// Why an assignment is not believed (NMI-27), or "".
-std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+std::optional<Doubt> doubt_about(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+  const auto found = std::ranges::find(input.doubts, &assigned, &DoubtedAssignment::assigned);
+  return found == input.doubts.end() ? std::nullopt : std::optional(found->doubt);
+}
+
+std::string_view text_of(Doubt doubt) {
+  switch (doubt) {
+    case Doubt::unread:
+      return "its AzureIdentity and AzureIdentityBinding have not been read from the API server yet";
+    case Doubt::identity:
+      return "its identity is not what the AzureIdentity of that name says";
+    case Doubt::binding:
+      return "its AzureIdentityBinding is gone, or does not give the pod this identity any more";
+  }
+  return {};
+}
+
+// Why an assignment is not as the controller writes it for this pod on this node (NMI-27, SEC-11), or "".
+std::string_view misfit(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
   const ObjectMeta& meta = assigned.meta;
   if (std::ranges::find(meta.finalizers, kAssignedIdentityFinalizer) == meta.finalizers.end()) {
     return "it lacks the controller's finalizer";
@@ -53,11 +71,17 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
   if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
     return "it lies in a namespace where the controller writes none";
   }
-  if (assigned.identity.unnamed()) return "its identity has neither a client ID nor a resource ID";
-  if (std::ranges::find(input.unconfirmed, &assigned) != input.unconfirmed.end()) {
-    return "its identity is not what the AzureIdentity of that name says";
+  // Where the identity may not be used at all, that is the reason.
+  if (meta.ns != assignment_namespace(assigned.identity, input.namespaced) &&
+      namespaces_allow(assigned.identity, input.pod_namespace, input.pod_namespace, input.namespaced)) {
+    return input.namespaced == NamespacedMode::on
+               ? "with --forceNamespaced the controller writes it into the namespace of its AzureIdentity"
+               : "the controller writes it into namespace default, or where its AzureIdentity is namespaced into that "
+                 "one's (is --forceNamespaced the same for MIC and NMI?)";
   }
-  // A pod made anew under an old name: the controller has yet to say whether the identity is its own (MIC-27).
+  if (assigned.identity.unnamed()) return "its identity has neither a client ID nor a resource ID";
+  // A pod made anew under an old name: the controller has yet to say whether the identity is its own (MIC-27). Those of
+  // aad-pod-identity name no pod uid.
   const auto made_for = value_or_empty(meta.annotations, kPodUidAnnotation);
   if (input.pod != nullptr && !made_for.empty() && made_for != input.pod->uid) {
     return "it was made for an earlier pod of this name";
@@ -67,6 +91,14 @@ std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentit
     return "its binding selects another label value than the pod carries now";
   }
   return {};
+}
+
+// Why an assignment is not believed, or "".
+std::string_view distrust(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
+  const std::string_view why = misfit(input, assigned);
+  if (!why.empty()) return why;
+  const std::optional<Doubt> doubt = doubt_about(input, assigned);
+  return doubt ? text_of(*doubt) : std::string_view{};
 }
 
 AssignmentVerdict judge(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
@@ -88,9 +120,9 @@ bool is_own(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
 // is asked for.
 bool is_under_way(const DecisionInput& input, const AzureAssignedIdentity& assigned, AssignmentVerdict verdict) {
   if (verdict == AssignmentVerdict::created) return true;
-  return verdict == AssignmentVerdict::untrusted && assigned.status != kUnassigned &&
-         std::ranges::find(input.unconfirmed, &assigned) != input.unconfirmed.end() &&
-         fits(input.request, assigned.identity);
+  if (verdict != AssignmentVerdict::untrusted || assigned.status == kUnassigned) return false;
+  const std::optional<Doubt> doubt = doubt_about(input, assigned);
+  return doubt && *doubt != Doubt::binding && misfit(input, assigned).empty() && fits(input.request, assigned.identity);
 }
 
 // After the pod's own namespace, assignments without a status come first, as in aad-pod-identity.
@@ -112,6 +144,14 @@ Decision refuse_assignments(const std::array<std::uint32_t, kAssignmentVerdicts>
   }
   if (any(AssignmentVerdict::untrusted)) return refuse(RefusalReason::untrusted_assignment, Healing::waits);
   return refuse(RefusalReason::awaiting_creation, Healing::waits);
+}
+
+// What speaks against an assignment that is otherwise as the controller writes it.
+std::optional<Doubt> only_doubt(const DecisionInput& input) {
+  for (const DoubtedAssignment& doubted : input.doubts) {
+    if (misfit(input, *doubted.assigned).empty()) return doubted.doubt;
+  }
+  return std::nullopt;
 }
 
 // With bindings and identities at hand: why the controller makes no assignment for the pod. None when it should, or when
@@ -165,6 +205,7 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   if (best == nullptr) {
     Decision decision = refuse_assignments(seen, all_assigned);
     decision.created_seen = created_seen;
+    if (decision.reason == RefusalReason::untrusted_assignment) decision.doubt = only_doubt(input);
     if (decision.reason == RefusalReason::awaiting_creation) {
       if (const RefusalReason reason = missing_rule(input); reason != RefusalReason::none) {
         decision.reason = reason;

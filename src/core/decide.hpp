@@ -4,6 +4,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,18 @@ struct IdentityRequest {
   bool specific() const { return !client_id.empty() || !resource_id.empty() || !object_id.empty(); }
 };
 
+// Why an assignment that looks as the controller writes it does not count.
+enum class Doubt : std::uint8_t {
+  unread,    // what it names has not been read from the API server yet
+  identity,  // its copy of the identity is not what the AzureIdentity of that name says, or there is none (NMI-27)
+  binding,   // the AzureIdentityBinding that it names does not give the pod the identity, or there is none (SEC-11)
+};
+struct DoubtedAssignment {
+  const AzureAssignedIdentity* assigned = nullptr;
+  Doubt doubt = Doubt::unread;
+  bool operator==(const DoubtedAssignment&) const = default;
+};
+
 // Everything borrowed: it must live until the decision is no longer used.
 struct DecisionInput {
   OperationMode mode = OperationMode::standard;
@@ -38,11 +51,11 @@ struct DecisionInput {
 
   // Standard mode: the assignments whose spec.pod and spec.podNamespace are the pod's, in any order.
   std::span<const AzureAssignedIdentity* const> assigned;
-  // Those of them whose copy of the identity is not what the AzureIdentity of that name says, or there is none.
-  std::span<const AzureAssignedIdentity* const> unconfirmed;
+  // Those of them that something speaks against (core/serving.hpp, doubt_of).
+  std::span<const DoubtedAssignment> doubts;
 
   // Managed mode: bindings and identities of (at least) the pod's namespace. In standard mode the NMI does
-  // not watch bindings; who has both (`podid explain`) sets bindings_known and gets checks that say more.
+  // not know all bindings; who has both (`podid explain`) sets bindings_known and gets checks that say more.
   bool bindings_known = false;
   std::span<const AzureIdentityBinding* const> bindings;
   std::span<const AzureIdentity* const> identities;
@@ -57,7 +70,7 @@ enum class RefusalReason : std::uint8_t {
                          // unusable
   awaiting_creation,     // standard mode: no fitting assignment exists yet
   awaiting_assignment,   // standard mode: a fitting assignment is Created, not yet Assigned
-  untrusted_assignment,  // standard mode: the only assignments fail the checks of NMI-27
+  untrusted_assignment,  // standard mode: the only assignments fail the checks of NMI-27 and SEC-11
   namespace_rule,        // a fitting identity exists and may not be used from the pod's namespace
   not_requested,         // the pod has identities, none of them is the one asked for
 };
@@ -82,6 +95,8 @@ struct Decision {
 
   RefusalReason reason = RefusalReason::none;
   Healing healing = Healing::none;
+  // Of untrusted_assignment: what else than the assignment itself speaks against it.
+  std::optional<Doubt> doubt;
   // Of aad-pod-identity's wait loop: a fitting assignment was at least Created. Chooses between its two
   // texts.
   bool created_seen = false;

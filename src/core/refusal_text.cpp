@@ -21,6 +21,20 @@ std::string legacy_failed_after(const DecisionInput& input, std::string_view sta
       input.pod_namespace, input.pod_name, state, attempts, interval_seconds);
 }
 
+// Why no assignment of a pod is trusted.
+std::string untrusted(const Decision& decision, const std::string& pod) {
+  if (decision.doubt == Doubt::unread) {
+    return fmt::format("what the AzureAssignedIdentity of {} names has not been read from the API server yet", pod);
+  }
+  if (decision.doubt == Doubt::binding) {
+    return fmt::format(
+        "the AzureIdentityBinding of the AzureAssignedIdentity of {} is gone, or does not give it that AzureIdentity "
+        "any more",
+        pod);
+  }
+  return fmt::format("the AzureAssignedIdentity of {} is not as the controller writes it", pod);
+}
+
 }  // namespace
 
 std::string describe(const IdentityRequest& request) {
@@ -52,7 +66,7 @@ std::string refusal_summary(const DecisionInput& input, const Decision& decision
     case RefusalReason::awaiting_assignment:
       return fmt::format("the AzureAssignedIdentity{} of {} is not yet Assigned", asked, pod);
     case RefusalReason::untrusted_assignment:
-      return fmt::format("the AzureAssignedIdentity of {} is not as the controller writes it", pod);
+      return untrusted(decision, pod);
     case RefusalReason::namespace_rule:
       return fmt::format("the AzureIdentity{} bound to {} lies in another namespace and may only be used there", asked,
                          pod);

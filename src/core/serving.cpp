@@ -55,6 +55,17 @@ bool is_confirmed(const AzureAssignedIdentity& assigned, const AzureIdentity* de
   });
 }
 
+bool is_backed(const AzureAssignedIdentity& assigned, const AzureIdentityBinding* live, const Pod& pod) {
+  return live != nullptr && live->meta.ns == assigned.identity.meta.ns &&
+         live->azure_identity == assigned.identity.meta.name && selects(*live, pod);
+}
+
+std::optional<Doubt> doubt_of(const AzureAssignedIdentity& assigned, const BackingInput& input) {
+  if (!is_confirmed(assigned, input.declared, input.confirmed_before)) return Doubt::identity;
+  if (!is_backed(assigned, input.live, input.pod)) return Doubt::binding;
+  return std::nullopt;
+}
+
 std::string_view to_string(Serving serving) {
   switch (serving) {
     case Serving::unscheduled:

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/decide.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 
@@ -77,5 +78,20 @@ class ServingTerms {
 // anew once the machine has the new identity, and until then nothing is interrupted.
 bool is_confirmed(const AzureAssignedIdentity& assigned, const AzureIdentity* declared,
                   std::span<const AzureAssignedIdentity* const> confirmed_before);
+
+// Whether a binding gives the pod the identity that the assignment grants (SEC-11). `live`: the AzureIdentityBinding that
+// the assignment names, null where there is none. It counts as it is now: who deletes it, or points it elsewhere, takes the
+// identity away whether the controller runs or not. What its copy says does not count.
+bool is_backed(const AzureAssignedIdentity& assigned, const AzureIdentityBinding* live, const Pod& pod);
+
+// Borrowed for the call. Of an assignment: what the objects that it names say about it.
+struct BackingInput {
+  const AzureIdentity* declared = nullptr;
+  const AzureIdentityBinding* live = nullptr;
+  const Pod& pod;
+  std::span<const AzureAssignedIdentity* const> confirmed_before;
+};
+// Nothing: the assignment is backed by both. decide() is told of the others (DecisionInput::doubts).
+std::optional<Doubt> doubt_of(const AzureAssignedIdentity& assigned, const BackingInput& input);
 
 }  // namespace podid::core

@@ -229,12 +229,16 @@ TEST(ExplainText, ShowsARefusedPodWithRemedies) {
   EXPECT_THAT(text, HasSubstr("Waiting does not help"));
 }
 
-TEST(ExplainText, AnAssignmentThatOutlivesItsRulesIsWarnedOf) {
-  EXPECT_EQ(explain(served_pod(), {}, kNow).warning, "");
+// SEC-11
+TEST(ExplainText, AnAssignmentThatOutlivesItsBindingDoesNotCount) {
   PodObjects unbound = served_pod();
   unbound.bindings.clear();
-  EXPECT_THAT(to_text(explain(unbound, {}, kNow)),
-              HasSubstr("\nwarning: no AzureIdentityBinding gives the pod this AzureIdentity any more"));
+  const Explanation refused = explain(unbound, {}, kNow);
+  EXPECT_FALSE(refused.granted);
+  EXPECT_THAT(to_text(refused), HasSubstr("is not trusted: its AzureIdentityBinding is gone, or does not give the pod "
+                                          "this identity any more"));
+  EXPECT_THAT(to_text(refused),
+              HasSubstr("\nrefused (untrusted_assignment): the AzureIdentityBinding of the AzureAssignedIdentity of "));
 }
 
 TEST(ExplainText, APodThatIsPassedThrough) {

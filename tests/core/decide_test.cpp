@@ -206,13 +206,17 @@ TEST_F(DecideStandardTest,
   foreign.type = IdentityType::service_principal_secret;
   assign(foreign);
   AzureAssignedIdentity& own = assign(make_identity("shop", "kv"));
-  const AzureAssignedIdentity* const rewritten[] = {&own};
-  input.unconfirmed = rewritten;
+  DoubtedAssignment rewritten[] = {{&own, Doubt::identity}};
+  input.doubts = rewritten;
   expect_refused(RefusalReason::untrusted_assignment, Healing::waits);
   own.status = kUnassigned;
   expect_granted("fast", "the controller takes the pod's own away");
   own.status = kAssigned;
-  input.unconfirmed = {};
+  rewritten[0].doubt = Doubt::unread;
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits, "it may be the pod's own");
+  rewritten[0].doubt = Doubt::binding;
+  expect_granted("fast", "its binding is gone");
+  input.doubts = {};
   expect_granted("kv");
 }
 
@@ -267,11 +271,31 @@ TEST_F(DecideStandardTest, UntrustedAssignmentsDoNotCount) {
     expect_refused(RefusalReason::untrusted_assignment, Healing::waits, what);
   }
   assigned = good;
-  const AzureAssignedIdentity* const whole[] = {&assigned};
-  input.unconfirmed = whole;
-  expect_refused(RefusalReason::untrusted_assignment, Healing::waits, "the identity says something else");
-  input.unconfirmed = {};
+  for (const Doubt doubt : {Doubt::identity, Doubt::binding, Doubt::unread}) {
+    const DoubtedAssignment doubted[] = {{&assigned, doubt}};
+    input.doubts = doubted;
+    expect_refused(RefusalReason::untrusted_assignment, Healing::waits, "what it names does not say so");
+    EXPECT_EQ(decide_now().doubt, doubt);
+  }
+  input.doubts = {};
   expect_granted("kv");
+}
+
+// SEC-11: exactly where the controller writes them.
+TEST_F(DecideStandardTest, AnAssignmentCountsInOneNamespace) {
+  AzureAssignedIdentity& assigned = assign(make_identity("shop", "kv"));
+  expect_granted("kv");
+  assigned.meta.ns = "shop";
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits, "a tenant may write there");
+  assigned.identity.meta.annotations.emplace(kBehaviorAnnotation, kNamespacedBehavior);
+  expect_granted("kv", "namespaced by its annotation");
+  assigned.meta.ns = "default";
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits);
+  assigned.identity.meta.annotations.clear();
+  input.namespaced = NamespacedMode::on;
+  expect_refused(RefusalReason::untrusted_assignment, Healing::waits);
+  assigned.meta.ns = "shop";
+  expect_granted("kv", "namespaced by --forceNamespaced");
 }
 
 TEST_F(DecideStandardTest, OldAssignmentWithoutBindingCopyIsGranted) {

@@ -200,5 +200,34 @@ TEST(Serving, AnAssignmentIsConfirmedByItsIdentityAsItIsOrWas) {
   EXPECT_FALSE(is_confirmed(another, &rotated, before));
 }
 
+// SEC-11: the binding as it is now, not its copy.
+TEST(Serving, AnAssignmentIsBackedByALiveBinding) {
+  const Pod pod = make_pod("shop", "web");
+  const AzureIdentity reader = make_identity("vault", "reader");
+  const AzureIdentityBinding binding = make_binding("vault", "b", "reader");
+  const AzureAssignedIdentity assigned = make_assigned(pod, reader, binding);
+  EXPECT_TRUE(is_backed(assigned, &binding, pod));
+  EXPECT_FALSE(is_backed(assigned, nullptr, pod));
+  AzureIdentityBinding changed = binding;
+  changed.selector = "writer";
+  EXPECT_FALSE(is_backed(assigned, &changed, pod));
+  changed = binding;
+  changed.azure_identity = "writer";
+  EXPECT_FALSE(is_backed(assigned, &changed, pod));
+  changed = binding;
+  changed.meta.ns = "shop";
+  EXPECT_FALSE(is_backed(assigned, &changed, pod)) << "it names an AzureIdentity of its own namespace";
+  changed = binding;
+  changed.weight = 7;
+  EXPECT_TRUE(is_backed(assigned, &changed, pod));
+
+  EXPECT_EQ(doubt_of(assigned, {.declared = &reader, .live = &binding, .pod = pod, .confirmed_before = {}}),
+            std::nullopt);
+  EXPECT_EQ(doubt_of(assigned, {.declared = &reader, .live = nullptr, .pod = pod, .confirmed_before = {}}),
+            Doubt::binding);
+  EXPECT_EQ(doubt_of(assigned, {.declared = nullptr, .live = nullptr, .pod = pod, .confirmed_before = {}}),
+            Doubt::identity);
+}
+
 }  // namespace
 }  // namespace podid::core

@@ -139,6 +139,8 @@ class NmiTest : public ::testing::Test {
     core::AzureAssignedIdentity assigned =
         test::make_assigned(pod, test::make_identity("shop", identity), binding, status);
     assigned.meta.annotations.clear();  // the server gives uids
+    outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/shop/azureidentitybindings/" + binding.meta.name,
+                core::write_azure_identity_binding(binding));
     outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/shop/azureidentities/" + identity,
                 core::write_azure_identity(assigned.identity));
     outside.put("/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities/" + assigned.meta.name,

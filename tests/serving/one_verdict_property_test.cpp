@@ -6,7 +6,8 @@
 //    `pod_unknown`; explain says which state it is (`pod_not_served`), and what a pod would get that has no address yet.
 //    Here each address is one pod's alone: doubts, boots and two pods on one address are not in the objects that explain
 //    reads.
-//  - In standard mode the NMI does not watch bindings. Where it can only say that no assignment exists yet, explain says why.
+//  - In standard mode the NMI knows those bindings alone that assignments name. Where it can only say that no assignment
+//    exists yet, explain says why.
 //  - An NMI that watches the assignments of its node alone does not see those whose label names another: it misses them,
 //    explain mistrusts them.
 //  - An NMI that has seen an assignment confirmed goes on with it while its identity changes; here it has just started, as
@@ -68,7 +69,7 @@ class Generator {
       }
     }
     for (std::size_t n = random_.below(5); n > 0; --n) c.objects.bindings.push_back(binding(n));
-    for (std::size_t n = random_.below(4); n > 0; --n) add_assigned(c.objects);
+    for (std::size_t n = random_.below(4); n > 0; --n) add_assigned(c.objects, c.request.namespaced);
     for (std::size_t n = random_.below(3); n > 0; --n) add_exception(c.objects);
     ask(c);
     return c;
@@ -121,16 +122,23 @@ class Generator {
   }
 
   // Mostly as the controller writes it; else stale, forged, or of an earlier pod.
-  void add_assigned(cli::PodObjects& objects) {
+  void add_assigned(cli::PodObjects& objects, bool namespaced) {
     const core::AzureIdentity about =
         objects.identities.empty() || chance(10) ? identity(pick(kNamespaces), pick(kNames)) : pick(objects.identities);
-    core::AzureIdentityBinding by = binding(9);
+    core::AzureIdentityBinding by = binding(10 + objects.bindings.size());
     by.meta.ns = about.meta.ns;
     by.azure_identity = about.meta.name;
     if (!chance(4)) by.selector = objects.pod.binding_label();
+    if (!chance(8)) {  // mostly it is still there, mostly as it was
+      objects.bindings.push_back(by);
+      core::AzureIdentityBinding& live = objects.bindings.back();
+      if (chance(10)) live.selector = pick<std::string>({"writer", ""});
+      if (chance(16)) live.azure_identity = pick(kNames);
+    }
     core::AzureAssignedIdentity assigned = test::make_assigned(
         objects.pod, about, by,
         pick<std::string>({"Assigned", "Assigned", "Assigned", "Created", "Unassigned", "", "Odd"}));
+    if (namespaced) assigned.meta.ns = core::assignment_namespace(about, core::NamespacedMode::on);
     switch (random_.below(24)) {
       case 0:
         assigned.meta.finalizers.clear();
@@ -146,7 +154,7 @@ class Generator {
         assigned.meta.name = "mine";
         break;
       case 4:
-        assigned.meta.ns = "elsewhere";
+        assigned.meta.ns = pick<std::string>({"elsewhere", about.meta.ns, "default"});
         break;
       case 5:
         assigned.identity.client_id = core::ClientId(pick<std::string>({"client-admin", ""}));
@@ -231,7 +239,7 @@ class Node {
     for (const core::Pod& pod : c.others) put(pod);
     if (c.objects.pod.node_name == name_) put(c.objects.pod);
     for (const core::AzureIdentity& identity : c.objects.identities) put(identity);
-    if (managed) std::ranges::for_each(c.objects.bindings, put);
+    std::ranges::for_each(c.objects.bindings, put);
     for (const core::AzurePodIdentityException& exception : c.objects.exceptions) put(exception);
     builder.set_complete();
     source_.publish(builder.build());

@@ -24,47 +24,125 @@ bool owns_the_same(const core::Pod& one, const core::Pod& other) {
          one.last_start == other.last_start;
 }
 
+// In managed mode namespaces are listed one after another; single objects are quickly read.
+constexpr std::uint32_t kNamespacesAtOnce = 1;
+constexpr std::uint32_t kObjectsAtOnce = 4;
+
+template <class T>
+base::Result<T> decode_as(core::Read<T> (*read)(const boost::json::value&), const boost::json::value& json) {
+  core::Read<T> object = read(json);
+  if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
+  if constexpr (requires { core::trimmed(std::move(*object)); }) return core::trimmed(std::move(*object));
+  return std::move(*object);
+}
+
+core::ObjectKey core_key(const kube::ObjectKey& key) { return {key.ns, key.name}; }
+
+// Names come from objects that others may write; one that is none of an object would be another request.
+std::optional<kube::ObjectKey> object_key(const core::ObjectMeta& named) {
+  if (named.ns.empty() || named.name.empty() || named.name == "." || named.name == "..") return std::nullopt;
+  return kube::ObjectKey{named.ns, named.name};
+}
+
 }  // namespace
+
+// From one kind's wanted objects to the builder.
+template <class T>
+class ClusterWatch::Followed final : public kube::WantedSink {
+ public:
+  using Kind = SnapshotBuilder::Kind;
+
+  Followed(ClusterWatch& watch, kube::ResourceType type, Kind kind, core::Read<T> (*read)(const boost::json::value&))
+      : watch_(watch),
+        type_(type),
+        kind_(kind),
+        read_(read),
+        objects_(
+            watch.client_,
+            {.type = type, .readers = watch.mode_ == core::OperationMode::managed ? kNamespacesAtOnce : kObjectsAtOnce},
+            *this) {}
+
+  kube::WantedObjects& objects() { return objects_; }
+  void want(const kube::ObjectKey& key) {
+    if (objects_.want(key)) watch_.builder_.set_unread(kind_, core_key(key));
+  }
+  void unwant(const kube::ObjectKey& key) {
+    if (objects_.unwant(key)) watch_.builder_.set_read(kind_, core_key(key));
+  }
+
+ private:
+  void object_is(const kube::ObjectKey& key, boost::json::value json) override {
+    base::Result<T> object = decode_as(read_, json);
+    if (!object) {
+      watch_.report_bad(type_.plural, key, object.error());
+      return object_gone(key);
+    }
+    watch_.builder_.put(std::make_shared<const T>(std::move(*object)));
+    watch_.changed();
+  }
+  void object_gone(const kube::ObjectKey& key) override {
+    T gone;
+    gone.meta.ns = key.ns;
+    gone.meta.name = key.name;
+    watch_.builder_.remove(gone);
+    watch_.changed();
+  }
+  void known(const kube::ObjectKey& want) override {
+    watch_.builder_.set_read(kind_, core_key(want));
+    watch_.changed();
+    watch_.check_synced();
+  }
+  void begun() override { watch_.check_synced(); }
+
+  ClusterWatch& watch_;
+  const kube::ResourceType type_;
+  const Kind kind_;
+  core::Read<T> (*const read_)(const boost::json::value&);
+  kube::WantedObjects objects_;
+};
 
 template <class T>
 std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOptions options,
                                                                core::Read<T> (*read)(const boost::json::value&)) {
   const std::string_view plural = options.type.plural;
-  const auto decode = [read](const boost::json::value& json) -> base::Result<T> {
-    core::Read<T> object = read(json);
-    if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
-    if constexpr (requires { core::trimmed(std::move(*object)); }) return core::trimmed(std::move(*object));
-    return std::move(*object);
-  };
+  const auto decode = [read](const boost::json::value& json) { return decode_as(read, json); };
   kube::InformerHandlers<T> handlers;
   handlers.on_added = [this](const std::shared_ptr<const T>& object) {
     builder_.put(object);
+    follow(nullptr, object.get());
     changed();
   };
   handlers.on_updated = [this](const std::shared_ptr<const T>& before, const std::shared_ptr<const T>& now) {
     builder_.remove(*before);
     builder_.put(now);
+    follow(before.get(), now.get());
     changed();
   };
   handlers.on_deleted = [this](const std::shared_ptr<const T>& last) {
     builder_.remove(*last);
+    follow(last.get(), nullptr);
     changed();
   };
   handlers.on_synced = [this] { check_synced(); };
   handlers.on_invalid = [this, plural](const kube::ObjectKey& key, const base::Error& error) {
-    bad_objects_.increment({plural});
-    base::log::warning("object cannot be read and is left out",
-                       {{"resource", plural}, {"object", key.to_string()}, {"error", error}});
+    report_bad(plural, key, error);
   };
   auto informer = std::make_unique<kube::Informer<T>>(client_, std::move(options), decode, std::move(handlers));
   kube::Informer<T>* raw = informer.get();
-  watched_.push_back({plural, &raw->reflector(), [raw] { raw->start(); }, [raw] { return raw->stop(); }});
+  watched_.push_back({.what = plural,
+                      .start = [raw] { raw->start(); },
+                      .stop = [raw] { return raw->stop(); },
+                      .synced = [raw] { return raw->synced(); },
+                      .last_contact = [raw] { return raw->reflector().last_contact(); },
+                      .last_error = [raw] { return raw->reflector().last_error(); }});
   return informer;
 }
 
 ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
                            base::MetricsRegistry& metrics)
     : client_(client),
+      mode_(options.snapshot.mode),
+      node_(options.node),
       pods_of_this_node_("spec.nodeName=" + options.node),
       source_(source),
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
@@ -72,22 +150,65 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       builder_(options.snapshot),
       next_publication_(client.executor(), [this] { publish(); }),
       tasks_(client.executor()) {
+  using Kind = SnapshotBuilder::Kind;
   kube::ReflectorOptions pods{.type = kube::kPods};
   pods.field_selector = pods_of_this_node_;
   pods_ = make_informer<core::Pod>(std::move(pods), core::read_pod);
-  if (options.snapshot.mode == core::OperationMode::managed) {
-    bindings_ = make_informer<core::AzureIdentityBinding>({.type = kube::kAzureIdentityBindings},
-                                                          core::read_azure_identity_binding);
-  } else {
+  if (mode_ == core::OperationMode::standard) {
     kube::ReflectorOptions assigned{.type = kube::kAzureAssignedIdentities};
     if (options.only_this_node) {
       assigned.label_selector = std::string(core::kNodeNameLabel) + "=" + core::node_label_value(options.node);
     }
     assigned_ = make_informer<core::AzureAssignedIdentity>(std::move(assigned), core::read_azure_assigned_identity);
   }
-  identities_ = make_informer<core::AzureIdentity>({.type = kube::kAzureIdentities}, core::read_azure_identity);
   exceptions_ = make_informer<core::AzurePodIdentityException>({.type = kube::kAzurePodIdentityExceptions},
                                                                core::read_azure_pod_identity_exception);
+  identities_ = std::make_unique<Followed<core::AzureIdentity>>(*this, kube::kAzureIdentities, Kind::identity,
+                                                                core::read_azure_identity);
+  bindings_ = std::make_unique<Followed<core::AzureIdentityBinding>>(*this, kube::kAzureIdentityBindings, Kind::binding,
+                                                                     core::read_azure_identity_binding);
+  const auto watch_over = [this](std::string_view plural, kube::WantedObjects& objects) {
+    watched_.push_back({.what = plural,
+                        .start = [&objects] { objects.start(); },
+                        .stop = [&objects] { return objects.stop(); },
+                        .synced = [&objects] { return objects.synced(); },
+                        .last_contact = [&objects] { return objects.last_contact(); },
+                        .last_error = [&objects] { return objects.last_error(); }});
+  };
+  watch_over(kube::kAzureIdentities.plural, identities_->objects());
+  watch_over(kube::kAzureIdentityBindings.plural, bindings_->objects());
+}
+
+ClusterWatch::~ClusterWatch() = default;
+
+void ClusterWatch::report_bad(std::string_view plural, const kube::ObjectKey& key, const base::Error& error) {
+  bad_objects_.increment({plural});
+  base::log::warning("object cannot be read and is left out",
+                     {{"resource", plural}, {"object", key.to_string()}, {"error", error}});
+}
+
+// What both name stays followed throughout.
+void ClusterWatch::follow(const core::AzureAssignedIdentity* before, const core::AzureAssignedIdentity* now) {
+  const auto each = [this](const core::AzureAssignedIdentity* assigned, auto&& with) {
+    if (assigned == nullptr || assigned->node_name != node_) return;  // of no account here
+    if (const auto key = object_key(assigned->identity.meta)) with(*identities_, *key);
+    if (const auto key = object_key(assigned->binding.meta)) with(*bindings_, *key);
+  };
+  each(now, [](auto& followed, const kube::ObjectKey& key) { followed.want(key); });
+  each(before, [](auto& followed, const kube::ObjectKey& key) { followed.unwant(key); });
+}
+
+void ClusterWatch::follow(const core::Pod* before, const core::Pod* now) {
+  if (mode_ != core::OperationMode::managed) return;
+  const auto is_bound = [](const core::Pod* pod) { return pod != nullptr && !pod->binding_label().empty(); };
+  if (is_bound(now)) {
+    identities_->want({now->ns, {}});
+    bindings_->want({now->ns, {}});
+  }
+  if (is_bound(before)) {
+    identities_->unwant({before->ns, {}});
+    bindings_->unwant({before->ns, {}});
+  }
 }
 
 void ClusterWatch::start() {
@@ -138,14 +259,15 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
 
 std::optional<std::string> ClusterWatch::problem() const {
   for (const Watched& watched : watched_) {
-    if (const auto& error = watched.reflector->last_error()) return std::string(watched.what) + ": " + error->message;
-    if (!watched.reflector->synced()) return std::string(watched.what) + ": not listed yet";
+    if (const auto error = watched.last_error()) return std::string(watched.what) + ": " + error->message;
+    if (!synced_ && !watched.synced()) return std::string(watched.what) + ": not listed yet";
   }
   return std::nullopt;
 }
 
 void ClusterWatch::check_synced() {
-  synced_ = std::ranges::all_of(watched_, [](const Watched& watched) { return watched.reflector->synced(); });
+  if (synced_) return;
+  synced_ = std::ranges::all_of(watched_, [](const Watched& watched) { return watched.synced(); });
   if (!synced_) return;
   builder_.set_complete();
   source_.heard(client_.clock().steady_now());
@@ -174,7 +296,7 @@ base::Task<> ClusterWatch::forget_boot(base::Duration later) {
 base::Task<> ClusterWatch::report_contact() {
   for (;;) {
     base::SteadyTime oldest = base::SteadyTime::max();
-    for (const Watched& watched : watched_) oldest = std::min(oldest, watched.reflector->last_contact());
+    for (const Watched& watched : watched_) oldest = std::min(oldest, watched.last_contact());
     if (synced_) source_.heard(oldest);
     co_await client_.clock().sleep_for(kContactReport);
   }

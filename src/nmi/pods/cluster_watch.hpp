@@ -12,6 +12,7 @@
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
+#include "kube/wanted_objects.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/pods/snapshot_source.hpp"
 
@@ -23,11 +24,16 @@ struct ClusterWatchOptions {
   bool only_this_node = true;  // --enableScaleFeatures: assignments by the label of the node
 };
 
+// Of AzureIdentities and AzureIdentityBindings the NMI follows those that matter to its node, so that its memory and the API
+// server's work grow with the pods of the node and not with the cluster: in standard mode the ones that the assignments of
+// this node name, in managed mode those of the namespaces in which this node has labelled pods.
+//
 // The client's executor, the control thread. References outlive it; await stop() before the destructor.
 class ClusterWatch {
  public:
   ClusterWatch(kube::Client& client, ClusterWatchOptions options, SnapshotSource& source,
                base::MetricsRegistry& metrics);
+  ~ClusterWatch();
 
   void start();
   base::Task<> stop();
@@ -41,8 +47,16 @@ class ClusterWatch {
 
  private:
   template <class T>
+  class Followed;
+
+  template <class T>
   std::unique_ptr<kube::Informer<T>> make_informer(kube::ReflectorOptions options,
                                                    core::Read<T> (*read)(const boost::json::value&));
+  void report_bad(std::string_view plural, const kube::ObjectKey& key, const base::Error& error);
+  // What is to be followed for an object, before and after a change of it; null: it is not there.
+  void follow(const core::AzureAssignedIdentity* before, const core::AzureAssignedIdentity* now);
+  void follow(const core::Pod* before, const core::Pod* now);
+  void follow(const core::AzurePodIdentityException*, const core::AzurePodIdentityException*) {}
   // Publishes once all that has arrived together is in.
   void changed();
   void check_synced();
@@ -51,6 +65,8 @@ class ClusterWatch {
   base::Task<> forget_boot(base::Duration later);
 
   kube::Client& client_;
+  const core::OperationMode mode_;
+  const std::string node_;
   const std::string pods_of_this_node_;  // field selector
   SnapshotSource& source_;
   base::Family<base::Counter>& bad_objects_;
@@ -59,17 +75,18 @@ class ClusterWatch {
   SnapshotBuilder builder_;
   bool synced_ = false;
   std::uint32_t confirm_page_ = 0;  // pods that confirm_pods() asks for at once; 0: all of them
-  // Those that the mode needs; the others are null.
   std::unique_ptr<kube::Informer<core::Pod>> pods_;
-  std::unique_ptr<kube::Informer<core::AzureAssignedIdentity>> assigned_;
-  std::unique_ptr<kube::Informer<core::AzureIdentityBinding>> bindings_;
-  std::unique_ptr<kube::Informer<core::AzureIdentity>> identities_;
+  std::unique_ptr<kube::Informer<core::AzureAssignedIdentity>> assigned_;  // standard mode; else null
   std::unique_ptr<kube::Informer<core::AzurePodIdentityException>> exceptions_;
+  std::unique_ptr<Followed<core::AzureIdentity>> identities_;
+  std::unique_ptr<Followed<core::AzureIdentityBinding>> bindings_;
   struct Watched {
     std::string_view what;
-    const kube::Reflector* reflector;
     std::function<void()> start;
     std::function<base::Task<>()> stop;
+    std::function<bool()> synced;
+    std::function<base::SteadyTime()> last_contact;
+    std::function<std::optional<base::Error>()> last_error;
   };
   std::vector<Watched> watched_;
   base::NextTurn next_publication_;

@@ -42,10 +42,11 @@ struct PodEntry {
   // Standard mode: the assignments of this pod.
   std::vector<std::shared_ptr<const core::AzureAssignedIdentity>> owned_assigned;
   std::vector<const core::AzureAssignedIdentity*> assigned;
-  std::vector<const core::AzureAssignedIdentity*> unconfirmed;  // of these: DecisionInput::unconfirmed
+  std::vector<core::DoubtedAssignment> doubts;  // of these: DecisionInput::doubts
   Credentials credentials;
   // Managed mode; else null.
   std::shared_ptr<const NamespaceObjects> objects;
+  bool unread = false;  // `objects` is not what there is: the API server has not told all of it yet
 
   // Of an identity that decide() granted on this entry.
   CredentialPtr credential_of(const core::AzureIdentity* identity) const;

@@ -24,10 +24,21 @@ void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared
   if (found->second.empty()) map.erase(found);
 }
 
+template <class T>
+const T* find_in(const std::map<std::string, std::map<std::string, std::shared_ptr<const T>>>& map,
+                 const core::ObjectKey& key) {
+  const auto of_namespace = map.find(key.ns);
+  if (of_namespace == map.end()) return nullptr;
+  const auto found = of_namespace->second.find(key.name);
+  return found == of_namespace->second.end() ? nullptr : found->second.get();
+}
+
+// Those whose identity was what its AzureIdentity says.
 std::vector<const core::AzureAssignedIdentity*> confirmed_of(const PodEntry& entry) {
   std::vector<const core::AzureAssignedIdentity*> confirmed;
   for (const core::AzureAssignedIdentity* assigned : entry.assigned) {
-    if (std::ranges::find(entry.unconfirmed, assigned) == entry.unconfirmed.end()) confirmed.push_back(assigned);
+    const auto doubted = std::ranges::find(entry.doubts, assigned, &core::DoubtedAssignment::assigned);
+    if (doubted == entry.doubts.end() || doubted->doubt == core::Doubt::binding) confirmed.push_back(assigned);
   }
   return confirmed;
 }
@@ -73,32 +84,39 @@ void SnapshotBuilder::remove(const core::AzurePodIdentityException& exception) {
 }
 
 void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentityBinding> binding) {
-  const std::string ns = binding->meta.ns;
+  touch_pods_with(Kind::binding, binding->meta.key());
   put_by_namespace(bindings_, std::move(binding));
-  touch_namespace(ns);
 }
 
 void SnapshotBuilder::remove(const core::AzureIdentityBinding& binding) {
   remove_by_namespace(bindings_, binding);
-  touch_namespace(binding.meta.ns);
+  touch_pods_with(Kind::binding, binding.meta.key());
 }
 
 void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentity> identity) {
-  touch_pods_with(*identity);
+  touch_pods_with(Kind::identity, identity->meta.key());
   put_by_namespace(identities_, std::move(identity));
 }
 
 void SnapshotBuilder::remove(const core::AzureIdentity& identity) {
   remove_by_namespace(identities_, identity);
-  touch_pods_with(identity);
+  touch_pods_with(Kind::identity, identity.meta.key());
 }
 
-void SnapshotBuilder::touch_pods_with(const core::AzureIdentity& identity) {
-  if (options_.mode == core::OperationMode::managed) return touch_namespace(identity.meta.ns);
-  const Key named = identity.meta.key();
+void SnapshotBuilder::set_unread(Kind kind, const Key& key) {
+  if (unread_.insert({kind, key}).second) touch_pods_with(kind, key);
+}
+
+void SnapshotBuilder::set_read(Kind kind, const Key& key) {
+  if (unread_.erase({kind, key}) > 0) touch_pods_with(kind, key);
+}
+
+void SnapshotBuilder::touch_pods_with(Kind kind, const Key& key) {
+  if (options_.mode == core::OperationMode::managed) return touch_namespace(key.ns);
   for (const auto& [pod, assignments] : assigned_) {
     for (const auto& [own, assigned] : assignments) {
-      if (assigned->identity.meta.key() == named) touch_pod(pod);
+      const core::ObjectMeta& named = kind == Kind::identity ? assigned->identity.meta : assigned->binding.meta;
+      if (named.name == key.name && named.ns == key.ns) touch_pod(pod);
     }
   }
 }
@@ -131,11 +149,16 @@ std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::s
   return cached;
 }
 
-const core::AzureIdentity* SnapshotBuilder::find_identity(const Key& key) const {
-  const auto of_namespace = identities_.find(key.ns);
-  if (of_namespace == identities_.end()) return nullptr;
-  const auto identity = of_namespace->second.find(key.name);
-  return identity == of_namespace->second.end() ? nullptr : identity->second.get();
+std::optional<core::Doubt> SnapshotBuilder::doubt_of(
+    const core::AzureAssignedIdentity& assigned, const core::Pod& pod,
+    std::span<const core::AzureAssignedIdentity* const> confirmed_before) const {
+  const Key identity = assigned.identity.meta.key();
+  const Key binding = assigned.binding.meta.key();
+  if (is_unread(Kind::identity, identity) || is_unread(Kind::binding, binding)) return core::Doubt::unread;
+  return core::doubt_of(assigned, {.declared = find_in(identities_, identity),
+                                   .live = find_in(bindings_, binding),
+                                   .pod = pod,
+                                   .confirmed_before = confirmed_before});
 }
 
 core::ServingTerms SnapshotBuilder::serving_of(const core::Pod& pod) const {
@@ -158,15 +181,17 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   entry->serving = serving_of(*entry->pod);
   if (options_.mode == core::OperationMode::managed) {
     entry->objects = objects_of(key.ns);
+    const Key all{key.ns, {}};
+    entry->unread =
+        !entry->pod->binding_label().empty() && (is_unread(Kind::identity, all) || is_unread(Kind::binding, all));
   } else if (const auto assigned = assigned_.find(key); assigned != assigned_.end()) {
     const auto confirmed_before =
         before == entries_.end() ? std::vector<const core::AzureAssignedIdentity*>() : confirmed_of(*before->second);
     for (const auto& [own, object] : assigned->second) {
       entry->owned_assigned.push_back(object);
       entry->assigned.push_back(object.get());
-      if (!core::is_confirmed(*object, find_identity(object->identity.meta.key()), confirmed_before)) {
-        entry->unconfirmed.push_back(object.get());
-      }
+      const std::optional<core::Doubt> doubt = doubt_of(*object, *entry->pod, confirmed_before);
+      if (doubt) entry->doubts.push_back({object.get(), *doubt});
       entry->credentials.emplace_back(&object->identity,
                                       std::make_shared<const Credential>(credential_of(object->identity)));
     }

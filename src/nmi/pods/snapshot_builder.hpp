@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/decide.hpp"
@@ -37,6 +39,12 @@ class SnapshotBuilder {
   void put(std::shared_ptr<const core::AzureIdentity> identity);
   void remove(const core::AzureIdentity& identity);
 
+  // What the API server has not told of yet: of an assignment the AzureIdentity and the AzureIdentityBinding that it names;
+  // in managed mode, with an empty name, all of a namespace. Everything else is known: what was not put does not exist.
+  enum class Kind : std::uint8_t { identity, binding };
+  void set_unread(Kind kind, const core::ObjectKey& key);
+  void set_read(Kind kind, const core::ObjectKey& key);
+
   // When the node was booted, while that matters: the address of a pod of which the kubelet has told nothing since then is
   // the one that it had before.
   void set_boot(std::optional<base::WallTime> boot) { boot_ = boot; }
@@ -49,9 +57,11 @@ class SnapshotBuilder {
   using Key = core::ObjectKey;
   void touch_pod(Key key) { stale_pods_.insert(std::move(key)); }
   void touch_namespace(const std::string& ns);
-  void touch_pods_with(const core::AzureIdentity& identity);
-  // Null when there is none of that name.
-  const core::AzureIdentity* find_identity(const Key& key) const;
+  // Whose assignments, or in managed mode whose namespace, an object concerns.
+  void touch_pods_with(Kind kind, const Key& key);
+  bool is_unread(Kind kind, const Key& key) const { return unread_.contains({kind, key}); }
+  std::optional<core::Doubt> doubt_of(const core::AzureAssignedIdentity& assigned, const core::Pod& pod,
+                                      std::span<const core::AzureAssignedIdentity* const> confirmed_before) const;
   PodEntryPtr make_entry(const Key& key);
   std::shared_ptr<const NamespaceObjects> objects_of(const std::string& ns);
   core::ServingTerms serving_of(const core::Pod& pod) const;
@@ -70,6 +80,7 @@ class SnapshotBuilder {
   ByNamespace<core::AzurePodIdentityException> exceptions_;
   ByNamespace<core::AzureIdentityBinding> bindings_;
   ByNamespace<core::AzureIdentity> identities_;
+  std::set<std::pair<Kind, Key>> unread_;
 
   std::map<Key, PodEntryPtr> entries_;
   std::set<Key> stale_pods_;

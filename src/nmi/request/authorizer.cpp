@@ -83,6 +83,15 @@ Verdict Authorizer::pods_not_known() const {
                  "caches_not_filled");
 }
 
+Verdict Authorizer::objects_not_known(const core::Pod& pod) const {
+  return refused(unavailable(options_.style,
+                             fmt::format("the AzureIdentities and AzureIdentityBindings of namespace {} are not known "
+                                         "yet: the API server has not answered",
+                                         pod.ns),
+                             kNotFoundRetryAfter),
+                 "caches_not_filled");
+}
+
 Verdict Authorizer::host_pod_unknown(const TokenCall& call) const {
   std::string message = fmt::format("Identity not found: pod {}/{} is not on this node", call.pod_ns, call.pod_name);
   // aad-pod-identity has words for it in managed mode only: in standard mode it did not look for the pod (NMI-12).
@@ -119,6 +128,10 @@ Verdict Authorizer::judge(TokenCall& call) {
     return verdict;
   }
 
+  if (call.entry->unread) {
+    if (const base::SteadyTime until = call.start + options_.max_wait; now < until) return wait(until);
+    return objects_not_known(*call.entry->pod);
+  }
   core::DecisionInput input;
   input.mode = options_.mode;
   input.namespaced = core::NamespacedMode{options_.namespaced};
@@ -129,7 +142,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
   input.now = wall_now;
   input.assigned = call.entry->assigned;
-  input.unconfirmed = call.entry->unconfirmed;
+  input.doubts = call.entry->doubts;
   if (call.entry->objects) {
     input.bindings_known = true;
     input.bindings = call.entry->objects->bindings;

@@ -50,6 +50,7 @@ class Authorizer {
   // Nothing: call.entry is the pod. Else the verdict.
   std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now);
   Verdict pods_not_known() const;
+  Verdict objects_not_known(const core::Pod& pod) const;  // of its namespace, in managed mode
   // A process of the node has named a pod that is not here.
   Verdict host_pod_unknown(const TokenCall& call) const;
   // An assignment is awaited that will not come: Azure contradicts the AzureIdentity.

@@ -124,7 +124,8 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
   assigned.meta.uid = "uid-assigned";
   builder.put(shared(pod));
   builder.put(shared(assigned));
-  const auto is_confirmed = [this] { return at("10.0.0.1").entry->unconfirmed.empty(); };
+  builder.put(shared(assigned.binding));
+  const auto is_confirmed = [this] { return at("10.0.0.1").entry->doubts.empty(); };
   EXPECT_FALSE(is_confirmed()) << "nobody has declared the identity";
   builder.put(shared(reader));
   EXPECT_TRUE(is_confirmed());
@@ -154,8 +155,39 @@ TEST_F(SnapshotBuilderTest, AnAssignmentIsConfirmedByTheIdentityThatItIsAbout) {
   SnapshotBuilder later({});
   later.put(shared(pod));
   later.put(shared(assigned));
+  later.put(shared(assigned.binding));
   later.put(shared(rotated));
-  EXPECT_FALSE(later.build()->at(address("10.0.0.1")).entry->unconfirmed.empty()) << "who has not seen them equal";
+  EXPECT_FALSE(later.build()->at(address("10.0.0.1")).entry->doubts.empty()) << "who has not seen them equal";
+}
+
+// SEC-11
+TEST_F(SnapshotBuilderTest, AnAssignmentIsBackedByItsBindingAsItIsNow) {
+  const core::Pod pod = pod_at("web-0", {"10.0.0.1"});
+  const core::AzureIdentity reader = make_identity("vault", "reader");
+  const core::AzureIdentityBinding binding = make_binding("vault", "b", "reader");
+  const core::AzureAssignedIdentity assigned = make_assigned(pod, reader, binding);
+  builder.put(shared(pod));
+  builder.put(shared(assigned));
+  builder.put(shared(reader));
+  const auto doubt = [this] {
+    const std::vector<core::DoubtedAssignment> doubts = at("10.0.0.1").entry->doubts;
+    return doubts.empty() ? std::nullopt : std::optional(doubts.front().doubt);
+  };
+  EXPECT_EQ(doubt(), core::Doubt::binding);
+  builder.put(shared(binding));
+  EXPECT_EQ(doubt(), std::nullopt);
+  core::AzureIdentityBinding moved = binding;
+  moved.selector = "writer";
+  builder.put(shared(moved));
+  EXPECT_EQ(doubt(), core::Doubt::binding);
+  builder.put(shared(binding));
+  EXPECT_EQ(doubt(), std::nullopt);
+  builder.remove(binding);
+  EXPECT_EQ(doubt(), core::Doubt::binding);
+  builder.set_unread(SnapshotBuilder::Kind::binding, binding.meta.key());
+  EXPECT_EQ(doubt(), core::Doubt::unread) << "nothing is known of it";
+  builder.set_read(SnapshotBuilder::Kind::binding, binding.meta.key());
+  EXPECT_EQ(doubt(), core::Doubt::binding);
 }
 
 TEST_F(SnapshotBuilderTest, ABootTakesTheAddressesUntilTheKubeletHasToldTheNewOnes) {
@@ -249,6 +281,23 @@ TEST(SnapshotBuilder, ManagedModeHoldsTheObjectsOfThePodsNamespace) {
   EXPECT_NE(entry->credential_of(entry->objects->identities[0]), nullptr);
   builder.remove(make_binding("shop", "b", "reader"));
   EXPECT_TRUE(builder.build()->at(address("10.0.0.1")).entry->objects->bindings.empty());
+}
+
+TEST(SnapshotBuilder, ManagedModeTellsWhetherANamespaceIsKnown) {
+  SnapshotBuilder builder({.mode = core::OperationMode::managed});
+  const auto unread = [&builder](std::string_view ip) { return builder.build()->at(address(ip)).entry->unread; };
+  core::Pod unlabelled = pod_at("b", {"10.0.0.2"});
+  unlabelled.labels.clear();
+  builder.put(shared(pod_at("a", {"10.0.0.1"})));
+  builder.put(shared(unlabelled));
+  builder.set_unread(SnapshotBuilder::Kind::binding, {"shop", ""});
+  EXPECT_TRUE(unread("10.0.0.1"));
+  EXPECT_FALSE(unread("10.0.0.2")) << "no binding can select it";
+  builder.set_unread(SnapshotBuilder::Kind::identity, {"shop", ""});
+  builder.set_read(SnapshotBuilder::Kind::binding, {"shop", ""});
+  EXPECT_TRUE(unread("10.0.0.1"));
+  builder.set_read(SnapshotBuilder::Kind::identity, {"shop", ""});
+  EXPECT_FALSE(unread("10.0.0.1"));
 }
 
 TEST(SnapshotBuilder, IsCompleteOnlyWhenToldSo) {

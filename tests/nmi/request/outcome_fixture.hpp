@@ -17,7 +17,7 @@ inline constexpr bool kBoth[] = {false, true};
 struct Cluster {
   std::vector<core::Pod> pods{};
   std::vector<core::AzureAssignedIdentity> assigned{};
-  std::vector<core::AzureIdentityBinding> bindings{};  // these two in managed mode
+  std::vector<core::AzureIdentityBinding> bindings{};
   std::vector<core::AzureIdentity> identities{};
   std::vector<core::AzurePodIdentityException> exceptions{};
   nmi::SnapshotOptions options{};
@@ -43,11 +43,14 @@ class OutcomeFixture : public RequestFixture {
       for (const auto& object : objects) fresh.put(std::make_shared<std::remove_reference_t<decltype(object)>>(object));
     };
     put_all(cluster.pods);
-    // With the identities that they are about, where the cluster has none of its own.
+    // With the identities and bindings that they are about, where the cluster has none of its own.
     if (cluster.identities.empty()) {
       for (const core::AzureAssignedIdentity& assigned : cluster.assigned) put_all(std::array{assigned.identity});
     }
-    put_all(cluster.assigned);
+    if (cluster.bindings.empty()) {
+      for (const core::AzureAssignedIdentity& assigned : cluster.assigned) put_all(std::array{assigned.binding});
+    }
+    put_all(assigned_of(cluster));
     put_all(cluster.bindings);
     put_all(cluster.identities);
     put_all(cluster.exceptions);
@@ -55,6 +58,16 @@ class OutcomeFixture : public RequestFixture {
     source.heard(clock.steady_now());
     source.publish(fresh.build());
     handler->snapshot_changed();
+  }
+
+  // As a controller writes them that runs with the same --forceNamespaced.
+  std::vector<core::AzureAssignedIdentity> assigned_of(const Cluster& cluster) const {
+    std::vector<core::AzureAssignedIdentity> all = cluster.assigned;
+    for (core::AzureAssignedIdentity& each : all) {
+      const bool is_moved = options.authorizer.namespaced && each.meta.ns == core::kDefaultAssignmentNamespace;
+      if (is_moved) each.meta.ns = each.identity.meta.ns;
+    }
+    return all;
   }
 
   static core::Pod unlabelled() {

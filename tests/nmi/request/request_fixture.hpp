@@ -102,9 +102,10 @@ class RequestFixture : public ::testing::Test {
     handler->snapshot_changed();
   }
   void put(core::Pod pod) { builder.put(std::make_shared<const core::Pod>(std::move(pod))); }
-  // With the identity that it is about.
+  // With the identity that it is about and the binding that it was made by.
   void put(core::AzureAssignedIdentity assigned) {
     builder.put(std::make_shared<const core::AzureIdentity>(assigned.identity));
+    builder.put(std::make_shared<const core::AzureIdentityBinding>(assigned.binding));
     builder.put(std::make_shared<const core::AzureAssignedIdentity>(std::move(assigned)));
   }
   // Pod shop/web-0 at 127.0.0.5 with the Assigned identity shop/reader, everything known.
