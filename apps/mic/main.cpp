@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// mic: keeps the identities of pods assigned to their VMs and scale sets.
 #include <unistd.h>
 
 #include <array>
@@ -6,13 +7,14 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <optional>
 #include <utility>
 #include <variant>
 
+#include "base/flags/log_flags.hpp"
 #include "base/log.hpp"
+#include "mic/flags.hpp"
 #include "mic/mic.hpp"
 #include "net/http_client.hpp"
 #include "sandbox/process.hpp"
@@ -23,11 +25,6 @@ using namespace podid;
 
 constexpr int kFatal = 255;
 constexpr int kLostLease = 1;
-
-std::string environment_variable(std::string_view name) {
-  const char* value = std::getenv(std::string(name).c_str());
-  return value != nullptr ? value : "";
-}
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -58,7 +55,7 @@ int run(const mic::MicOptions& options) {
                                             .clock = clock,
                                             .random = random,
                                             .cluster = std::move(*cluster),
-                                            .environment = environment_variable,
+                                            .environment = base::environment_variable,
                                             .host_name = host_name(),
                                             .on_fatal = [&](const base::Error& error) {
                                               exit_code =
@@ -85,7 +82,7 @@ int run(const mic::MicOptions& options) {
 int main(int argc, char** argv) {
   // A peer that closes its connection is an error value, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto parsed = mic::parse_flags({argv + 1, argv + argc}, environment_variable, std::cout, std::cerr);
+  const auto parsed = mic::parse_flags({argv + 1, argv + argc}, base::environment_variable, std::cout, std::cerr);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& options = std::get<mic::MicOptions>(parsed);
   if (const auto logging = base::apply_log_options(options.log, "mic"); !logging) {

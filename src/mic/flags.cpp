@@ -21,7 +21,7 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
   flags.add("version", extra.version, "print the version and exit");
   flags.add("kubeconfig", options.kubeconfig, "path of a kubeconfig; empty: the pod's own service account");
   flags.add("cloudconfig", options.cloud_config, "path of azure.json; empty: CLOUD, TENANT_ID, ... in the environment");
-  flags.add("forceNamespaced", options.force_namespaced,
+  flags.add("forceNamespaced", options.namespaced,
             "identity, binding and pod must share a namespace (also FORCENAMESPACED=true in the environment)");
   flags.add("keep-identity-for-finished-pods", options.keep_identity_for_finished_pods,
             "pods that have Succeeded or Failed keep their identity until they are deleted");
@@ -36,8 +36,8 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
   flags.add_choice("leader-election-resource-lock", election.resource_lock, {"leases", "endpointsleases", "endpoints"},
                    "kind of the lock; endpointsleases holds both, for rolling upgrades from aad-pod-identity");
 
-  flags.add("listen-address", options.listen_address, "address of the probe and metrics ports");
-  flags.add_port("http-probe-port", options.http_probe_port, "port of /healthz, /livez and /readyz");
+  flags.add("listen-address", options.probe_address, "address of the probe and metrics ports");
+  flags.add_port("http-probe-port", options.probe_port, "port of /healthz, /livez and /readyz");
   flags.add_port("prometheus-port", options.prometheus_port, "port of /metrics");
   flags.add_ignored("enableProfile", "there is no profiling server; use perf", base::FlagSet::Ignored::switch_alone);
   flags.add_ignored("enableScaleFeatures", "deprecated", base::FlagSet::Ignored::switch_alone);
@@ -68,8 +68,8 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
 
 }  // namespace
 
-std::variant<MicOptions, int> parse_flags(const std::vector<std::string>& arguments, const Environment& environment,
-                                          std::ostream& out, std::ostream& err) {
+std::variant<MicOptions, int> parse_flags(const std::vector<std::string>& arguments,
+                                          const base::Environment& environment, std::ostream& out, std::ostream& err) {
   MicOptions options;
   Extra extra;
   base::FlagSet flags("mic", "Keeps the identities of pods assigned to their VMs and scale sets.");
@@ -84,7 +84,7 @@ std::variant<MicOptions, int> parse_flags(const std::vector<std::string>& argume
     return 2;
   }
   if (extra.client_qps > 0) options.client_qps = extra.client_qps;
-  if (environment("FORCENAMESPACED") == "true") options.force_namespaced = true;
+  if (environment("FORCENAMESPACED") == "true") options.namespaced = true;
   options.ns = environment("MIC_POD_NAMESPACE");
   if (options.ns.empty()) {
     err << "namespace not specified. Please add meta.namespace as env variable MIC_POD_NAMESPACE\n";

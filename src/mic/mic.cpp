@@ -45,13 +45,13 @@ Mic::Mic(MicOptions options, MicDependencies dependencies)
 Mic::~Mic() = default;
 
 base::Result<> Mic::start() {
-  metrics_.mode(core::NamespacedMode{options_.force_namespaced});
-  if (!options_.force_namespaced) {
+  metrics_.mode(core::NamespacedMode{options_.namespaced});
+  if (!options_.namespaced) {
     base::log::warning(
         "not in namespaced mode: a pod of any namespace that carries a binding's label gets its identity");
   }
   // The probe port first: a kubelet may ask before anything else is up.
-  auto done = status_.start(options_.listen_address, {"http-probe-port", options_.http_probe_port},
+  auto done = status_.start(options_.probe_address, {"http-probe-port", options_.probe_port},
                             {"prometheus-port", options_.prometheus_port});
   if (!done) return done;
   done = start_cloud();
@@ -206,7 +206,7 @@ base::Result<> Mic::start_kube() {
 
 ControllerOptions Mic::controller_options() const {
   ControllerOptions options;
-  options.assignment = {.namespaced = core::NamespacedMode{options_.force_namespaced},
+  options.assignment = {.namespaced = core::NamespacedMode{options_.namespaced},
                         .keep_finished_pods = options_.keep_identity_for_finished_pods};
   options.compute_defaults = compute_defaults();
   options.immutable = immutable(identities_->config());

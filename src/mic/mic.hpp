@@ -9,6 +9,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/flags/environment.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
@@ -18,7 +19,6 @@
 #include "kube/leader_elector.hpp"
 #include "mic/config_watch.hpp"
 #include "mic/control/metrics.hpp"
-#include "mic/flags.hpp"
 #include "mic/leadership.hpp"
 #include "mic/machines/cloud_session.hpp"
 #include "mic/options.hpp"
@@ -33,7 +33,7 @@ struct MicDependencies {
   base::Clock& clock;
   base::Random& random;
   kube::ClusterConfig cluster;
-  Environment environment;
+  base::Environment environment;
   std::string host_name;  // identity in the lock where the flags give none
   // In place of Azure's own, for tests: the instance metadata service, and the authority that signs Azure's certificates.
   std::optional<std::string> imds_endpoint = {};

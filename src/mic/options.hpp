@@ -23,14 +23,14 @@ struct MicOptions {
   std::string kubeconfig;    // empty: in-cluster
   std::string cloud_config;  // azure.json; empty: environment variables
   std::string ns;            // MIC_POD_NAMESPACE, required
-  bool force_namespaced = false;
+  bool namespaced = false;
   bool keep_identity_for_finished_pods = false;  // MIC-21
   base::Duration sync_retry_duration = std::chrono::hours(1);
 
   LeaderElectionOptions leader_election;
 
-  std::string listen_address = "0.0.0.0";
-  std::uint16_t http_probe_port = 8080;  // 0: chosen by the kernel
+  std::string probe_address = "0.0.0.0";
+  std::uint16_t probe_port = 8080;  // 0: chosen by the kernel
   std::uint16_t prometheus_port = 8888;
 
   std::int64_t create_delete_batch = 20;  // API writes in flight per VM or scale set

@@ -47,7 +47,7 @@ TEST_F(FlagsTest, DefaultsAreThoseOfAadPodIdentity) {
   EXPECT_EQ(o.leader_election.ns, "default");
   EXPECT_EQ(o.leader_election.name, "aad-pod-identity-mic");
   EXPECT_EQ(o.leader_election.lease_duration, std::chrono::seconds(15));
-  EXPECT_EQ(o.http_probe_port, 8080);
+  EXPECT_EQ(o.probe_port, 8080);
   EXPECT_EQ(o.prometheus_port, 8888);
   EXPECT_EQ(o.create_delete_batch, 20);
   EXPECT_FALSE(o.client_qps);
@@ -73,15 +73,15 @@ TEST_F(FlagsTest, TheStockManifestsCommandLineIsUnderstood) {
   EXPECT_THAT(o.immutable_user_msis, ElementsAre("a", "B"));
   EXPECT_FALSE(o.allow_cluster_identity);
   EXPECT_FALSE(o.enable_type_upgrade);
-  EXPECT_TRUE(o.force_namespaced);
+  EXPECT_TRUE(o.namespaced);
   EXPECT_EQ(o.identity_assignment_reconcile_interval, std::chrono::seconds(90));
 }
 
 TEST_F(FlagsTest, ForceNamespacedAlsoComesFromTheEnvironment) {
   environment["FORCENAMESPACED"] = "true";
-  EXPECT_TRUE(options({}).force_namespaced);
+  EXPECT_TRUE(options({}).namespaced);
   environment["FORCENAMESPACED"] = "True";
-  EXPECT_FALSE(options({}).force_namespaced);
+  EXPECT_FALSE(options({}).namespaced);
 }
 
 TEST_F(FlagsTest, BadValuesAreNamed) {  // MIC-30

@@ -111,8 +111,8 @@ bool MicFixture::until(const std::function<bool()>& happened) {
 mic::MicOptions MicFixture::options() {
   mic::MicOptions options;
   options.ns = "default";
-  options.listen_address = "127.0.0.1";
-  options.http_probe_port = 0;
+  options.probe_address = "127.0.0.1";
+  options.probe_port = 0;
   options.prometheus_port = 0;
   options.leader_election.instance = fmt::format("mic-{}", processes_.size());
   return options;
