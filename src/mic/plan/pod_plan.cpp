@@ -104,7 +104,7 @@ class Planner {
       if (subject.desired != nullptr && is_elsewhere(*object)) {
         replace(*subject.desired, object);
       } else if (subject.desired == nullptr || !withdraw(object)) {
-        forget_detached(object);
+        annotate(object, subject.desired);
       }
     }
   }
@@ -302,14 +302,19 @@ class Planner {
            std::ranges::find(finalizers, core::kAssignedIdentityFinalizer) == finalizers.end();
   }
 
-  // An object that needs nothing else may still remember something to detach.
-  void forget_detached(const Stored& stored) {
-    std::vector<Release> before = pending_releases(*stored);
-    if (before.empty()) return;
-    const std::vector<Release> left = take_off(remains_of(*stored, before));
-    if (left.size() == before.size()) return;
+  // An object that needs nothing else may still remember something to detach, or not say which pod it is for: those of
+  // aad-pod-identity name no uid, and would be taken for a later pod's of that name (MIC-27, SEC-11).
+  void annotate(const Stored& stored, const core::AzureAssignedIdentity* desired) {
     core::AzureAssignedIdentity wanted = *stored;
-    set_pending(wanted, left);
+    if (const std::vector<Release> before = pending_releases(*stored); !before.empty()) {
+      const std::vector<Release> left = take_off(remains_of(*stored, before));
+      if (left.size() != before.size()) set_pending(wanted, left);
+    }
+    if (desired != nullptr && core::value_or_empty(stored->meta.annotations, core::kPodUidAnnotation).empty()) {
+      const std::string_view uid = core::value_or_empty(desired->meta.annotations, core::kPodUidAnnotation);
+      if (!uid.empty()) wanted.meta.annotations[std::string(core::kPodUidAnnotation)] = uid;
+    }
+    if (wanted == *stored) return;
     plan_.actions.push_back({.kind = ActionKind::annotate, .stored = stored, .wanted = std::move(wanted)});
   }
 

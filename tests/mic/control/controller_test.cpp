@@ -301,6 +301,27 @@ TEST_F(ControllerTest, APodMadeAnewOnTheSameNodeNeedsNoAzure) {  // MIC-27
   EXPECT_EQ(azure.calls, calls);
 }
 
+// As aad-pod-identity's MIC wrote it: from now on it is no later pod's of that name (SEC-11).
+TEST_F(ControllerTest, AnAssignmentThatNamesNoPodUidIsGivenIt) {
+  usual_cluster();
+  pod({.name = "web-0"});
+  start();
+  settle();
+  api.edit_by_hand("default/web-0-default-id", [](core::AzureAssignedIdentity& assigned) {
+    assigned.meta.annotations.erase(std::string(core::kPodUidAnnotation));
+  });
+  restart();
+  const int calls = azure.calls;
+  const int writes = api.writes;
+  settle();
+  EXPECT_EQ(
+      core::value_or_empty(api.objects().at("default/web-0-default-id")->meta.annotations, core::kPodUidAnnotation),
+      "uid-default-web-0");
+  EXPECT_THAT(states(), ElementsAre("web-0-default-id: Assigned")) << "nothing is interrupted";
+  EXPECT_EQ(api.writes, writes + 1);
+  EXPECT_EQ(azure.calls, calls);
+}
+
 TEST_F(ControllerTest, AnIdentityDetachedByHandDoesNotHinderRemoval) {
   usual_cluster();
   pod({.name = "web"});
