@@ -109,8 +109,8 @@ class WantedObjects final : private ReflectorSink {
   States states_;  // of wanted objects: what the sink was told, and while they are read also which are deleted
   std::deque<ObjectKey> queue_;  // to be read
   std::uint32_t reading_ = 0;
-  std::size_t unknown_ = 0;  // wants
-  std::size_t unread_ = 0;   // wants, since the watch began
+  std::size_t unknown_ = 0;      // wants
+  std::size_t unread_ = 0;       // wants, since the watch began
   std::uint64_t beginning_ = 1;  // of the watch; 1: before the first
   std::uint64_t next_id_ = 1;
   std::uint64_t reads_ = 0;
