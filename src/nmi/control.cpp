@@ -77,6 +77,11 @@ FenceOptions fence_options(const NmiOptions& options) {
           .check_interval = std::chrono::seconds(options.check_interval_seconds)};
 }
 
+ExpectedProof expected_proof(const RedirectProof& proof) {
+  if (!proof.has_key()) return {};
+  return [&proof](std::string_view nonce) { return proof.proof_of(nonce); };
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, const NmiOptions& options,
@@ -140,6 +145,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                               .check_interval = std::chrono::seconds(options.check_interval_seconds)},
                  .interfaces = clients_.interfaces,
                  .fence = fence_options(options),
+                 .expected_proof = expected_proof(context.proof),
                  .conntrack_deletion = options.conntrack_deletion},
                 context.clock, context.random, context.metrics,
                 [this, on_fatal = context.on_fatal](const base::Error& error) {

@@ -214,6 +214,8 @@ base::Task<base::Result<>> uninstall_all(NmiOptions options) {
   base::Result<> removed = co_await uninstall_redirect(target, clock, random);
   const base::Result<> opened = co_await remove_fence(static_cast<std::uint32_t>(options.fence_priority));
   if (removed) removed = opened;
+  const base::Result<> unplugged = co_await remove_self_proof();
+  if (removed) removed = unplugged;
   co_return removed ? closed : removed;
 }
 

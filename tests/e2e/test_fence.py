@@ -96,3 +96,13 @@ def test_the_redirect_is_proven_by_a_pod_and_failed_where_a_datapath_goes_around
     finally:
         prober.kill()
         prober.wait()
+
+
+def test_the_nmi_notices_rules_of_others_that_lead_elsewhere(fenced):
+    fenced.wait("the NMI is ready", lambda: "not ready" not in ready(fenced))
+    assert "podid-proof0" in fenced.node_exec("node-a", "ip", "link").stdout, "where it asks itself"
+    fenced.node_exec("node-a", "nft", "table ip thief { chain c { type nat hook prerouting priority dstnat - 10; "
+                     "ip daddr 169.254.169.254 tcp dport 80 dnat to 127.0.0.1:8085; }; }")
+    fenced.wait("the NMI has noticed", lambda: "packets like a pod's do not reach us" in ready(fenced))
+    fenced.node_exec("node-a", "nft", "delete", "table", "ip", "thief")
+    fenced.wait("the NMI is ready again", lambda: "not ready" not in ready(fenced))

@@ -61,8 +61,15 @@ std::optional<std::string> RedirectProof::prove(std::string_view nonce, base::St
     last_nonce_ = nonce;
   }
   proven_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  return fmt::format(R"({{"nonce":"{}","proof":"{}"}})", nonce, hmac(key_, nonce));
+  return answer(nonce);
 }
+
+std::optional<std::string> RedirectProof::answer(std::string_view nonce) const {
+  if (!is_nonce(nonce)) return std::nullopt;
+  return fmt::format(R"({{"nonce":"{}","proof":"{}"}})", nonce, proof_of(nonce));
+}
+
+std::string RedirectProof::proof_of(std::string_view nonce) const { return hmac(key_, nonce); }
 
 RedirectProof::State RedirectProof::look(const Snapshot& snapshot, base::SteadyTime now) {
   const bool runs = snapshot.has_pod([this](const core::Pod& pod) {

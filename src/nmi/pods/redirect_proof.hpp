@@ -26,6 +26,9 @@ class RedirectProof {
     failed,  // a prober runs, and what it asks does not arrive
   };
 
+  // The NMI asks from there, to try its rules (RFC 7600).
+  static constexpr std::string_view kOwnSource = "192.0.0.8";
+
   // Probers are the pods of `ns` with the label component=podid-prober; none where it is empty. `key`: of this start alone.
   RedirectProof(std::string ns, std::string key) : ns_(std::move(ns)), key_(std::move(key)) {}
 
@@ -33,6 +36,12 @@ class RedirectProof {
   // The answer to a prober, from which it sees that its own question was answered, and not an earlier one; it counts.
   // Nothing for a nonce that is malformed or was the last one.
   std::optional<std::string> prove(std::string_view nonce, base::SteadyTime now);
+
+  // The same for the NMI itself, which tries its rules: nothing is counted.
+  std::optional<std::string> answer(std::string_view nonce) const;
+  // By what an answer is known.
+  std::string proof_of(std::string_view nonce) const;
+  bool has_key() const { return !key_.empty(); }
 
   // To be called every few seconds, by one thread. What may be wrong is in problem().
   State look(const Snapshot& snapshot, base::SteadyTime now);

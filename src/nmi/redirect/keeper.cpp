@@ -16,6 +16,7 @@ const base::BackoffOptions kRetry{.initial = std::chrono::milliseconds(100),
 constexpr int kRepairsAtOnce = 5;
 constexpr std::chrono::milliseconds kLongestRepairPause{100};
 constexpr std::chrono::seconds kCalm{10};
+constexpr std::chrono::seconds kProofInterval{10};
 
 bool with_rules(const RedirectKeeperOptions& options) { return options.redirect.backend != "none"; }
 
@@ -37,16 +38,18 @@ RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions op
       interfaces_(executor, options_.interfaces),
       fence_(executor, with_rules(options_) ? options_.fence : FenceOptions{.priority = 0}, options_.redirect.target,
              options_.interfaces, clock, random, metrics),
+      self_proof_(executor, options_.redirect.target, options_.expected_proof, random),
       tasks_(executor) {}
 
 void RedirectKeeper::set_active(bool active, std::string problem) {
   active_ = active;
   problem_ = std::move(problem);
-  active_gauge_->set(active ? 1 : 0);
+  active_gauge_->set(this->active() ? 1 : 0);
 }
 
 std::optional<std::string> RedirectKeeper::not_ready() const {
   if (!active_) return problem_;
+  if (!untrue_.empty()) return untrue_;
   if (needs_interfaces_ && !interfaces_.problem().empty()) return interfaces_.problem();
   if (!fence_.problem().empty()) return fence_.problem();
   return std::nullopt;
@@ -92,6 +95,7 @@ base::Task<base::Result<>> RedirectKeeper::start() {
   }
   tasks_.spawn("keep redirect", keep());
   if (needs_interfaces_) tasks_.spawn("keep pod interfaces", keep_interfaces());
+  if (with_rules(options_) && options_.expected_proof) tasks_.spawn("try the rules", keep_proven());
   co_return base::Result<>{};
 }
 
@@ -136,10 +140,50 @@ base::Task<> RedirectKeeper::keep_interfaces() {
   }
 }
 
+base::Task<base::Result<bool>> RedirectKeeper::try_rules() {
+  if (self_proof_.is_open() && self_proof_.holds()) co_return true;
+  // Perhaps somebody has taken the veth away.
+  const base::Result<> opened = co_await self_proof_.open();
+  if (!opened) co_return std::unexpected(opened.error());
+  co_return self_proof_.holds();
+}
+
+base::Task<> RedirectKeeper::keep_proven() {
+  for (;;) {
+    if (active_) {
+      const base::Result<bool> tried = co_await try_rules();
+      if (!tried) {
+        base::log::warning("the rules cannot be tried: that they are in place is all that is known",
+                           {{"error", tried.error()}});
+        untrue_.clear();
+        if (is_hopeless(tried.error())) co_return;
+      }
+      const bool before = untrue_.empty();
+      const bool holds = !tried || *tried;
+      untrue_ = holds ? "" : "the redirect is in place, but packets like a pod's do not reach us by it";
+      active_gauge_->set(active() ? 1 : 0);
+      if (!before && holds) base::log::info("redirect leads to us again");
+      if (!holds) {
+        errors_.increment();
+        if (before) base::log::error("redirect does not lead to us, putting it in place anew", {{"problem", untrue_}});
+        // Beside keep(), which may do the same: each is one transaction, and the last one counts.
+        const base::Result<> installed = co_await install();
+        if (!installed) failed(installed.error());
+      }
+    }
+    co_await clock_.sleep_for(kProofInterval);
+  }
+}
+
 base::Task<base::Result<>> RedirectKeeper::stop(Rules rules) {
   tasks_.stop();
   co_await tasks_.join();
   co_await fence_.stop();
+  if (self_proof_.is_open()) {
+    self_proof_.close();
+    const base::Result<> removed = co_await remove_self_proof();
+    if (!removed) base::log::warning("the proof's veth stays behind", {{"error", removed.error()}});
+  }
   if (rules == Rules::stay || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
   // Without our rules an open loopback would stay open, so it is closed first.
   base::Result<> closed = co_await interfaces_.close_opened();

@@ -13,6 +13,7 @@
 #include "nmi/redirect/factory.hpp"
 #include "nmi/redirect/fence.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
+#include "nmi/redirect/self_proof.hpp"
 
 namespace podid::nmi {
 
@@ -20,6 +21,8 @@ struct RedirectKeeperOptions {
   RedirectOptions redirect;
   InterfacePattern interfaces;
   FenceOptions fence;
+  // Where there is one, the rules are tried every few seconds.
+  ExpectedProof expected_proof;
   // Whether connections older than the rules are cut. The rules stop them as well, but their pods would not notice soon.
   bool conntrack_deletion = true;
   // How long rules may be impossible to put in place before the NMI gives up (NMI-20).
@@ -40,8 +43,8 @@ class RedirectKeeper {
   // Stops keeping. Removing the rules also takes back route_localnet and the fence.
   base::Task<base::Result<>> stop(Rules rules);
 
-  // The rules are in place (and, where asked for, older connections cut).
-  bool active() const { return active_; }
+  // The rules are in place (and, where asked for, older connections cut), and do what they should as far as they were tried.
+  bool active() const { return active_ && untrue_.empty(); }
   // Why pods may not reach us: the rules, or an interface that exists without route_localnet; or why they might reach the
   // real endpoint: the fence. Nothing: they reach us, and us alone.
   std::optional<std::string> not_ready() const;
@@ -51,6 +54,8 @@ class RedirectKeeper {
   base::Task<> replace_predecessors();
   base::Task<> keep();
   base::Task<> keep_interfaces();
+  base::Task<> keep_proven();
+  base::Task<base::Result<bool>> try_rules();
   void set_active(bool active, std::string problem);
   void failed(const base::Error& error);
 
@@ -67,6 +72,8 @@ class RedirectKeeper {
   std::unique_ptr<Redirect> redirect_;  // null until a back end has been found
   PodInterfaces interfaces_;
   Fence fence_;
+  SelfProof self_proof_;
+  std::string untrue_;  // why rules that are in place do not lead to us; empty: they do, or were not tried
   bool active_ = false;
   std::string problem_ = "the redirect has not been installed yet";
   base::SteadyTime failing_since_ = base::SteadyTime::max();

@@ -81,21 +81,6 @@ base::Task<base::Result<>> acknowledged(Netlink& netlink, nlmsghdr& message) {
   co_return done;
 }
 
-base::Task<base::Result<>> set_route_localnet(Netlink& netlink, int index, bool value) {
-  alignas(nlmsghdr) char buffer[256];
-  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
-  put_link(message, RTM_NEWLINK, NLM_F_ACK, index);
-  nlattr* af_spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
-  nlattr* family = mnl_attr_nest_start(message, AF_INET);
-  nlattr* settings = mnl_attr_nest_start(message, IFLA_INET_CONF);
-  mnl_attr_put_u32(message, IPV4_DEVCONF_ROUTE_LOCALNET, value ? 1 : 0);
-  mnl_attr_nest_end(message, settings);
-  mnl_attr_nest_end(message, family);
-  mnl_attr_nest_end(message, af_spec);
-  base::Result<> done = co_await acknowledged(netlink, *message);
-  co_return done;
-}
-
 // RTM_NEWLINKPROP or RTM_DELLINKPROP.
 base::Task<base::Result<>> change_mark(Netlink& netlink, int change, int index, std::string mark) {
   alignas(nlmsghdr) char buffer[256];
@@ -110,6 +95,21 @@ base::Task<base::Result<>> change_mark(Netlink& netlink, int change, int index, 
 }
 
 }  // namespace
+
+base::Task<base::Result<>> set_route_localnet(Netlink& netlink, int index, bool value) {
+  alignas(nlmsghdr) char buffer[256];
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer);
+  put_link(message, RTM_NEWLINK, NLM_F_ACK, index);
+  nlattr* af_spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+  nlattr* family = mnl_attr_nest_start(message, AF_INET);
+  nlattr* settings = mnl_attr_nest_start(message, IFLA_INET_CONF);
+  mnl_attr_put_u32(message, IPV4_DEVCONF_ROUTE_LOCALNET, value ? 1 : 0);
+  mnl_attr_nest_end(message, settings);
+  mnl_attr_nest_end(message, family);
+  mnl_attr_nest_end(message, af_spec);
+  base::Result<> done = co_await acknowledged(netlink, *message);
+  co_return done;
+}
 
 std::optional<Interface> read_interface(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWLINK || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return std::nullopt;

@@ -44,6 +44,9 @@ std::optional<Interface> read_interface(const nlmsghdr& message);
 // What there is in the network namespace.
 base::Task<base::Result<std::vector<Interface>>> list_interfaces(Netlink& netlink);
 
+// One that has gone meanwhile is no error.
+base::Task<base::Result<>> set_route_localnet(Netlink& netlink, int index, bool value);
+
 // One executor. Netlink alone is used: /proc/sys is read-only in most containers. What we set is marked by an alternative
 // name of the interface: the kernel keeps it for as long as the setting, whatever becomes of us, and what others have set
 // can be told from it.

@@ -10,6 +10,7 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::string_view kNonce = "nonce=";
+const boost::asio::ip::address kOwnSource = boost::asio::ip::make_address(RedirectProof::kOwnSource);
 
 }  // namespace
 
@@ -97,6 +98,8 @@ Progress RequestHandler::answer_proof(net::ServerRequest& request, net::ServerRe
     const PodAtAddress& peer = snapshot->at(AddressKey::of(request.peer().address()));
     if (peer.whose == Whose::pod && proof_->is_prober(*peer.entry->pod)) {
       proof = proof_->prove(routed.query.substr(kNonce.size()), state_.clock.steady_now());
+    } else if (request.peer().address() == kOwnSource) {
+      proof = proof_->answer(routed.query.substr(kNonce.size()));
     }
   }
   if (!proof) {

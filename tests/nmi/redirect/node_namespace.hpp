@@ -157,6 +157,7 @@ class NodeNamespaceTest : public ::testing::Test {
     options.fence.priority = fence_priority;
     options.fence.check_interval = std::chrono::hours(1);  // what is repaired is repaired on notice
     options.conntrack_deletion = conntrack_deletion;
+    options.expected_proof = expected_proof;
     keeper = std::make_unique<RedirectKeeper>(io.get_executor(), options, *keeper_clock, random, metrics,
                                               [this](const base::Error& error) { given_up = error.message; });
     const base::Result<> started = test::run_task(io, keeper->start());
@@ -200,6 +201,7 @@ class NodeNamespaceTest : public ::testing::Test {
   RedirectTarget target;
   std::string interfaces = "auto";
   bool conntrack_deletion = true;
+  ExpectedProof expected_proof;
   std::uint32_t fence_priority = FenceOptions{}.priority;
   int home_ = -1;
   pid_t pod_ = 0, real_ = 0, service_ = 0, loopback_ = 0, elsewhere_ = 0, endpoint_ = 0;
