@@ -60,6 +60,20 @@ def test_cached_tokens_are_served_while_the_api_server_is_down_and_watches_resum
     assert token.claims()["appid"] == names["identities"]["app-two"]["clientID"]
 
 
+def test_a_deleted_binding_revokes_while_no_mic_runs(lab, namespace, app):
+    for mic in ("mic-0", "mic-1"):
+        lab.stop(mic)
+    try:
+        lab.kubectl("delete", "azureidentitybinding", "one", "-n", namespace)
+        lab.wait("the NMI gives nothing", lambda: lab.token("app", namespace=namespace, max_time=2).status != 200)
+        assert lab.assigned()[f"app-{namespace}-one"] == "Assigned", "nobody has taken it away"
+        lab.apply([binding("one", "one", f"one-{namespace}", namespace)])
+        assert lab.wait_for_token("bound again", "app", namespace).claims()["appid"] == app
+    finally:
+        for mic in ("mic-0", "mic-1"):
+            lab.start(mic)
+
+
 def holder(lab):
     return lab.get("lease", "aad-pod-identity-mic")["spec"]["holderIdentity"]
 
