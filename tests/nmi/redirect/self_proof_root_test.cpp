@@ -55,22 +55,22 @@ class SelfProofRootTest : public NodeNamespaceTest {
   }
   static std::string links() { return run("ip -o link").output; }
 
-  SelfProof proof{io.get_executor(), target, proof_of, random};
+  SelfProof proof_{io.get_executor(), target, proof_of, random};
 };
 
 TEST_F(SelfProofRootTest, HoldsWhereTheRedirectLeadsToUsAndNowhereElse) {
   for (const char* backend : {"nftables", "iptables"}) {
     keep(backend);
-    const base::Result<> opened = test::run_task(io, proof.open());
+    const base::Result<> opened = test::run_task(io, proof_.open());
     EXPECT_TRUE(opened) << opened.error().message;
-    EXPECT_TRUE(proof.holds()) << backend;
-    EXPECT_TRUE(proof.holds()) << backend << ", again";
+    EXPECT_TRUE(proof_.holds()) << backend;
+    EXPECT_TRUE(proof_.holds()) << backend << ", again";
     SelfProof other(io.get_executor(), target, [](std::string_view) { return "another's"; }, random);
     EXPECT_TRUE(test::run_task(io, other.open()));
     EXPECT_FALSE(other.holds()) << "what anybody may answer is none";
     end(RedirectKeeper::Rules::are_removed);
-    ASSERT_TRUE(test::run_task(io, proof.open()));
-    EXPECT_FALSE(proof.holds()) << backend << ": there are no rules";
+    ASSERT_TRUE(test::run_task(io, proof_.open()));
+    EXPECT_FALSE(proof_.holds()) << backend << ": there are no rules";
   }
   ASSERT_TRUE(test::run_task(io, remove_self_proof()));
   EXPECT_FALSE(links().contains("podid-proof"));
