@@ -120,6 +120,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   input.node_name = pod.node_name;
   input.request = {request.client_id, request.resource_id, request.object_id};
   input.now = now;
+  if (request.policy == core::IdentityPolicyMode::enforce) input.permissions = &objects.permissions;
   if (!managed) {
     input.assigned = assigned;
     input.doubts = doubts;

@@ -13,7 +13,8 @@ namespace podid::cli {
 
 struct ExplainRequest {
   core::OperationMode mode = core::OperationMode::standard;
-  bool namespaced = false;                // the NMI runs with --forceNamespaced
+  bool namespaced = false;                                          // the NMI runs with --forceNamespaced
+  core::IdentityPolicyMode policy = core::IdentityPolicyMode::off;  // the programs' --identity-policy
   std::string mic_namespace = "default";  // the NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false
   core::ClientId client_id;               // what the application asks for; all empty: any identity
   core::ResourceId resource_id;

@@ -5,10 +5,13 @@
 #include <fmt/ranges.h>
 
 #include <boost/json.hpp>
+#include <memory>
+#include <set>
 #include <utility>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/matching.hpp"
 #include "core/resources_json.hpp"
 
 namespace podid::cli {
@@ -67,9 +70,54 @@ base::Task<base::Error> no_such_pod(kube::Client& client, kube::ObjectKey pod, b
   co_return error;
 }
 
+// The namespaces whose labels may decide what the pod gets.
+std::set<std::string> namespaces_that_matter(const PodObjects& objects) {
+  std::set<std::string> namespaces{objects.pod.ns};
+  for (const core::AzureIdentityBinding& binding : objects.bindings) {
+    if (core::selects(binding, objects.pod)) namespaces.insert(binding.meta.ns);
+  }
+  for (const core::AzureAssignedIdentity& assigned : objects.assigned) namespaces.insert(assigned.identity.meta.ns);
+  return namespaces;
+}
+
+base::Task<> read_labels(kube::Client& client, PodObjects& objects) {
+  for (const std::string& ns : namespaces_that_matter(objects)) {
+    const kube::ObjectKey key{.ns = {}, .name = ns};
+    auto found = co_await client.get(kube::kNamespaces, key, net::Deadline::in(client.clock(), kCallTimeout));
+    if (!found) {
+      objects.unreadable.push_back(fmt::format("namespace {}: {}", ns, found.error().message));
+      continue;
+    }
+    auto labels = core::read_policy_labels(*found);
+    if (labels) objects.permissions.put_namespace(std::move(*labels));
+  }
+}
+
+base::Task<base::Result<>> read_policy(kube::Client& client, PolicyReading reading, PodObjects& objects) {
+  const kube::ObjectKey key{.ns = {}, .name = std::string(core::kIdentityPolicyName)};
+  auto found = co_await client.get(kube::kAzureIdentityPolicies, key, net::Deadline::in(client.clock(), kCallTimeout));
+  if (!found && found.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
+  if (!found && reading == PolicyReading::needed) {
+    co_return base::fail(std::move(found.error()), "reading AzureIdentityPolicy default");
+  }
+  if (!found) {
+    objects.unreadable.push_back("azureidentitypolicy default: " + found.error().message);
+    co_return base::Result<>{};
+  }
+  objects.has_policy = true;
+  auto policy = core::IdentityPolicy::read(*found);
+  if (!policy) {
+    objects.permissions.set_unreadable(policy.error().message());
+    co_return base::Result<>{};
+  }
+  objects.permissions.set_policy(std::make_shared<const core::IdentityPolicy>(std::move(*policy)));
+  if (objects.permissions.goes_by_labels()) co_await read_labels(client, objects);
+  co_return base::Result<>{};
+}
+
 }  // namespace
 
-base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod) {
+base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod, PolicyReading policy) {
   auto found = co_await client.get(kube::kPods, pod, net::Deadline::in(client.clock(), kCallTimeout));
   if (!found && found.error().kind == base::ErrorKind::not_found) {
     auto error = co_await no_such_pod(client, pod, std::move(found.error()));
@@ -100,6 +148,9 @@ base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube
   for (core::AzureAssignedIdentity& one : *assigned) {
     if (one.pod == pod.name && one.pod_namespace == pod.ns) objects.assigned.push_back(std::move(one));
   }
+  if (policy == PolicyReading::none) co_return objects;
+  auto with_policy = co_await read_policy(client, policy, objects);
+  if (!with_policy) co_return std::unexpected(std::move(with_policy.error()));
   co_return objects;
 }
 

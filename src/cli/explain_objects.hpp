@@ -6,6 +6,7 @@
 
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "core/identity_policy.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 #include "kube/client.hpp"
@@ -21,10 +22,15 @@ struct PodObjects {
   std::vector<core::AzureIdentity> identities = {};              // of the whole cluster
   std::vector<core::AzurePodIdentityException> exceptions = {};  // of the pod's namespace
   std::vector<std::string> unreadable = {};  // "azureidentity shop/reader: spec.type: …": the programs leave these out
+  core::IdentityPermissions permissions = {};  // by the policy, which knows the namespaces that matter to the pod
+  bool has_policy = false;                     // there is one
 };
+
+// Whether the AzureIdentityPolicy is read: not; where it is there and may be read; in any case.
+enum class PolicyReading { none, if_there, needed };
 
 // Errors: `not_found` when there is no such pod (the message names pods of that name elsewhere) or a kind is not installed;
 // those of kube::Client.
-base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod);
+base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod, PolicyReading policy);
 
 }  // namespace podid::cli

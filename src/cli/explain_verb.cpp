@@ -20,19 +20,21 @@ struct ExplainVerb::Settings {
   kube::ObjectKey pod;
   ExplainRequest request;
   std::string mode = "standard";
+  std::string policy = "auto";
   std::string output = "table";
 };
 
 namespace {
 
-base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterConfig& config, kube::ObjectKey pod) {
+base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterConfig& config, kube::ObjectKey pod,
+                                     PolicyReading policy) {
   base::RealClock clock;
   base::SystemRandom random;
   const base::Executor executor = co_await base::asio::this_coro::executor;
   auto client = kube::Client::make(executor, net::http_over_sockets(clock), config, {.user_agent = "podid-explain"},
                                    clock, random);
   if (!client) co_return std::unexpected(std::move(client.error()));
-  auto read = co_await read_pod_objects(**client, std::move(pod));
+  auto read = co_await read_pod_objects(**client, std::move(pod), policy);
   if (!read) co_return std::unexpected(std::move(read.error()));
   objects = std::move(*read);
   co_return base::Result<>{};
@@ -67,6 +69,12 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
       ->check(CLI::IsMember({"standard", "managed"}))
       ->capture_default_str();
   pod->add_flag("--force-namespaced", s.request.namespaced, "The NMI runs with --forceNamespaced");
+  pod->add_option(
+         "--identity-policy", s.policy,
+         "The programs' --identity-policy: off or enforce; auto: enforce where there is an AzureIdentityPolicy "
+         "default")
+      ->check(CLI::IsMember({"auto", "off", "enforce"}))
+      ->capture_default_str();
   pod->add_option("--mic-namespace", s.request.mic_namespace,
                   "The NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false")
       ->capture_default_str();
@@ -87,8 +95,13 @@ int ExplainVerb::explain_pod() {
   if (pod.ns.empty()) pod.ns = config->default_namespace;
   if (settings_->mode == "managed") settings_->request.mode = core::OperationMode::managed;
   PodObjects objects;
-  auto read = base::run_blocking(read_into(objects, *config, pod));
+  PolicyReading reading = PolicyReading::if_there;
+  if (settings_->policy == "off") reading = PolicyReading::none;
+  if (settings_->policy == "enforce") reading = PolicyReading::needed;
+  auto read = base::run_blocking(read_into(objects, *config, pod, reading));
   if (!read) return failed(read.error());
+  const bool enforced = reading == PolicyReading::needed || objects.has_policy;
+  settings_->request.policy = core::IdentityPolicyMode{enforced};
   const Explanation explanation = explain(objects, settings_->request, base::RealClock().wall_now());
   if (settings_->output == "json") {
     environment_.out << boost::json::serialize(to_json(explanation)) << "\n";

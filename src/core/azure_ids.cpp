@@ -24,14 +24,6 @@ std::vector<std::string_view> segments(std::string_view text) {
   }
 }
 
-bool is_name(std::string_view part) {
-  const auto allowed = [](char c) {
-    const char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || std::string_view("._()-").contains(c);
-  };
-  return !part.empty() && part != "." && part != ".." && std::ranges::all_of(part, allowed);
-}
-
 // Go's %q for what can reach us: printable text with quotes and back-slashes, control characters in
 // hexadecimal.
 std::string quoted(std::string_view text) {
@@ -81,6 +73,14 @@ std::string_view trimmed_resource_id(std::string_view id) {
   return id;
 }
 
+bool is_azure_name(std::string_view part) {
+  const auto allowed = [](char c) {
+    const char lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || std::string_view("._()-").contains(c);
+  };
+  return !part.empty() && part != "." && part != ".." && std::ranges::all_of(part, allowed);
+}
+
 bool is_valid_identity_resource_id(ResourceIdView resource_id) {
   const std::string_view id = resource_id.text();
   // An empty one stands for any name.
@@ -90,7 +90,7 @@ bool is_valid_identity_resource_id(ResourceIdView resource_id) {
   if (!id.starts_with('/')) return false;
   const auto parts = segments(id.substr(1));
   return std::ranges::equal(parts, kForm, [](std::string_view part, std::string_view form) {
-    return form.empty() ? is_name(part) : equal_ignoring_case(part, form);
+    return form.empty() ? is_azure_name(part) : equal_ignoring_case(part, form);
   });
 }
 
@@ -114,7 +114,8 @@ Read<ProviderId> parse_provider_id(std::string_view id) {
     ProviderId found{std::string(parts[i + 1]), std::string(parts[i + 3]), std::string(parts[i + 5]),
                      std::string(parts[i + 6]), std::string(parts[i + 7])};
     // All of it goes into the path of a request, where a dot segment would lead elsewhere.
-    const auto bad = std::ranges::find_if_not(parts.begin() + static_cast<std::ptrdiff_t>(i), parts.end(), is_name);
+    const auto bad =
+        std::ranges::find_if_not(parts.begin() + static_cast<std::ptrdiff_t>(i), parts.end(), is_azure_name);
     if (bad == parts.end()) return found;
     if (bad->empty()) break;
     return std::unexpected(

@@ -17,6 +17,8 @@ std::string_view trimmed_resource_id(std::string_view id);
 // where S, G and N consist of what Azure allows in names and are no dot segments: nothing else may reach Azure, where
 // one malformed ID makes it refuse those beside it (SEC-4; api.md §2.2 has the laxer rule of aad-pod-identity).
 bool is_valid_identity_resource_id(ResourceIdView id);
+// Whether it may be S, G or N of that form.
+bool is_azure_name(std::string_view text);
 // aad-pod-identity's error text for an id that fails the rule.
 std::string invalid_resource_id_text(ResourceIdView id);
 // What identities are compared, counted and merged by (MIC-10, MIC-15).

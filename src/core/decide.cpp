@@ -36,6 +36,23 @@ Decision refuse(RefusalReason reason, Healing healing) {
   return decision;
 }
 
+bool policy_allows(const DecisionInput& input, const AzureIdentity& identity) {
+  return input.permissions == nullptr || input.permissions->judge(identity, input.pod_namespace).allowed();
+}
+
+Decision refuse_by_policy(const PolicyVerdict& verdict, const AzureIdentity* identity) {
+  // Labels that have not been read yet are being read.
+  Decision decision = refuse(RefusalReason::policy_denied,
+                             verdict.denial == PolicyVerdict::Denial::labels_unknown ? Healing::waits : Healing::none);
+  decision.denied = identity;
+  return decision;
+}
+
+// `identity` would have done.
+Decision refuse_by_policy(const DecisionInput& input, const AzureIdentity& identity) {
+  return refuse_by_policy(input.permissions->judge(identity, input.pod_namespace), &identity);
+}
+
 // ---- standard mode ----
 
 std::optional<Doubt> doubt_about(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
@@ -108,6 +125,7 @@ AssignmentVerdict judge(const DecisionInput& input, const AzureAssignedIdentity&
   if (!namespaces_allow(assigned.identity, input.pod_namespace, input.pod_namespace, input.namespaced)) {
     return AssignmentVerdict::other_namespace;
   }
+  if (!policy_allows(input, assigned.identity)) return AssignmentVerdict::policy_denied;
   if (assigned.status == kAssigned || assigned.status.empty()) return AssignmentVerdict::usable;
   return assigned.status == kCreated ? AssignmentVerdict::created : AssignmentVerdict::leaving;
 }
@@ -132,10 +150,12 @@ bool comes_before(const DecisionInput& input, const AzureAssignedIdentity& a, co
   return comes_before(a.binding, a.identity, b.binding, b.identity);
 }
 
-// What the pod's assignments, all refused, say about the request.
-Decision refuse_assignments(const std::array<std::uint32_t, kAssignmentVerdicts>& seen, bool all_assigned) {
+// What the pod's assignments, all refused, say about the request. `denied`: the first that the policy denies, if any.
+Decision refuse_assignments(const DecisionInput& input, const std::array<std::uint32_t, kAssignmentVerdicts>& seen,
+                            const AzureIdentity* denied, bool all_assigned) {
   const auto any = [&seen](AssignmentVerdict verdict) { return seen[static_cast<std::size_t>(verdict)] != 0; };
   if (any(AssignmentVerdict::created)) return refuse(RefusalReason::awaiting_assignment, Healing::waits);
+  if (denied != nullptr) return refuse_by_policy(input, *denied);
   if (any(AssignmentVerdict::other_namespace)) return refuse(RefusalReason::namespace_rule, Healing::quiet);
   if (any(AssignmentVerdict::leaving)) return refuse(RefusalReason::awaiting_creation, Healing::waits);
   if (any(AssignmentVerdict::not_requested)) {
@@ -154,37 +174,49 @@ std::optional<Doubt> only_doubt(const DecisionInput& input) {
   return std::nullopt;
 }
 
-// With bindings and identities at hand: why the controller makes no assignment for the pod. None when it should, or when
-// that is not known.
-RefusalReason missing_rule(const DecisionInput& input) {
-  if (!input.bindings_known || input.pod == nullptr) return RefusalReason::none;
+// Why the controller makes no assignment for the pod, as a refusal. Without a reason when it should make one, or when that
+// is not known: mostly it takes the bindings and identities.
+Decision missing_rule(const DecisionInput& input) {
+  if (input.pod == nullptr) return {};
+  if (!input.bindings_known) {
+    // A namespace that may use nothing gets no assignment, whatever is bound to its pods.
+    if (input.permissions == nullptr) return {};
+    const PolicyVerdict verdict = input.permissions->judge_namespace(input.pod_namespace);
+    return verdict.allowed() ? Decision{} : refuse_by_policy(verdict, nullptr);
+  }
   bool selected = false;
   bool other_namespace = false;
+  const AzureIdentity* denied = nullptr;
   for (const AzureIdentityBinding* binding : input.bindings) {
     if (!selects(*binding, *input.pod)) continue;
     selected = true;
     for (const AzureIdentity* identity : input.identities) {
       if (identity->meta.ns != binding->meta.ns || identity->meta.name != binding->azure_identity) continue;
       if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) continue;
-      if (namespaces_allow(*identity, binding->meta.ns, input.pod_namespace, input.namespaced)) {
-        return RefusalReason::none;
+      if (!namespaces_allow(*identity, binding->meta.ns, input.pod_namespace, input.namespaced)) {
+        other_namespace = true;
+      } else if (policy_allows(input, *identity)) {
+        return {};
+      } else if (denied == nullptr || fits(input.request, *identity)) {
+        denied = identity;
       }
-      other_namespace = true;
     }
   }
-  if (!selected) return RefusalReason::no_matching_binding;
-  return other_namespace ? RefusalReason::namespace_rule : RefusalReason::identity_missing;
+  if (!selected) return refuse(RefusalReason::no_matching_binding, Healing::none);
+  if (denied != nullptr) return refuse_by_policy(input, *denied);
+  return refuse(other_namespace ? RefusalReason::namespace_rule : RefusalReason::identity_missing, Healing::none);
 }
 
 Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   if (checks != nullptr && input.bindings_known && input.pod != nullptr) record_rules(input, *checks);
   if (checks != nullptr && input.assigned.empty()) {
-    const bool expected = missing_rule(input) == RefusalReason::none;
+    const bool expected = missing_rule(input).reason == RefusalReason::none;
     (expected ? record_missing_assignment : record_no_assignment)(input, *checks);
   }
 
   const AzureAssignedIdentity* best = nullptr;
   std::array<std::uint32_t, kAssignmentVerdicts> seen{};
+  const AzureIdentity* denied = nullptr;
   bool created_seen = false;
   bool own_under_way = false;
   bool all_assigned = true;
@@ -192,26 +224,25 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
     const AssignmentVerdict verdict = judge(input, *assigned);
     if (checks != nullptr) record_assignment(input, *assigned, verdict, distrust(input, *assigned), *checks);
     ++seen[static_cast<std::size_t>(verdict)];
-    if (verdict != AssignmentVerdict::untrusted && assigned->status == kCreated) {
+    const bool goes_on = verdict != AssignmentVerdict::untrusted && verdict != AssignmentVerdict::policy_denied;
+    if (goes_on && assigned->status == kCreated) {
       all_assigned = false;
       created_seen = created_seen || verdict != AssignmentVerdict::not_requested;
     }
     if (is_own(input, *assigned) && is_under_way(input, *assigned, verdict)) own_under_way = true;
+    if (verdict == AssignmentVerdict::policy_denied && denied == nullptr) denied = &assigned->identity;
     if (verdict != AssignmentVerdict::usable) continue;
     if (best == nullptr || comes_before(input, *assigned, *best)) best = assigned;
   }
   // An identity of another namespace must not step in for the pod's own one because its assignment was faster.
   if (best != nullptr && own_under_way && !is_own(input, *best)) best = nullptr;
   if (best == nullptr) {
-    Decision decision = refuse_assignments(seen, all_assigned);
-    decision.created_seen = created_seen;
+    Decision decision = refuse_assignments(input, seen, denied, all_assigned);
     if (decision.reason == RefusalReason::untrusted_assignment) decision.doubt = only_doubt(input);
     if (decision.reason == RefusalReason::awaiting_creation) {
-      if (const RefusalReason reason = missing_rule(input); reason != RefusalReason::none) {
-        decision.reason = reason;
-        decision.healing = Healing::none;
-      }
+      if (const Decision missing = missing_rule(input); missing.reason != RefusalReason::none) decision = missing;
     }
+    decision.created_seen = created_seen;
     return decision;
   }
   Decision decision;
@@ -241,6 +272,7 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
   if (checks != nullptr) record_rules(input, *checks);
   Decision decision;
   bool any_identity = false;
+  const AzureIdentity* denied = nullptr;
   for (const AzureIdentity* identity : input.identities) {
     if (identity->meta.ns != input.pod_namespace || identity->unnamed()) continue;
     const AzureIdentityBinding* binding = binding_for(input, *identity);
@@ -251,6 +283,10 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
       record_request(input, *identity, fitting ? Fit::asked_for : Fit::another, *checks);
     }
     if (!fitting) continue;
+    if (!policy_allows(input, *identity)) {
+      if (denied == nullptr) denied = identity;
+      continue;
+    }
     ++decision.candidates;
     if (decision.identity == nullptr || comes_before(*binding, *identity, *decision.binding, *decision.identity)) {
       decision.identity = identity;
@@ -258,6 +294,7 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
     }
   }
   if (decision.granted()) return decision;
+  if (denied != nullptr) return refuse_by_policy(input, *denied);
   if (any_identity) return refuse(RefusalReason::not_requested, Healing::none);
   const bool selected = std::ranges::any_of(input.bindings, [&input](const AzureIdentityBinding* binding) {
     return binding->meta.ns == input.pod_namespace && selects(*binding, *input.pod);
@@ -303,6 +340,8 @@ std::string_view to_string(RefusalReason reason) {
       return "awaiting_assignment";
     case RefusalReason::untrusted_assignment:
       return "untrusted_assignment";
+    case RefusalReason::policy_denied:
+      return "policy_denied";
     case RefusalReason::namespace_rule:
       return "namespace_rule";
     case RefusalReason::not_requested:
@@ -337,6 +376,8 @@ std::string_view to_string(CheckId id) {
       return "assignment_trusted";
     case CheckId::namespace_rule:
       return "namespace_rule";
+    case CheckId::identity_policy:
+      return "identity_policy";
     case CheckId::identity_requested:
       return "identity_requested";
     case CheckId::assignment_status:

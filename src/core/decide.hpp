@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/identity_policy.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 
@@ -48,6 +49,7 @@ struct DecisionInput {
   std::string_view node_name;  // this node; empty: assignments of any node are taken
   IdentityRequest request;
   std::chrono::system_clock::time_point now;
+  const IdentityPermissions* permissions = nullptr;  // null: --identity-policy=off, everybody may use everything
 
   // Standard mode: the assignments whose spec.pod and spec.podNamespace are the pod's, in any order.
   std::span<const AzureAssignedIdentity* const> assigned;
@@ -71,10 +73,12 @@ enum class RefusalReason : std::uint8_t {
   awaiting_creation,     // standard mode: no fitting assignment exists yet
   awaiting_assignment,   // standard mode: a fitting assignment is Created, not yet Assigned
   untrusted_assignment,  // standard mode: the only assignments fail the checks of NMI-27 and SEC-11
-  namespace_rule,        // a fitting identity exists and may not be used from the pod's namespace
-  not_requested,         // the pod has identities, none of them is the one asked for
+  policy_denied,   // a fitting identity exists, and the AzureIdentityPolicy does not let the pod's namespace, or its
+                   // own, use it (SEC-10)
+  namespace_rule,  // a fitting identity exists and may not be used from the pod's namespace
+  not_requested,   // the pod has identities, none of them is the one asked for
 };
-inline constexpr std::size_t kRefusalReasons = 10;
+inline constexpr std::size_t kRefusalReasons = 11;
 // The reason as a metric label and an audit value: "no_binding_label".
 std::string_view to_string(RefusalReason reason);
 
@@ -92,6 +96,9 @@ struct Decision {
   const AzureIdentity* identity = nullptr;
   const AzureIdentityBinding* binding = nullptr;
   const AzureAssignedIdentity* assigned = nullptr;
+
+  // Of policy_denied: an identity that would have done, null where the namespace may use none. Points into the input.
+  const AzureIdentity* denied = nullptr;
 
   RefusalReason reason = RefusalReason::none;
   Healing healing = Healing::none;
@@ -123,6 +130,7 @@ enum class CheckId : std::uint8_t {
   assignment_exists,
   assignment_trusted,
   namespace_rule,
+  identity_policy,
   identity_requested,
   assignment_status,
   choice,

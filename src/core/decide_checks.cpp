@@ -32,6 +32,19 @@ void fail(CheckList& checks, CheckId id, std::string object, std::string text, s
   checks.push_back({id, std::move(object), CheckOutcome::failed, std::move(text), std::move(remedy)});
 }
 
+// What the policy says of the identity, where there is one.
+void record_policy(const DecisionInput& input, const AzureIdentity& identity, CheckList& checks) {
+  if (input.permissions == nullptr) return;
+  const PolicyVerdict verdict = input.permissions->judge(identity, input.pod_namespace);
+  const std::string text = input.permissions->denial_text(verdict, &identity);
+  if (verdict.allowed()) {
+    pass(checks, CheckId::identity_policy, object_of(identity), text);
+  } else {
+    fail(checks, CheckId::identity_policy, object_of(identity), text,
+         input.permissions->remedy_text(verdict, &identity));
+  }
+}
+
 void record_identity_of(const DecisionInput& input, const AzureIdentityBinding& binding, CheckList& checks) {
   const auto found = std::ranges::find_if(input.identities, [&binding](const AzureIdentity* identity) {
     return identity->meta.ns == binding.meta.ns && identity->meta.name == binding.azure_identity;
@@ -60,7 +73,9 @@ void record_identity_of(const DecisionInput& input, const AzureIdentityBinding& 
     fail(checks, CheckId::namespace_rule, object_of(identity),
          fmt::format("may only be used by pods of namespace {}", identity.meta.ns),
          fmt::format("create AzureIdentity and AzureIdentityBinding in namespace {}", input.pod_namespace));
+    return;
   }
+  record_policy(input, identity, checks);
 }
 
 void record_status(const AzureAssignedIdentity& assigned, AssignmentVerdict verdict, CheckList& checks) {
@@ -164,7 +179,8 @@ void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& 
          fmt::format("create AzureIdentity and AzureIdentityBinding in namespace {}", input.pod_namespace));
     return;
   }
-  record_status(assigned, verdict, checks);
+  record_policy(input, assigned.identity, checks);
+  if (verdict != AssignmentVerdict::policy_denied) record_status(assigned, verdict, checks);
 }
 
 void record_request(const DecisionInput& input, const AzureIdentity& identity, Fit fit, CheckList& checks) {

@@ -10,8 +10,16 @@
 namespace podid::core {
 
 // What decide makes of one assignment of the pod, in the order of its checks.
-enum class AssignmentVerdict : std::uint8_t { untrusted, not_requested, other_namespace, created, leaving, usable };
-inline constexpr std::size_t kAssignmentVerdicts = 6;
+enum class AssignmentVerdict : std::uint8_t {
+  untrusted,
+  not_requested,
+  other_namespace,
+  policy_denied,
+  created,
+  leaving,
+  usable
+};
+inline constexpr std::size_t kAssignmentVerdicts = 7;
 
 void record_pod_unknown(const DecisionInput& input, CheckList& checks);
 void record_label(const DecisionInput& input, CheckList& checks);

@@ -72,6 +72,24 @@ const AzureIdentity* AssignmentRules::find_identity(const ObjectKey& key) const 
   return it == identities_.end() ? nullptr : &it->second;
 }
 
+bool AssignmentRules::is_denied(const AzureIdentity& identity, const Pod& pod) const {
+  return options_.policy == IdentityPolicyMode::enforce && !permissions_.judge(identity, pod.ns).allowed();
+}
+
+void AssignmentRules::warn_denied(const AzureIdentityBinding& binding, const AzureIdentity& identity, const Pod& pod,
+                                  std::vector<AssignmentWarning>& warnings) const {
+  const PolicyVerdict verdict = permissions_.judge(identity, pod.ns);
+  if (verdict.denial == PolicyVerdict::Denial::labels_unknown) return;  // the watch will tell them in a moment
+  const std::string why =
+      permissions_.denial_text(verdict, &identity) + "; " + permissions_.remedy_text(verdict, &identity);
+  // The same for all pods of a namespace.
+  warnings.push_back({AssignmentWarning::Kind::identity_denied, identity.meta.key(), identity.meta.uid,
+                      "not assigned to pods of namespace " + pod.ns + ": " + why});
+  warnings.push_back({AssignmentWarning::Kind::binding_denied, binding.meta.key(), binding.meta.uid,
+                      "AzureIdentityBinding " + binding.meta.key().text() + " has no effect on pods of namespace " +
+                          pod.ns + ": " + why});
+}
+
 std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
                                                                 std::vector<AssignmentWarning>& warnings) const {
   std::vector<AzureAssignedIdentity> desired;
@@ -82,6 +100,7 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
   if (matching == by_selector_.end()) return desired;
 
   std::size_t malformed = 0;
+  std::size_t denied = 0;
   std::map<std::string_view, std::size_t> made_for_namespace;
   const auto is_own = [&pod](const ObjectKey& key) { return key.ns == pod.ns; };
   std::vector<ObjectKey> binding_keys;
@@ -97,6 +116,10 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
       warnings.push_back({AssignmentWarning::Kind::invalid_resource_id, identity->meta.key(), identity->meta.uid,
                           "ignoring azure identity " + identity->meta.key().text() +
                               ", error: " + invalid_resource_id_text(identity->resource_id)});
+      continue;
+    }
+    if (is_denied(*identity, pod)) {
+      if (++denied <= kMaxAssignmentsPerPod) warn_denied(binding, *identity, pod, warnings);
       continue;
     }
     const bool first_is_own = !desired.empty() && desired.front().identity.meta.ns == pod.ns;
@@ -124,6 +147,14 @@ std::set<std::string> AssignmentRules::selectors_using(const ObjectKey& identity
   std::set<std::string> selectors;
   for (auto it = bindings_.lower_bound({identity.ns, ""}); it != bindings_.end() && it->first.ns == identity.ns; ++it) {
     if (it->second.azure_identity == identity.name) selectors.insert(it->second.selector);
+  }
+  return selectors;
+}
+
+std::set<std::string> AssignmentRules::selectors_of(std::string_view ns) const {
+  std::set<std::string> selectors;
+  for (auto it = bindings_.lower_bound({std::string(ns), ""}); it != bindings_.end() && it->first.ns == ns; ++it) {
+    selectors.insert(it->second.selector);
   }
   return selectors;
 }

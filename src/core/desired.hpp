@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/identity_policy.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 
@@ -21,6 +22,7 @@ inline constexpr std::size_t kMaxAssignmentsPerPod = 64;
 struct AssignmentOptions {
   NamespacedMode namespaced = NamespacedMode::off;
   bool keep_finished_pods = false;  // --keep-identity-for-finished-pods (MIC-21)
+  IdentityPolicyMode policy = IdentityPolicyMode::off;
 };
 
 // Something a person should know, about one object.
@@ -29,6 +31,8 @@ struct AssignmentWarning {
     invalid_resource_id,  // an AzureIdentity is left out
     too_many_for_pod,     // an AzureIdentity is left out, with all of its namespace that would come after it
     binding_shadowed,     // an AzureIdentityBinding of another namespace than the pod's, whose own ones come first
+    identity_denied,      // an AzureIdentity that the policy does not let be used
+    binding_denied,       // an AzureIdentityBinding of such a one
   };
   Kind kind;
   ObjectKey object;
@@ -41,6 +45,9 @@ struct AssignmentWarning {
 class AssignmentRules {
  public:
   explicit AssignmentRules(AssignmentOptions options) : options_(options) {}
+  // Of use with --identity-policy=enforce alone.
+  IdentityPermissions& permissions() { return permissions_; }
+  const IdentityPermissions& permissions() const { return permissions_; }
 
   // Insert or replace.
   void put(AzureIdentityBinding binding);
@@ -55,11 +62,18 @@ class AssignmentRules {
   // a name is taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
   std::vector<AzureAssignedIdentity> desired_for(const Pod& pod, std::vector<AssignmentWarning>& warnings) const;
 
-  // The label values of the pods whose assignments an identity takes part in.
+  // The label values of the pods whose assignments an identity, or a binding of a namespace, takes part in.
   std::set<std::string> selectors_using(const ObjectKey& identity) const;
+  std::set<std::string> selectors_of(std::string_view ns) const;
 
  private:
+  // By the policy.
+  bool is_denied(const AzureIdentity& identity, const Pod& pod) const;
+  void warn_denied(const AzureIdentityBinding& binding, const AzureIdentity& identity, const Pod& pod,
+                   std::vector<AssignmentWarning>& warnings) const;
+
   AssignmentOptions options_;
+  IdentityPermissions permissions_;
   std::map<ObjectKey, AzureIdentityBinding> bindings_;
   std::map<std::string, std::set<ObjectKey>, std::less<>> by_selector_;
   std::map<ObjectKey, AzureIdentity> identities_;

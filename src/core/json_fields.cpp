@@ -159,6 +159,29 @@ std::vector<std::string> JsonFields::list(std::string_view name, std::size_t mos
   return texts;
 }
 
+std::vector<std::int64_t> JsonFields::integers(std::string_view name, std::size_t most_items) const {
+  const json::value* value = find(name);
+  if (value == nullptr) return {};
+  const json::array* items = value->if_array();
+  if (items == nullptr) {
+    report(name, "a list", *value);
+    return {};
+  }
+  if (!fits(name, items->size(), most_items, "items")) return {};
+  std::vector<std::int64_t> numbers;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    const json::value& item = (*items)[i];
+    if (item.is_null()) continue;
+    const std::int64_t* number = item.if_int64();
+    if (number == nullptr) {
+      JsonFields(nullptr, this, name, i, problem_).report("", "a whole number", item);
+      return {};
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
 json::object JsonFields::others(std::initializer_list<std::string_view> known, std::size_t most) const {
   json::object rest;
   if (object_ == nullptr) return rest;

@@ -37,6 +37,8 @@ class JsonFields {
   // A list of strings; null items are left out.
   std::vector<std::string> list(std::string_view name, std::size_t most_items = kNoLimit,
                                 std::size_t most = kNoLimit) const;
+  // A list of whole numbers; null items are left out.
+  std::vector<std::int64_t> integers(std::string_view name, std::size_t most_items = kNoLimit) const;
   // The members that are not in `known`; an error where they are more than `most` bytes of JSON.
   boost::json::object others(std::initializer_list<std::string_view> known, std::size_t most = kNoLimit) const;
   // The member as an object; an empty one when absent.

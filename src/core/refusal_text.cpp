@@ -21,6 +21,11 @@ std::string legacy_failed_after(const DecisionInput& input, std::string_view sta
       input.pod_namespace, input.pod_name, state, attempts, interval_seconds);
 }
 
+PolicyVerdict policy_verdict(const DecisionInput& input, const Decision& decision) {
+  return decision.denied == nullptr ? input.permissions->judge_namespace(input.pod_namespace)
+                                    : input.permissions->judge(*decision.denied, input.pod_namespace);
+}
+
 // Why no assignment of a pod is trusted.
 std::string untrusted(const Decision& decision, const std::string& pod) {
   if (decision.doubt == Doubt::unread) {
@@ -67,6 +72,11 @@ std::string refusal_summary(const DecisionInput& input, const Decision& decision
       return fmt::format("the AzureAssignedIdentity{} of {} is not yet Assigned", asked, pod);
     case RefusalReason::untrusted_assignment:
       return untrusted(decision, pod);
+    case RefusalReason::policy_denied: {
+      const PolicyVerdict verdict = policy_verdict(input, decision);
+      return fmt::format("{} gets no token: {}; {}", pod, input.permissions->denial_text(verdict, decision.denied),
+                         input.permissions->remedy_text(verdict, decision.denied));
+    }
     case RefusalReason::namespace_rule:
       return fmt::format("the AzureIdentity{} bound to {} lies in another namespace and may only be used there", asked,
                          pod);
@@ -88,6 +98,7 @@ std::string refusal_description(const DecisionInput& input, const Decision& deci
 }
 
 std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry) {
+  if (decision.reason == RefusalReason::policy_denied) return refusal_description(input, decision);
   if (input.mode == OperationMode::managed) {
     if (decision.reason != RefusalReason::pod_unknown) return legacy_no_match(input.request);
     return fmt::format("failed to get pod {0}/{1}, error: pod {0}/{1} doesn't exist", input.pod_namespace,

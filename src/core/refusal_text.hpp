@@ -29,8 +29,9 @@ struct LegacyRetry {
   int interval_seconds = 5;
 };
 
-// aad-pod-identity's own text for the same refusal (nmi.md §8, §9), to the byte; for an unspecific request
-// that only the namespace rule refuses, where it crashed, a text of ours (NMI-4).
+// aad-pod-identity's own text for the same refusal (nmi.md §8, §9), to the byte; a text of ours for what the
+// AzureIdentityPolicy denies, which it did not know, and for an unspecific request that only the namespace rule refuses,
+// where it crashed (NMI-4).
 std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry);
 
 }  // namespace podid::core

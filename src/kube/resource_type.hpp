@@ -46,5 +46,7 @@ inline constexpr ResourceType kAzureAssignedIdentities{kPodIdentityGroup, "v1", 
                                                        "AzureAssignedIdentity"};
 inline constexpr ResourceType kAzurePodIdentityExceptions{kPodIdentityGroup, "v1", "azurepodidentityexceptions",
                                                           "AzurePodIdentityException"};
+inline constexpr ResourceType kAzureIdentityPolicies{kPodIdentityGroup, "v1", "azureidentitypolicies",
+                                                     "AzureIdentityPolicy", false};
 
 }  // namespace podid::kube

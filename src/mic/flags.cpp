@@ -25,6 +25,10 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
             "identity, binding and pod must share a namespace (also FORCENAMESPACED=true in the environment)");
   flags.add("keep-identity-for-finished-pods", options.keep_identity_for_finished_pods,
             "pods that have Succeeded or Failed keep their identity until they are deleted");
+  flags.add_choice(
+      "identity-policy", options.identity_policy, {"off", "enforce"},
+      "enforce: identities are used only where the AzureIdentityPolicy named default lets them be; give the "
+      "NMIs the same");
   flags.add("syncRetryDuration", options.sync_retry_duration, "period of the unconditional full pass", kShortest);
 
   LeaderElectionOptions& election = options.leader_election;

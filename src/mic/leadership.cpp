@@ -13,8 +13,6 @@ namespace podid::mic {
 namespace json = kube::json;
 namespace {
 
-constexpr int kCaches = 5;
-
 template <class T>
 base::Result<T> checked(core::Read<T> read) {
   if (read) return std::move(*read);
@@ -100,7 +98,30 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                  .on_invalid =
                      [this](const kube::ObjectKey& key, const base::Error& error) {
                        report_invalid(kube::kAzureAssignedIdentities, key, error);
-                     }}) {}
+                     }}) {
+  if (controller_.enforces_policy()) follow_policy(client);
+}
+
+void Leadership::follow_policy(kube::Client& client) {
+  kube::ReflectorOptions the_policy{.type = kube::kAzureIdentityPolicies};
+  the_policy.field_selector = fmt::format("metadata.name={}", core::kIdentityPolicyName);
+  auto of_policy = handlers<core::IdentityPolicy>(
+      kube::kAzureIdentityPolicies, [this](const auto& now) { controller_.put(now); },
+      [this](const core::IdentityPolicy&) { controller_.put(std::shared_ptr<const core::IdentityPolicy>()); });
+  of_policy.on_invalid = [this](const kube::ObjectKey& key, const base::Error& error) {
+    report_invalid(kube::kAzureIdentityPolicies, key, error);
+    controller_.put_unreadable_policy(error.message);
+  };
+  policies_ = std::make_unique<kube::Informer<core::IdentityPolicy>>(
+      client, std::move(the_policy),
+      [](const json::value& object) { return checked(core::IdentityPolicy::read(object)); }, std::move(of_policy));
+  namespaces_ = std::make_unique<kube::Informer<core::PolicyLabels>>(
+      client, watch_of(kube::kNamespaces),
+      [](const json::value& object) { return checked(core::read_policy_labels(object)); },
+      handlers<core::PolicyLabels>(
+          kube::kNamespaces, [this](const auto& now) { controller_.put(*now); },
+          [this](const core::PolicyLabels& last) { controller_.erase_namespace(last.ns); }));
+}
 
 template <class T>
 kube::InformerHandlers<T> Leadership::handlers(kube::ResourceType type,
@@ -121,10 +142,13 @@ void Leadership::start() {
   nodes_.start();
   pods_.start();
   assigned_.start();
+  if (policies_) policies_->start();
+  if (namespaces_) namespaces_->start();
 }
 
 void Leadership::on_synced() {
-  if (++synced_ < kCaches) return;
+  const int caches = policies_ ? 7 : 5;
+  if (++synced_ < caches) return;
   active_ = true;
   base::log::info("caches are filled, work begins", {{"pods", pods_.size()},
                                                      {"identities", identities_.size()},
@@ -163,6 +187,8 @@ std::string Leadership::missing_caches() const {
   check(nodes_, "nodes");
   check(pods_, "pods");
   check(assigned_, "azureassignedidentities");
+  if (policies_) check(*policies_, "azureidentitypolicies");
+  if (namespaces_) check(*namespaces_, "namespaces");
   return missing;
 }
 
@@ -172,6 +198,8 @@ base::Task<> Leadership::stop() {
   co_await nodes_.stop();
   co_await pods_.stop();
   co_await assigned_.stop();
+  if (policies_) co_await policies_->stop();
+  if (namespaces_) co_await namespaces_->stop();
 }
 
 }  // namespace podid::mic

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/log_budget.hpp"
+#include "core/identity_policy.hpp"
 #include "core/node.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
@@ -42,6 +43,7 @@ class Leadership {
   Controller& controller() { return controller_; }
 
  private:
+  void follow_policy(kube::Client& client);
   template <class T>
   kube::InformerHandlers<T> handlers(kube::ResourceType type, std::function<void(const std::shared_ptr<const T>&)> put,
                                      std::function<void(const T&)> erase);
@@ -59,6 +61,10 @@ class Leadership {
   kube::Informer<core::Node> nodes_;
   kube::Informer<core::Pod> pods_;
   kube::Informer<core::AzureAssignedIdentity> assigned_;
+  // With --identity-policy=enforce; else null. Work begins when all caches are filled, these too: without them nothing would
+  // be allowed.
+  std::unique_ptr<kube::Informer<core::IdentityPolicy>> policies_;
+  std::unique_ptr<kube::Informer<core::PolicyLabels>> namespaces_;
   int synced_ = 0;
   bool active_ = false;
 };

@@ -207,7 +207,8 @@ base::Result<> Mic::start_kube() {
 ControllerOptions Mic::controller_options() const {
   ControllerOptions options;
   options.assignment = {.namespaced = core::NamespacedMode{options_.namespaced},
-                        .keep_finished_pods = options_.keep_identity_for_finished_pods};
+                        .keep_finished_pods = options_.keep_identity_for_finished_pods,
+                        .policy = core::IdentityPolicyMode{options_.identity_policy == "enforce"}};
   options.compute_defaults = compute_defaults();
   options.immutable = immutable(identities_->config());
   options.cluster = cluster_identities(identities_->config());

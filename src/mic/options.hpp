@@ -25,6 +25,7 @@ struct MicOptions {
   std::string ns;            // MIC_POD_NAMESPACE, required
   bool namespaced = false;
   bool keep_identity_for_finished_pods = false;  // MIC-21
+  std::string identity_policy = "off";           // or "enforce" (SEC-10)
   base::Duration sync_retry_duration = std::chrono::hours(1);
 
   LeaderElectionOptions leader_election;

@@ -24,7 +24,8 @@ constexpr std::size_t kEventWriters = 2;
 
 ClusterWatchOptions watch_options(const NmiOptions& options) {
   return {.snapshot = {.mode = options.operation_mode(),
-                       .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string()},
+                       .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string(),
+                       .policy = core::IdentityPolicyMode{options.identity_policy == "enforce"}},
           .node = options.node,
           .only_this_node = options.scale_features};
 }

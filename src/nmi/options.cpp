@@ -32,6 +32,10 @@ void add_upstream_flags(base::FlagSet& flags, NmiOptions& o) {
             "seconds between looks at the rules of the iptables back end", 1);
   flags.add("forceNamespaced", o.namespaced,
             "pod, binding and identity must be in one namespace (also FORCENAMESPACED=true)");
+  flags.add_choice(
+      "identity-policy", o.identity_policy, {"off", "enforce"},
+      "enforce: identities are used only where the AzureIdentityPolicy named default lets them be; give the "
+      "MIC the same");
   flags.add("MICNamespace", o.mic_namespace, "namespace of the controller's pods");
   flags.add_port("http-probe-port", o.probe_port, "port of /healthz, /livez and /readyz");
   flags.add("retry-attempts-for-created", o.retry.attempts_for_created,

@@ -45,6 +45,7 @@ struct NmiOptions {
   bool scale_features = true;
   std::string mic_namespace = "default";
   bool mic_short_circuit = true;
+  std::string identity_policy = "off";  // or "enforce" (SEC-10)
   std::string startup_taint_prefix = "startup.aadpodidentity.k8s.io/";
   bool allow_kubenet = false;
   std::string cni_config_dir = "/etc/cni/net.d";

@@ -134,6 +134,45 @@ TEST_F(ExplainClusterTest, FollowsThePodFromNothingToItsToken) {
   EXPECT_EQ(json::parse(out_).at("decision").at("identity"), "default/reader");
 }
 
+// SEC-10
+TEST_F(ExplainClusterTest, SaysWhatThePolicyDeniesAndWhatWouldHelp) {
+  define_kinds();
+  put(kube::kCustomResourceDefinitions, test::open_definition(kube::kAzureIdentityPolicies));
+  put_pod("default", "web");
+  json::object identity = core::write_azure_identity(test::make_identity("default", "reader"));
+  json::object binding = core::write_azure_identity_binding(test::make_binding("default", "b", "reader"));
+  for (json::object* object : {&identity, &binding}) {
+    object->at("metadata").as_object().erase("resourceVersion");
+    object->at("metadata").as_object().erase("uid");
+  }
+  put(kube::kAzureIdentities, identity);
+  put(kube::kAzureIdentityBindings, binding);
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kOk)
+      << "there is no policy: nothing says that the programs have one";
+  EXPECT_EQ(explain({"web", "--mode", "managed", "--identity-policy", "enforce"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (policy_denied): pod web in namespace default gets no token: there is no "
+                              "AzureIdentityPolicy default"));
+  EXPECT_THAT(out_, HasSubstr("remedy: create it"));
+
+  put(kube::kAzureIdentityPolicies,
+      json::parse(R"({"metadata": {"name": "default"}, "spec": {"rules": [{"name": "team", "namespaces": {"matchLabels":
+          {"policy.aadpodidentity.k8s.io/team": "a"}}, "resourceIDs": [")" +
+                  test::identity_resource_id("READER") + "\"]}]}}")
+          .as_object());
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("has no rule that lets namespace default use AzureIdentity default/reader"));
+  EXPECT_EQ(explain({"web", "--mode", "managed", "--identity-policy", "off"}), kOk);
+  kube::Patch labels;
+  labels.body = {{"metadata", {{"labels", {{"policy.aadpodidentity.k8s.io/team", "a"}}}}}};
+  const auto patched = test::run_task(
+      io_, client_->patch(kube::kNamespaces, {.ns = {}, .name = "default"}, std::move(labels), net::Deadline::never()));
+  ASSERT_TRUE(patched.has_value());
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kOk);
+  EXPECT_THAT(out_,
+              HasSubstr("identity_policy     azureidentity default/reader: rule team of AzureIdentityPolicy default "
+                        "lets namespace default use it"));
+}
+
 TEST_F(ExplainClusterTest, KnowsTheControllersPods) {
   define_kinds();
   put(kube::kPods,
@@ -178,6 +217,7 @@ TEST_F(ExplainClusterTest, RefusesWrongUsage) {
   EXPECT_EQ(explain({"web", "--mode", "imaginary"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("--mode"));
   EXPECT_EQ(explain({"web", "-o", "yaml"}), kUsage);
+  EXPECT_EQ(explain({"web", "--identity-policy", "maybe"}), kUsage);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <deque>
 #include <source_location>
 
@@ -480,6 +481,124 @@ TEST_F(DecideTest, RecordingDoesNotChangeTheDecision) {
       EXPECT_FALSE(checks.empty());
     }
   }
+}
+
+// The policy lets namespace shop use what is named so (SEC-10).
+class DecidePolicyTest : public DecideTest {
+ protected:
+  DecidePolicyTest() { input.permissions = &permissions_; }
+  void allow(const std::vector<std::string>& names, const std::vector<std::string>& namespaces = {"shop"}) {
+    boost::json::object rule{{"name", "r"}};
+    rule["namespaces"].emplace_object()["names"] = boost::json::array(namespaces.begin(), namespaces.end());
+    boost::json::array& ids = rule["resourceIDs"].emplace_array();
+    for (const std::string& name : names) ids.emplace_back(test::identity_resource_id(name));
+    boost::json::value policy = boost::json::object();
+    policy.get_object()["spec"].emplace_object()["rules"].emplace_array().emplace_back(std::move(rule));
+    permissions_.set_policy(std::make_shared<const IdentityPolicy>(IdentityPolicy::read(policy).value()));
+  }
+  IdentityPermissions permissions_;
+};
+
+TEST_F(DecidePolicyTest, AnAssignedIdentityNeedsARule) {
+  assign(make_identity("shop", "kv"));
+  expect_refused(RefusalReason::policy_denied, Healing::none, "there is no policy");
+  allow({"other"});
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  EXPECT_EQ(decide_now().denied->meta.name, "kv");
+  allow({"kv"});
+  expect_granted("kv");
+  input.permissions = nullptr;
+  expect_granted("kv", "--identity-policy=off");
+}
+
+// Whoever may declare it there, and label pods here, needs both.
+TEST_F(DecidePolicyTest, TheIdentitysOwnNamespaceNeedsARuleToo) {
+  assign(make_identity("default", "kv"));
+  allow({"kv"});
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  allow({"kv"}, {"default"});
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  allow({"kv"}, {"default", "shop"});
+  expect_granted("kv");
+}
+
+TEST_F(DecidePolicyTest, WhatIsDeniedStandsInNobodysWay) {
+  assign(make_identity("shop", "own"), kCreated, 9);
+  assign(make_identity("default", "kv"));
+  allow({"kv"}, {"default", "shop"});
+  expect_granted("kv", "nothing waits for the pod's own one");
+  EXPECT_EQ(decide_now().candidates, 1u);
+  input.request.client_id = ClientIdView("client-own");
+  expect_refused(RefusalReason::policy_denied, Healing::none, "asked for");
+}
+
+TEST_F(DecidePolicyTest, LabelsThatAreNotKnownYetAreWorthWaitingFor) {
+  assign(make_identity("shop", "kv"));
+  const auto policy = boost::json::parse(
+      R"({"spec": {"rules": [{"name": "r", "namespaces": {"matchLabels": {"policy.aadpodidentity.k8s.io/team": "a"}},
+          "resourceIDs": [")" +
+      test::identity_resource_id("kv") + R"("]}]}})");
+  permissions_.set_policy(std::make_shared<const IdentityPolicy>(IdentityPolicy::read(policy).value()));
+  expect_refused(RefusalReason::policy_denied, Healing::waits);
+  permissions_.put_namespace({"shop", {}});
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  permissions_.put_namespace({"shop", {{"policy.aadpodidentity.k8s.io/team", "a"}}});
+  expect_granted("kv");
+}
+
+// The controller makes no assignment, whatever is bound to the pod.
+TEST_F(DecidePolicyTest, APodOfANamespaceThatMayUseNothingIsToldAtOnce) {
+  expect_refused(RefusalReason::policy_denied, Healing::none, "there is no policy");
+  EXPECT_EQ(decide_now().denied, nullptr);
+  allow({"kv"}, {"vault"});
+  expect_refused(RefusalReason::policy_denied, Healing::none, "none for this namespace");
+  allow({"other"});
+  expect_refused(RefusalReason::awaiting_creation, Healing::waits);
+}
+
+// The controller makes no assignment of it.
+TEST_F(DecidePolicyTest, WithBindingsAtHandItIsTheReasonWhyThereIsNoAssignment) {
+  input.bindings_known = true;
+  bind(make_binding("shop", "b", "kv"));
+  define(make_identity("shop", "kv"));
+  CheckList checks;
+  const Decision decision = decide_now(&checks);
+  EXPECT_EQ(decision.reason, RefusalReason::policy_denied);
+  EXPECT_EQ(decision.healing, Healing::none);
+  EXPECT_THAT(checks, Contains(testing::AllOf(Field(&Check::id, CheckId::identity_policy),
+                                              Field(&Check::outcome, CheckOutcome::failed),
+                                              Field(&Check::text, HasSubstr("there is no AzureIdentityPolicy default")),
+                                              Field(&Check::remedy, HasSubstr("create it")))));
+  allow({"kv"});
+  expect_refused(RefusalReason::awaiting_creation, Healing::waits);
+}
+
+TEST_F(DecidePolicyTest, ManagedModeAsksItToo) {
+  input.mode = OperationMode::managed;
+  input.namespaced = NamespacedMode::on;
+  bind(make_binding("shop", "b", "kv"));
+  bind(make_binding("shop", "c", "open"));
+  define(make_identity("shop", "kv"));
+  define(make_identity("shop", "open"));
+  allow({});
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  allow({"open"});
+  expect_granted("open");
+  input.request.client_id = ClientIdView("client-kv");
+  expect_refused(RefusalReason::policy_denied, Healing::none);
+  input.request.client_id = ClientIdView("client-x");
+  expect_refused(RefusalReason::not_requested, Healing::none);
+}
+
+TEST_F(DecidePolicyTest, ADecisionAllocatesNothing) {
+  assign(make_identity("shop", "kv"));
+  assign(make_identity("default", "other"));
+  allow({"kv"});
+  expect_granted("kv");
+  const std::size_t before = test::allocations();
+  const Decision decision = decide(input, nullptr);
+  EXPECT_EQ(test::allocations() - before, 0u);
+  EXPECT_TRUE(decision.granted());
 }
 
 TEST(DecideNames, ReasonsAreDistinct) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "support/builders.hpp"
 
 namespace podid::core {
@@ -188,6 +190,63 @@ TEST_F(DesiredTest, FollowsChangesOfRules) {
   rules.erase_binding({"shop", "b"});
   EXPECT_EQ(rules.find_binding({"shop", "b"}), nullptr);
   EXPECT_THAT(rules.selectors_using({"shop", "kv"}), IsEmpty());
+}
+
+// SEC-10
+class DesiredByPolicyTest : public DesiredTest {
+ protected:
+  DesiredByPolicyTest() { rules = AssignmentRules({.policy = IdentityPolicyMode::enforce}); }
+  void allow(const std::string& name, const std::string& namespaces) {
+    const auto object = boost::json::parse(R"({"spec": {"rules": [{"name": "r", "namespaces": )" + namespaces +
+                                           R"(, "resourceIDs": [")" + test::identity_resource_id(name) + "\"]}]}}");
+    rules.permissions().set_policy(std::make_shared<const IdentityPolicy>(IdentityPolicy::read(object).value()));
+  }
+};
+
+TEST_F(DesiredByPolicyTest, WhatNoRuleAllowsIsLeftOutWithAWarningOnIdentityAndBinding) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_identity("shop", "open"));
+  rules.put(make_binding("shop", "b1", "kv"));
+  rules.put(make_binding("shop", "b2", "open"));
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty()) << "there is no policy";
+  ASSERT_EQ(warnings.size(), 4u);
+  EXPECT_EQ(warnings[0].kind, AssignmentWarning::Kind::identity_denied);
+  EXPECT_EQ(warnings[0].object.text(), "shop/kv");
+  EXPECT_THAT(warnings[0].text, HasSubstr("there is no AzureIdentityPolicy default"));
+  EXPECT_THAT(warnings[0].text, HasSubstr("create it"));
+  EXPECT_EQ(warnings[1].kind, AssignmentWarning::Kind::binding_denied);
+  EXPECT_EQ(warnings[1].object.text(), "shop/b1");
+  allow("open", R"({"names": ["shop"]})");
+  EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("default/web-shop-open"));
+  EXPECT_EQ(warnings.size(), 2u);
+  rules = AssignmentRules({});
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("shop", "b1", "kv"));
+  EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("default/web-shop-kv")) << "--identity-policy=off";
+}
+
+TEST_F(DesiredByPolicyTest, WhoFillsANamespaceWithDeniedBindingsMakesNoMoreWarningsThanAPodHasAssignments) {
+  for (std::size_t n = 0; n < kMaxAssignmentsPerPod + 9; ++n) {
+    const std::string name = "i" + std::to_string(n);
+    rules.put(make_identity("shop", name));
+    rules.put(make_binding("shop", name, name));
+  }
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  EXPECT_EQ(warnings.size(), 2 * kMaxAssignmentsPerPod);
+}
+
+// A moment later they are there.
+TEST_F(DesiredByPolicyTest, LabelsThatHaveNotComeYetAreNoWarning) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("shop", "b1", "kv"));
+  allow("kv", R"({"matchLabels": {"policy.aadpodidentity.k8s.io/team": "a"}})");
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  EXPECT_THAT(warnings, IsEmpty());
+  rules.permissions().put_namespace({"shop", {}});
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  EXPECT_EQ(warnings.size(), 2u);
+  rules.permissions().put_namespace({"shop", {{"policy.aadpodidentity.k8s.io/team", "a"}}});
+  EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("default/web-shop-kv"));
 }
 
 }  // namespace

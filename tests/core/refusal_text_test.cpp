@@ -20,17 +20,21 @@ class RefusalTextTest : public testing::Test {
     input.pod = &pod;
     input.pod_namespace = "shop";
     input.pod_name = "web-0";
+    input.permissions = &permissions;
   }
-  static Decision refused(RefusalReason reason, bool created_seen = false) {
+  Decision refused(RefusalReason reason, bool created_seen = false) {
     Decision decision;
     decision.reason = reason;
     decision.created_seen = created_seen;
+    if (reason == RefusalReason::policy_denied) decision.denied = &identity;
     return decision;
   }
   std::string legacy(RefusalReason reason, bool created_seen = false) {
     return legacy_refusal_text(input, refused(reason, created_seen), {});
   }
   Pod pod = test::make_pod("shop", "web-0");
+  AzureIdentity identity = test::make_identity("shop", "reader");
+  IdentityPermissions permissions;  // there is no policy
   DecisionInput input;
 };
 
@@ -70,6 +74,17 @@ TEST_F(RefusalTextTest, LegacyTextsOfStandardModeAreThoseOfAadPodIdentity) {
   EXPECT_EQ(legacy(RefusalReason::namespace_rule), "no azure identity found for request clientID ");
   input.request = {};
   EXPECT_THAT(legacy(RefusalReason::namespace_rule), HasSubstr("namespaced mode"));
+}
+
+TEST_F(RefusalTextTest, OfThePolicyBothStylesNameItAndTheRemedy) {
+  EXPECT_EQ(
+      refusal_description(input, refused(RefusalReason::policy_denied)),
+      "Identity not found: pod web-0 in namespace shop gets no token: there is no AzureIdentityPolicy default, and "
+      "without one no identity may be used; create it (deploy/examples/azureidentitypolicy.yaml is a start). To see "
+      "why, run: podid explain pod web-0 -n shop");
+  EXPECT_EQ(legacy(RefusalReason::policy_denied), refusal_description(input, refused(RefusalReason::policy_denied)));
+  input.mode = OperationMode::managed;
+  EXPECT_EQ(legacy(RefusalReason::policy_denied), refusal_description(input, refused(RefusalReason::policy_denied)));
 }
 
 TEST_F(RefusalTextTest, LegacyTextsQuoteTheRetryFlags) {

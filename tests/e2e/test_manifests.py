@@ -322,6 +322,15 @@ def test_with_the_strict_roles_and_flags_a_pod_gets_its_token_and_the_binding_it
     lab.kubectl("create", "namespace", "shop")
     lab.apply([managed_identity("one", one, "shop"), binding("one", "one", "one", "shop")])
     lab.add_pod("web", labels={"aadpodidbinding": "one"}, namespace="shop")
+    # As the example, by a label: nothing is allowed without it.
+    denied = lab.token("web", namespace="shop")
+    assert denied.status == 403 and "there is no AzureIdentityPolicy default" in denied.body, denied
+    label = {"policy.aadpodidentity.k8s.io/team": "shop"}
+    lab.apply([{"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityPolicy", "metadata": {"name": "default"}, "spec": {"rules": [
+        {"name": "shop", "namespaces": {"matchLabels": label}, "resourceIDs": [one["resourceID"].upper()]}]}}])
+    lab.wait("another reason", lambda: "has no rule that lets namespace shop use any identity" in lab.token("web", namespace="shop").body)
+    lab.kubectl("label", "namespace", "shop", *[f"{key}={value}" for key, value in label.items()])
+    lab.wait("the label counts", lambda: lab.token("web", namespace="shop").status == 200)
     assert lab.token("web", namespace="shop").claims()["appid"] == one["clientID"]
     lab.wait("the event", lambda: any(event["reason"] == "TokenIssued" and event["involvedObject"]["name"] == "one"
                                       for event in lab.get("events", namespace="shop")["items"]))

@@ -85,10 +85,10 @@ TEST_F(FlagsTest, ForceNamespacedAlsoComesFromTheEnvironment) {
 }
 
 TEST_F(FlagsTest, BadValuesAreNamed) {  // MIC-30
-  for (const char* bad :
-       {"--createDeleteBatch=0", "--identity-assignment-reconcile-interval=0s", "--clientQps=0.5",
-        "--syncRetryDuration=-1h", "--max-parallel-arm=0", "--leader-election-duration=10ms",
-        "--http-probe-port=notaport", "--leader-election-resource-lock=paper", "--update-user-msi-max-retry=-1"}) {
+  for (const char* bad : {"--createDeleteBatch=0", "--identity-assignment-reconcile-interval=0s", "--clientQps=0.5",
+                          "--syncRetryDuration=-1h", "--max-parallel-arm=0", "--leader-election-duration=10ms",
+                          "--http-probe-port=notaport", "--leader-election-resource-lock=paper",
+                          "--identity-policy=maybe", "--update-user-msi-max-retry=-1"}) {
     EXPECT_EQ(exit_code({bad}), 2) << bad;
     const std::string name = std::string(bad).substr(2, std::string(bad).find('=') - 2);
     EXPECT_THAT(err.str(), HasSubstr(name)) << bad;

@@ -178,8 +178,9 @@ std::string MicFixture::http_get(std::uint16_t port, const std::string& path) {
 // ---- the cluster ----
 
 void MicFixture::define_kinds() {
-  for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
-                                         kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
+  for (const kube::ResourceType& type :
+       {kube::kAzureIdentities, kube::kAzureIdentityBindings, kube::kAzureAssignedIdentities,
+        kube::kAzurePodIdentityExceptions, kube::kAzureIdentityPolicies}) {
     put(kube::kCustomResourceDefinitions, open_definition(type));
   }
 }

@@ -111,6 +111,71 @@ TEST_F(MicTest, TheNodesOwnIdentityIsNeverTakenOff) {  // D7
   EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
 }
 
+// SEC-10. Each change is followed at once, by what it concerns.
+TEST_F(MicTest, WhatThePolicyDeniesIsNotAssignedAndIsTakenAway) {
+  const auto policy = [this](json::value namespaces) -> json::object {
+    json::object rule{{"name", "shop"}, {"namespaces", std::move(namespaces)}};
+    rule["resourceIDs"] = json::array{names.app_one};
+    json::object spec;
+    spec["rules"].emplace_array().push_back(std::move(rule));
+    return spec;
+  };
+  const json::value by_name{{"names", json::array{"default"}}};
+  const json::value by_other_name{{"names", json::array{"other"}}};
+  const json::value by_label{{"matchLabels", {{"policy.aadpodidentity.k8s.io/team", "a"}}}};
+  const auto label = [this](json::value value) {
+    patch(kube::kNamespaces, "default",
+          {{"metadata", {{"labels", {{"policy.aadpodidentity.k8s.io/team", std::move(value)}}}}}});
+  };
+  two_nodes();
+  pod("web");
+  mic::MicOptions enforced = options();
+  enforced.identity_policy = "enforce";
+  mic::Mic& mic = start(enforced);
+  ASSERT_TRUE(until([&] { return event_messages("identity denied").size() >= 2; })) << "on AzureIdentity and binding";
+  EXPECT_THAT(event_messages("identity denied"),
+              Contains("AzureIdentityBinding default/b-one has no effect on pods of namespace default: there is no "
+                       "AzureIdentityPolicy default, and without one "
+                       "no identity may be used; create it (deploy/examples/azureidentitypolicy.yaml is a start)"));
+  ASSERT_TRUE(until([&] { return mic.active() && mic.idle(); }));
+  EXPECT_THAT(assigned(), IsEmpty());
+
+  const base::SteadyTime began = clock.steady_now();
+  const States one{"web-default-one: Assigned"};
+  put(kube::kAzureIdentityPolicies, {{"metadata", {{"name", "default"}}}, {"spec", policy(by_name)}});
+  ASSERT_TRUE(become(one));
+  patch(kube::kAzureIdentityPolicies, "default", {{"spec", policy(by_other_name)}});
+  ASSERT_TRUE(become({}));
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
+  ASSERT_TRUE(until([&] { return event_messages("identity denied").size() >= 4; })) << "another reason is told again";
+  EXPECT_THAT(event_messages("identity denied"),
+              Contains(HasSubstr("has no rule that lets namespace default use AzureIdentity default/one")));
+
+  patch(kube::kAzureIdentityPolicies, "default", {{"spec", policy(by_label)}});
+  label("a");
+  ASSERT_TRUE(become(one));
+  label("b");
+  ASSERT_TRUE(become({}));
+  label("a");
+  ASSERT_TRUE(become(one));
+  remove(kube::kAzureIdentityPolicies, "default");
+  ASSERT_TRUE(become({}));
+  put(kube::kAzureIdentityPolicies, {{"metadata", {{"name", "default"}}}, {"spec", policy(by_name)}});
+  ASSERT_TRUE(become(one));
+  patch(kube::kAzureIdentityPolicies, "default", {{"spec", {{"rules", json::array{1}}}}});
+  ASSERT_TRUE(become({})) << "one that cannot be read allows nothing";
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
+  EXPECT_LT(clock.steady_now() - began, std::chrono::minutes(10)) << "not by the full pass";
+}
+
+TEST_F(MicTest, WithoutAPolicyFlagThePolicyDoesNotCount) {
+  two_nodes();
+  put(kube::kAzureIdentityPolicies, {{"metadata", {{"name", "default"}}}, {"spec", {{"rules", json::array{}}}}});
+  pod("web");
+  start();
+  EXPECT_TRUE(become({"web-default-one: Assigned"}));
+}
+
 TEST_F(MicTest, AnIdentityThatDoesNotExistBlocksNoOther) {
   two_nodes();
   identity("missing", names.app_one + "-missing");

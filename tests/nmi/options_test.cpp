@@ -78,6 +78,7 @@ TEST(Options, BadValuesAreRefusedInOneLine) {
       {{"--node=n", "--ipt-update-interval-sec=0"}, "ipt-update-interval-sec"},
       {{"--node=n", "--operation-mode=x"}, "operation-mode"},
       {{"--node=n", "--redirect=ebpf"}, "redirect"},
+      {{"--node=n", "--identity-policy=on"}, "identity-policy"},
       {{"--node=n", "--permanent-config-errors=400"}, "permanent-config-errors"},
       {{"--node=n", "--metadata-ip=imds"}, "metadata-ip"},
       {{"--node=n", "--pod-interfaces="}, "pod-interfaces"},

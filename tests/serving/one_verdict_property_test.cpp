@@ -10,10 +10,13 @@
 //    exists yet, explain says why.
 //  - An NMI that watches the assignments of its node alone does not see those whose label names another: it misses them,
 //    explain mistrusts them.
+//  - In standard mode an NMI that knows of no assignment, and that the policy lets the pod's namespace use nothing, says that;
+//    explain says first what is missing for an assignment.
 //  - An NMI that has seen an assignment confirmed goes on with it while its identity changes; here it has just started, as
 //    explain has.
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <map>
 #include <set>
 
@@ -27,6 +30,8 @@
 
 namespace podid {
 namespace {
+
+namespace json = boost::json;
 
 constexpr std::uint64_t kClusters = 8000;
 constexpr const char* kAddress = "10.0.0.1";
@@ -71,6 +76,7 @@ class Generator {
     for (std::size_t n = random_.below(5); n > 0; --n) c.objects.bindings.push_back(binding(n));
     for (std::size_t n = random_.below(4); n > 0; --n) add_assigned(c.objects, c.request.namespaced);
     for (std::size_t n = random_.below(3); n > 0; --n) add_exception(c.objects);
+    if (chance(3)) permit(c);
     ask(c);
     return c;
   }
@@ -196,6 +202,43 @@ class Generator {
     objects.exceptions.push_back(std::move(exception));
   }
 
+  // The policy, and the labels of the namespaces.
+  void permit(Cluster& c) {
+    c.request.policy = core::IdentityPolicyMode::enforce;
+    for (const std::string& ns : kNamespaces) {
+      if (chance(8)) continue;  // not read yet
+      core::PolicyLabels labels{.ns = ns, .labels = {}};
+      if (!chance(3)) labels.labels.emplace("policy.aadpodidentity.k8s.io/team", pick<std::string>({"a", "b"}));
+      c.objects.permissions.put_namespace(std::move(labels));
+    }
+    if (chance(8)) return;
+    if (chance(20)) return c.objects.permissions.set_unreadable("spec.rules: expected a list, found a string");
+    json::array rules;
+    for (std::size_t n = random_.below(5); n > 0; --n) rules.push_back(rule(n));
+    json::object policy;
+    policy["spec"].emplace_object()["rules"] = std::move(rules);
+    auto read = core::IdentityPolicy::read(policy);
+    c.objects.permissions.set_policy(std::make_shared<const core::IdentityPolicy>(std::move(read).value()));
+  }
+
+  json::object rule(std::size_t n) {
+    json::object rule{{"name", "rule-" + std::to_string(n)}};
+    json::object& namespaces = rule["namespaces"].emplace_object();
+    if (chance(3)) {
+      namespaces["matchLabels"] = {{"policy.aadpodidentity.k8s.io/team", pick<std::string>({"a", "b"})}};
+    } else {
+      namespaces["names"] =
+          chance(2) ? json::array(kNamespaces.begin(), kNamespaces.end()) : json::array{pick(kNamespaces)};
+    }
+    json::array& ids = rule["resourceIDs"].emplace_array();
+    ids.emplace_back(test::identity_resource_id(pick<std::string>({"reader", "writer", "READER", "*", "*"})));
+    if (chance(2)) rule["clientIDs"] = json::array{"client-" + pick(kNames)};
+    if (chance(5)) rule["types"] = json::array{static_cast<std::int64_t>(random_.below(3))};
+    if (chance(9)) rule["requireAccess"] = json::array{"grant"};
+    if (chance(15)) rule["odd"] = true;
+    return rule;
+  }
+
   void ask(Cluster& c) {
     if (chance(2)) return;
     const std::string name = pick<std::string>({"reader", "writer", "nobody"});
@@ -226,7 +269,11 @@ class Node {
  public:
   explicit Node(const Cluster& c) : name_(c.objects.pod.node_name.empty() ? "node-a" : c.objects.pod.node_name) {
     const bool managed = c.request.mode == core::OperationMode::managed;
-    nmi::SnapshotBuilder builder({.mode = c.request.mode, .mic_namespace = c.request.mic_namespace});
+    nmi::SnapshotBuilder builder(
+        {.mode = c.request.mode, .mic_namespace = c.request.mic_namespace, .policy = c.request.policy});
+    if (c.request.policy == core::IdentityPolicyMode::enforce) {
+      builder.set_permissions(std::make_shared<const core::IdentityPermissions>(c.objects.permissions));
+    }
     const auto put = [&builder](const auto& object) {
       builder.put(std::make_shared<std::remove_cvref_t<decltype(object)>>(object));
     };
@@ -302,9 +349,16 @@ class Node {
 // Whether explain may give the reason `told` where the NMI gives `answered`: the exceptions in the head of this file.
 bool is_known_refinement(const Cluster& c, const std::string& answered, const std::string& told) {
   if (answered == "pod_unknown") return told == "pod_not_served";
+  if (answered == "policy_denied" && told != "policy_denied") {
+    if (c.request.mode == core::OperationMode::managed) return false;
+    if (c.objects.permissions.judge_namespace(c.objects.pod.ns).allowed()) return false;
+    if (told == "untrusted_assignment") return c.only_this_node;
+    return told == "no_matching_binding" || told == "identity_missing" || told == "namespace_rule";
+  }
   if (answered != "awaiting_creation" || c.request.mode == core::OperationMode::managed) return false;
   if (told == "untrusted_assignment") return c.only_this_node;
-  return told == "no_matching_binding" || told == "identity_missing" || told == "namespace_rule";
+  return told == "no_matching_binding" || told == "identity_missing" || told == "namespace_rule" ||
+         told == "policy_denied";
 }
 
 TEST(OneVerdict, TheNmiAndExplainSayTheSameOfAnyPod) {
@@ -355,7 +409,7 @@ TEST(OneVerdict, TheNmiAndExplainSayTheSameOfAnyPod) {
       EXPECT_GE((verdicts[{mode, verdict}]), kEnough) << static_cast<int>(mode) << " " << static_cast<int>(verdict);
     }
   }
-  EXPECT_EQ(refinements.size(), 5u) << "each exception in the head of this file happens";
+  EXPECT_EQ(refinements.size(), 10u) << "each exception in the head of this file happens";
   for (const auto& [reason, times] : refinements) RecordProperty(reason, times);
 }
 

@@ -21,7 +21,7 @@ inline boost::json::object open_definition(const kube::ResourceType& type) {
             {"annotations", {{"api-approved.kubernetes.io", "unapproved"}}}}},
           {"spec",
            {{"group", type.group},
-            {"scope", "Namespaced"},
+            {"scope", type.namespaced ? "Namespaced" : "Cluster"},
             {"names",
              {{"plural", type.plural},
               {"singular", base::to_lower(type.kind)},

@@ -51,6 +51,17 @@ void Controller::put(AssignedStore::Object assigned) {
   mark({std::move(pod)});
 }
 
+// What was said of a former policy is worth saying again of this one.
+void Controller::put(std::shared_ptr<const core::IdentityPolicy> policy) {
+  warned_.clear();
+  mark(cluster_.put(std::move(policy)));
+}
+
+void Controller::put_unreadable_policy(std::string problem) {
+  warned_.clear();
+  mark(cluster_.put_unreadable_policy(std::move(problem)));
+}
+
 void Controller::erase(const core::AzureAssignedIdentity& last) {
   if (store_.observe_deleted(last)) mark({pod_key_of(last)});
 }
@@ -135,14 +146,7 @@ std::vector<core::AzureAssignedIdentity> Controller::desired_for(const std::stri
   std::vector<core::AssignmentWarning> warnings;
   std::vector<core::AzureAssignedIdentity> desired = cluster_.desired_for(pod, warnings);
   for (const core::AssignmentWarning& warning : warnings) {
-    if (!is_new_warning(warning.object.ns, warning.text)) continue;
-    if (warning.kind == core::AssignmentWarning::Kind::binding_shadowed) {
-      warn("an AzureIdentityBinding is shadowed", "binding", warning.object, warning.text);
-      dependencies_.record(binding_shadowed(warning));
-    } else {
-      warn("an AzureIdentity is left out", "identity", warning.object, warning.text);
-      dependencies_.record(left_out(warning));
-    }
+    if (is_new_warning(warning.object.ns, warning.text)) report(warning);
   }
   return desired;
 }
@@ -157,6 +161,24 @@ void Controller::warn(std::string_view message, std::string_view kind, const cor
   if (!log_budget_.take(dependencies_.clock.steady_now())) return;
   base::log::warning(message,
                      {{kind, object.text()}, {"reason", reason}, {"suppressed_before", log_budget_.take_suppressed()}});
+}
+
+void Controller::report(const core::AssignmentWarning& warning) {
+  using Kind = core::AssignmentWarning::Kind;
+  switch (warning.kind) {
+    case Kind::binding_shadowed:
+      warn("an AzureIdentityBinding is shadowed", "binding", warning.object, warning.text);
+      return dependencies_.record(binding_shadowed(warning));
+    case Kind::binding_denied:
+      warn("an AzureIdentityBinding is denied by the AzureIdentityPolicy", "binding", warning.object, warning.text);
+      return dependencies_.record(binding_denied(warning));
+    case Kind::identity_denied:  // the log has it with the binding
+      return dependencies_.record(left_out(warning));
+    case Kind::invalid_resource_id:
+    case Kind::too_many_for_pod:
+      warn("an AzureIdentity is left out", "identity", warning.object, warning.text);
+      return dependencies_.record(left_out(warning));
+  }
 }
 
 void Controller::digest_claims(const std::string& pod) {

@@ -70,6 +70,11 @@ class Controller final : private AzureWorkersOwner {
   void put(core::AzureIdentity identity) { mark(cluster_.put(std::move(identity))); }
   void put(const core::Node& node);
   void put(AssignedStore::Object assigned);
+  // With --identity-policy=enforce alone. Null: there is none. `problem`: of one that cannot be read.
+  void put(std::shared_ptr<const core::IdentityPolicy> policy);
+  void put_unreadable_policy(std::string problem);
+  void put(core::PolicyLabels labels) { mark(cluster_.put(std::move(labels))); }
+  void erase_namespace(const std::string& name) { mark(cluster_.erase_namespace(name)); }
   void erase_pod(const core::ObjectKey& key) { mark(cluster_.erase_pod(key)); }
   void erase_binding(const core::ObjectKey& key) { mark(cluster_.erase_binding(key)); }
   void erase_identity(const core::ObjectKey& key) { mark(cluster_.erase_identity(key)); }
@@ -88,6 +93,7 @@ class Controller final : private AzureWorkersOwner {
   // Completes when none is under way. After stop().
   base::Task<> drain();
 
+  bool enforces_policy() const { return options_.assignment.policy == core::IdentityPolicyMode::enforce; }
   // Nothing to digest, to plan or to write, no write and no round under way. Retries may be due later.
   bool idle() const;
   std::size_t queue_depth() const { return dirty_.size() + to_plan_.size() + queue_.waiting(); }
@@ -118,6 +124,7 @@ class Controller final : private AzureWorkersOwner {
   void mark_pods_of(const std::string& node);
   void request_digest();
   void digest();
+  void report(const core::AssignmentWarning& warning);
   void digest_claims(const std::string& pod);
   void note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired);
   void note_taken(const std::string& pod, std::vector<Claim> recorded);

@@ -11,6 +11,8 @@ namespace {
 
 using Assigned = core::AzureAssignedIdentity;
 
+constexpr std::string_view kDeniedByPolicy = "identity denied";
+
 kube::EventKey on_binding(const Assigned& assigned, kube::EventType type, std::string_view reason,
                           std::string message) {
   const core::ObjectMeta& meta = assigned.binding.meta;
@@ -18,6 +20,16 @@ kube::EventKey on_binding(const Assigned& assigned, kube::EventType type, std::s
           .type = type,
           .reason = std::string(reason),
           .message = std::move(message),
+          .related = {},
+          .action = {}};
+}
+
+kube::EventKey on_binding(const core::AssignmentWarning& warning, std::string_view reason) {
+  return {.regarding = kube::kAzureIdentityBindings.reference({.ns = warning.object.ns, .name = warning.object.name},
+                                                              warning.uid),
+          .type = kube::EventType::warning,
+          .reason = std::string(reason),
+          .message = warning.text,
           .related = {},
           .action = {}};
 }
@@ -37,11 +49,14 @@ kube::EventKey status_failed(const Assigned& assigned, std::string_view status, 
 }  // namespace
 
 kube::EventKey left_out(const core::AssignmentWarning& warning) {
+  using Kind = core::AssignmentWarning::Kind;
+  std::string_view reason = "invalid object";
+  if (warning.kind == Kind::too_many_for_pod) reason = "too many identities";
+  if (warning.kind == Kind::identity_denied) reason = kDeniedByPolicy;
   return {.regarding =
               kube::kAzureIdentities.reference({.ns = warning.object.ns, .name = warning.object.name}, warning.uid),
           .type = kube::EventType::warning,
-          .reason = warning.kind == core::AssignmentWarning::Kind::too_many_for_pod ? "too many identities"
-                                                                                    : "invalid object",
+          .reason = std::string(reason),
           .message = warning.text,
           .related = {},
           .action = {}};
@@ -106,13 +121,9 @@ kube::EventKey remove_from_node_failed(const Assigned& a, const base::Error& err
 }
 
 kube::EventKey binding_shadowed(const core::AssignmentWarning& warning) {
-  return {.regarding = kube::kAzureIdentityBindings.reference({.ns = warning.object.ns, .name = warning.object.name},
-                                                              warning.uid),
-          .type = kube::EventType::warning,
-          .reason = "binding shadowed",
-          .message = warning.text,
-          .related = {},
-          .action = {}};
+  return on_binding(warning, "binding shadowed");
 }
+
+kube::EventKey binding_denied(const core::AssignmentWarning& warning) { return on_binding(warning, kDeniedByPolicy); }
 
 }  // namespace podid::mic

@@ -37,5 +37,7 @@ kube::EventKey removed_from_node(const core::AzureAssignedIdentity& assigned);
 kube::EventKey remove_from_node_failed(const core::AzureAssignedIdentity& assigned, const base::Error& error);
 // Of a binding in another namespace than the pods that it selects, which have bindings of their own.
 kube::EventKey binding_shadowed(const core::AssignmentWarning& warning);
+// Of a binding whose identity the AzureIdentityPolicy does not let be used.
+kube::EventKey binding_denied(const core::AssignmentWarning& warning);
 
 }  // namespace podid::mic

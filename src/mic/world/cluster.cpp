@@ -77,6 +77,34 @@ PodKeys Cluster::erase_identity(const core::ObjectKey& key) {
   return with_selectors(selectors);
 }
 
+PodKeys Cluster::put(std::shared_ptr<const core::IdentityPolicy> policy) {
+  rules_.permissions().set_policy(std::move(policy));
+  return all_pods();
+}
+
+PodKeys Cluster::put_unreadable_policy(std::string problem) {
+  rules_.permissions().set_unreadable(std::move(problem));
+  return all_pods();
+}
+
+PodKeys Cluster::put(core::PolicyLabels labels) {
+  const std::string ns = labels.ns;
+  return rules_.permissions().put_namespace(std::move(labels)) ? concerned_by_namespace(ns) : PodKeys{};
+}
+
+PodKeys Cluster::erase_namespace(const std::string& name) {
+  return rules_.permissions().erase_namespace(name) ? concerned_by_namespace(name) : PodKeys{};
+}
+
+PodKeys Cluster::concerned_by_namespace(const std::string& name) const {
+  if (!rules_.permissions().goes_by_labels()) return {};
+  PodKeys keys = with_selectors(rules_.selectors_of(name));
+  for (const auto& [key, pod] : pods_) {
+    if (pod->ns == name) keys.push_back(key);
+  }
+  return keys;
+}
+
 PodKeys Cluster::pods_on(const std::string& node) const {
   PodKeys keys;
   append(keys, by_node_.find(node));

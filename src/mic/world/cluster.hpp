@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/desired.hpp"
+#include "core/identity_policy.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 #include "mic/world/key_index.hpp"
@@ -30,6 +31,11 @@ class Cluster {
   PodKeys erase_binding(const core::ObjectKey& key);
   PodKeys put(core::AzureIdentity identity);
   PodKeys erase_identity(const core::ObjectKey& key);
+  // Of use with --identity-policy=enforce alone. Null: there is none. `problem`: of one that cannot be read.
+  PodKeys put(std::shared_ptr<const core::IdentityPolicy> policy);
+  PodKeys put_unreadable_policy(std::string problem);
+  PodKeys put(core::PolicyLabels labels);
+  PodKeys erase_namespace(const std::string& name);
 
   // What the pod should have; nothing for a pod that is not there.
   std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod,
@@ -43,6 +49,8 @@ class Cluster {
  private:
   void append(PodKeys& keys, const KeyIndex::Keys& more) const { keys.insert(keys.end(), more.begin(), more.end()); }
   PodKeys with_selectors(const std::set<std::string>& selectors) const;
+  // Of its labels: its own pods, and those that its bindings select.
+  PodKeys concerned_by_namespace(const std::string& name) const;
 
   core::AssignmentRules rules_;
   NodeDirectory nodes_;

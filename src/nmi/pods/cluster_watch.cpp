@@ -177,6 +177,22 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
   };
   watch_over(kube::kAzureIdentities.plural, identities_->objects());
   watch_over(kube::kAzureIdentityBindings.plural, bindings_->objects());
+  if (options.snapshot.policy == core::IdentityPolicyMode::enforce) follow_policy();
+}
+
+void ClusterWatch::follow_policy() {
+  policy_ = std::make_unique<PolicyWatch>(
+      client_,
+      PolicyWatch::Handlers{.on_change = [this] { changed(); },
+                            .on_synced = [this] { check_synced(); },
+                            .on_invalid = [this](std::string_view plural, const kube::ObjectKey& key,
+                                                 const base::Error& error) { report_bad(plural, key, error); }});
+  watched_.push_back({.what = kube::kAzureIdentityPolicies.plural,
+                      .start = [this] { policy_->start(); },
+                      .stop = [this] { return policy_->stop(); },
+                      .synced = [this] { return policy_->synced(); },
+                      .last_contact = [this] { return policy_->last_contact(); },
+                      .last_error = [this] { return policy_->last_error(); }});
 }
 
 ClusterWatch::~ClusterWatch() = default;
@@ -282,7 +298,9 @@ void ClusterWatch::changed() {
 
 void ClusterWatch::publish() {
   if (tasks_.stopping()) return;
+  if (policy_) builder_.set_permissions(policy_->permissions());
   SnapshotPtr snapshot = builder_.build();
+  if (policy_) policy_->want(builder_.namespaces_that_matter());
   pods_gauge_->set(static_cast<double>(snapshot->pods()));
   source_.publish(std::move(snapshot));
 }

@@ -13,6 +13,7 @@
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
 #include "kube/wanted_objects.hpp"
+#include "nmi/pods/policy_watch.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/pods/snapshot_source.hpp"
 
@@ -57,6 +58,7 @@ class ClusterWatch {
   void follow(const core::AzureAssignedIdentity* before, const core::AzureAssignedIdentity* now);
   void follow(const core::Pod* before, const core::Pod* now);
   void follow(const core::AzurePodIdentityException*, const core::AzurePodIdentityException*) {}
+  void follow_policy();
   // Publishes once all that has arrived together is in.
   void changed();
   void check_synced();
@@ -80,6 +82,7 @@ class ClusterWatch {
   std::unique_ptr<kube::Informer<core::AzurePodIdentityException>> exceptions_;
   std::unique_ptr<Followed<core::AzureIdentity>> identities_;
   std::unique_ptr<Followed<core::AzureIdentityBinding>> bindings_;
+  std::unique_ptr<PolicyWatch> policy_;  // --identity-policy=enforce; else null
   struct Watched {
     std::string_view what;
     std::function<void()> start;

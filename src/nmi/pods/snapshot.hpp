@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "core/identity_policy.hpp"
 #include "core/pod.hpp"
 #include "core/resources.hpp"
 #include "core/serving.hpp"
@@ -76,6 +77,8 @@ class Snapshot {
   // Null when the node has no such pod.
   const PodEntryPtr& named(std::string_view ns, std::string_view name) const;
   std::size_t pods() const { return by_name_.size(); }
+  // Null with --identity-policy=off. Valid while the snapshot lives.
+  const core::IdentityPermissions* permissions() const { return permissions_.get(); }
   // Whether `matches(pod)` for a pod of this node. Looks at each.
   template <class Matches>
   bool has_pod(const Matches& matches) const {
@@ -85,6 +88,7 @@ class Snapshot {
  private:
   friend class SnapshotBuilder;
   bool complete_ = false;
+  std::shared_ptr<const core::IdentityPermissions> permissions_;
   bool awaits_address_ = false;
   std::unordered_map<AddressKey, PodAtAddress, AddressHash> by_address_;
   std::unordered_map<std::string, PodEntryPtr> by_name_;  // "ns/name"

@@ -235,6 +235,16 @@ void SnapshotBuilder::add_addresses(Snapshot& snapshot, const PodEntryPtr& entry
   }
 }
 
+std::set<std::string> SnapshotBuilder::namespaces_that_matter() const {
+  std::set<std::string> namespaces;
+  for (const auto& [key, entry] : entries_) {
+    if (entry->pod->binding_label().empty()) continue;
+    namespaces.insert(key.ns);
+    for (const core::AzureAssignedIdentity* assigned : entry->assigned) namespaces.insert(assigned->identity.meta.ns);
+  }
+  return namespaces;
+}
+
 SnapshotPtr SnapshotBuilder::build() {
   for (const Key& key : stale_pods_) {
     PodEntryPtr entry = make_entry(key);
@@ -247,6 +257,7 @@ SnapshotPtr SnapshotBuilder::build() {
   stale_pods_.clear();
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->complete_ = complete_;
+  snapshot->permissions_ = permissions_;
   for (const bool deleting : {false, true}) {  // add_addresses() wants the living pods first
     for (const auto& [key, entry] : entries_) {
       if (entry->pod->deleting() == deleting) add_addresses(*snapshot, entry);

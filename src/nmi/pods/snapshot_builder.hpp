@@ -20,6 +20,7 @@ struct SnapshotOptions {
   core::OperationMode mode = core::OperationMode::standard;
   // The controller's namespace; empty: no pod is treated as the controller (--mic-short-circuit=false).
   std::string mic_namespace = "default";
+  core::IdentityPolicyMode policy = core::IdentityPolicyMode::off;
 };
 
 // Not thread-safe: belongs to the control thread. Only the entries that a change concerns are made anew. An object that
@@ -48,6 +49,12 @@ class SnapshotBuilder {
   // When the node was booted, while that matters: the address of a pod of which the kubelet has told nothing since then is
   // the one that it had before.
   void set_boot(std::optional<base::WallTime> boot) { boot_ = boot; }
+  // With --identity-policy=enforce.
+  void set_permissions(std::shared_ptr<const core::IdentityPermissions> permissions) {
+    permissions_ = std::move(permissions);
+  }
+  // Those of pods that may be bound, and of the identities that they may have.
+  std::set<std::string> namespaces_that_matter() const;
   // Every cache has been filled: what is not known does not exist.
   void set_complete() { complete_ = true; }
 
@@ -70,6 +77,7 @@ class SnapshotBuilder {
 
   const SnapshotOptions options_;
   std::optional<base::WallTime> boot_;
+  std::shared_ptr<const core::IdentityPermissions> permissions_;
   bool complete_ = false;
   std::map<Key, std::shared_ptr<const core::Pod>> pods_;
   // By the pod that they are about, then by their own key.

@@ -141,6 +141,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   input.node_name = options_.node_name;
   input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
   input.now = wall_now;
+  input.permissions = call.snapshot->permissions();
   input.assigned = call.entry->assigned;
   input.doubts = call.entry->doubts;
   if (call.entry->objects) {
@@ -189,6 +190,9 @@ base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
   if (!call.snapshot->complete()) return call.start + options_.max_wait;
   const core::Decision& decision = call.decision;
   const bool legacy = options_.style.legacy;
+  if (decision.reason == core::RefusalReason::policy_denied) {
+    return decision.healing == core::Healing::waits ? call.start + options_.max_wait : call.start;
+  }
   // Managed mode never waits; the old NMI waited for any assignment, and looked at namespaces once it had one.
   if (options_.mode == core::OperationMode::managed) return call.start;
   if (legacy && decision.reason == core::RefusalReason::namespace_rule) return call.start;
@@ -209,6 +213,11 @@ base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
 Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& call) const {
   const std::string message = options_.style.legacy ? core::legacy_refusal_text(input, call.decision, options_.retry)
                                                     : core::refusal_description(input, call.decision);
+  if (call.decision.reason == core::RefusalReason::policy_denied && call.decision.healing == core::Healing::none) {
+    Verdict verdict = refused(error_answer(options_.style, 403, message), core::to_string(call.decision.reason));
+    verdict.record = true;
+    return verdict;
+  }
   const Asker asker = call.host ? Asker::host : Asker::pod;
   Verdict verdict = refused(identity_not_found(options_.style, message, call.decision.healing, asker),
                             core::to_string(call.decision.reason));

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+#include <set>
+
 #include "core/naming.hpp"
 
 namespace podid::mic {
@@ -88,6 +91,37 @@ TEST_F(ClusterTest, PodsAreFoundByTheirNode) {
   EXPECT_THAT(cluster.pods_on("node-a"), UnorderedElementsAre("default/a1", "default/a2"));
   EXPECT_THAT(cluster.all_pods(), SizeIs(2));
   EXPECT_EQ(cluster.find_pod("default/b1"), nullptr);
+}
+
+TEST_F(ClusterTest, ThePolicyConcernsAllPodsAndANamespacesLabelsThosePodsThatTheyDecideAbout) {
+  Cluster cluster({.policy = core::IdentityPolicyMode::enforce});
+  const auto other = [](const std::string& name, const std::string& label) {
+    auto made = std::make_shared<core::Pod>(*pod(name, label));
+    made->ns = "other";
+    return made;
+  };
+  cluster.put(pod("a1", "a"));
+  cluster.put(other("a2", "a"));
+  cluster.put(other("b1", "b"));
+  cluster.put(binding("x", "id", "a"));
+  const auto policy = [](const char* namespaces) {
+    const auto object = boost::json::parse(std::string(R"({"spec": {"rules": [{"name": "r", "namespaces": )") +
+                                           namespaces + R"(, "clientIDs": ["app"]}]}})");
+    return std::make_shared<const core::IdentityPolicy>(core::IdentityPolicy::read(object).value());
+  };
+  const auto labelled = [](const std::string& ns, const std::string& team) -> core::PolicyLabels {
+    return {ns, {{"policy.aadpodidentity.k8s.io/team", team}}};
+  };
+  EXPECT_THAT(cluster.put(policy(R"({"names": ["default"]})")), SizeIs(3));
+  EXPECT_THAT(cluster.put(labelled("default", "a")), IsEmpty()) << "no rule goes by labels";
+  EXPECT_THAT(cluster.put(policy(R"({"matchLabels": {"policy.aadpodidentity.k8s.io/team": "a"}})")), SizeIs(3));
+  EXPECT_THAT(cluster.put(labelled("default", "a")), IsEmpty()) << "no change";
+  const auto concerned = [](PodKeys keys) { return std::set<std::string>(keys.begin(), keys.end()); };
+  EXPECT_THAT(concerned(cluster.put(labelled("default", "b"))), UnorderedElementsAre("default/a1", "other/a2"))
+      << "its own, and those of its bindings";
+  EXPECT_THAT(concerned(cluster.put(labelled("other", "a"))), UnorderedElementsAre("other/a2", "other/b1"));
+  EXPECT_THAT(concerned(cluster.erase_namespace("other")), UnorderedElementsAre("other/a2", "other/b1"));
+  EXPECT_THAT(cluster.erase_namespace("other"), IsEmpty());
 }
 
 }  // namespace

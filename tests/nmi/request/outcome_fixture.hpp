@@ -21,6 +21,7 @@ struct Cluster {
   std::vector<core::AzureIdentity> identities{};
   std::vector<core::AzurePodIdentityException> exceptions{};
   nmi::SnapshotOptions options{};
+  std::shared_ptr<const core::IdentityPermissions> permissions{};  // null: --identity-policy=off
 };
 
 // What a refused client is told.
@@ -54,6 +55,7 @@ class OutcomeFixture : public RequestFixture {
     put_all(cluster.bindings);
     put_all(cluster.identities);
     put_all(cluster.exceptions);
+    fresh.set_permissions(cluster.permissions);
     fresh.set_complete();
     source.heard(clock.steady_now());
     source.publish(fresh.build());
