@@ -224,6 +224,15 @@ def test_the_embedded_api_server_takes_them(embedded: ApiServer, profile: list[p
     assert len(done.stdout.splitlines()) == len(documents(*profile)) and "deployment.apps/mic" in done.stdout
 
 
+def test_the_embedded_api_server_keeps_the_policies_and_enforces_none(embedded: ApiServer) -> None:
+    policies = documents(DEPLOY / "policies", DEPLOY / "examples")
+    done = crds_first(embedded, documents(DEPLOY / "crds") + policies)
+    assert len(done.stdout.splitlines()) == len(documents(DEPLOY / "crds") + policies)
+    kept = json.loads(embedded.kubectl("get", "azureidentitypolicy", "default", "-o", "json").stdout)
+    assert {rule["name"] for rule in kept["spec"]["rules"]} == {"shop", "platform", "billing"}
+    embedded.apply([{"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity", "metadata": {"name": "any", "namespace": "default"}, "spec": {}}])
+
+
 @pytest.mark.real_control_plane
 @pytest.mark.parametrize("profile", [COMPATIBLE, STRICT], ids=["compatible", "strict"])
 def test_an_api_server_takes_them_without_a_warning(real: ApiServer, profile: list[pathlib.Path]) -> None:
