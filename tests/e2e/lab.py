@@ -122,6 +122,11 @@ class Lab:
         items = self.get("azureassignedidentities", namespace=namespace)["items"]
         return {item["metadata"]["name"]: item.get("status", {}).get("status", "") for item in items}
 
+    def explain(self, pod: str, namespace: str, *arguments: str) -> str:
+        """What `podid explain pod` prints."""
+        command = [self.podid, "explain", "pod", pod, "-n", namespace, *arguments]
+        return self._subprocess(command, timeout=60, check=False, env=self.environment()).stdout
+
     def wait(self, what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Polls until the condition holds, and returns what it returned."""
         start = time.monotonic()
