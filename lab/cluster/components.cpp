@@ -11,6 +11,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include "base/file.hpp"
@@ -20,17 +21,39 @@
 namespace podid::lab::cluster {
 namespace {
 
-// The start time of a process in clock ticks since boot: field 22 of /proc/<pid>/stat; 0 when there is none.
-unsigned long long start_time(pid_t pid) {
+// What /proc/<pid>/stat says of a process that has not ended.
+struct Process {
+  pid_t group = 0;
+  unsigned long long started = 0;  // clock ticks since boot
+};
+
+std::optional<Process> find_process(std::string_view pid) {
   const auto stat = base::read_file(fmt::format("/proc/{}/stat", pid));
-  if (!stat) return 0;
+  if (!stat) return std::nullopt;
   const auto name_end = stat->rfind(')');
-  if (name_end == std::string::npos) return 0;
+  if (name_end == std::string::npos) return std::nullopt;
   const auto fields = base::split(std::string_view(*stat).substr(name_end + 2), ' ');
-  constexpr std::size_t kState = 0;
-  constexpr std::size_t kStartTime = 19;  // counted from the state, field 3
-  if (fields.size() <= kStartTime || fields[kState] == "Z") return 0;
-  return base::parse_number<unsigned long long>(fields[kStartTime]).value_or(0);
+  constexpr std::size_t kState = 0, kGroup = 2, kStartTime = 19;  // counted from the state, field 3
+  if (fields.size() <= kStartTime || fields[kState] == "Z") return std::nullopt;
+  return Process{.group = base::parse_number<pid_t>(fields[kGroup]).value_or(0),
+                 .started = base::parse_number<unsigned long long>(fields[kStartTime]).value_or(0)};
+}
+
+// 0 when there is none.
+unsigned long long start_time(pid_t pid) {
+  const std::optional<Process> process = find_process(std::to_string(pid));
+  return process ? process->started : 0;
+}
+
+bool has_process_of(pid_t group) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (!base::parse_number<pid_t>(name)) continue;
+    const std::optional<Process> process = find_process(name);
+    if (process && process->group == group) return true;
+  }
+  return false;
 }
 
 // In the child, before exec. Only an exit code can tell of a failure here, so the reason goes to the log
@@ -96,8 +119,17 @@ base::Task<base::Result<>> stop_component(Component& component, int signal, std:
     if (!error) ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
   });
   const auto [error] = co_await ended.async_wait(decltype(ended)::wait_read, base::as_result);
-  timer.cancel();
   static_cast<void>(is_running(component));  // reap
+  // As with a container: when its first process ends all others are killed, and it has ended when they have. The NMI is
+  // two, which hold its ports.
+  constexpr std::chrono::milliseconds kLook{2};
+  ::kill(-component.pid, SIGKILL);
+  for (auto looks = patience / kLook; !error && looks > 0 && has_process_of(component.pid); --looks) {
+    timer.expires_after(kLook);
+    const auto [cancelled] = co_await timer.async_wait(base::as_result);
+    if (cancelled) break;
+  }
+  timer.cancel();
   component.pid = 0;
   if (error) co_return base::fail(base::ErrorKind::cancelled, "stopping " + component.name + " was cancelled");
   co_return base::Result<>{};

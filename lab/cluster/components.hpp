@@ -15,7 +15,8 @@ base::Result<> start_component(const Layout& layout, Component& component);
 // Whether the recorded process is still that program.
 bool is_running(const Component& component);
 
-// Sends the signal and waits until the process has ended; after `patience` it is killed. A program that does
+// Sends the signal and waits until the process has ended; after `patience` it is killed. Then
+// all that it has started in its group are killed and waited for, as long again at most. A program that does
 // not run is success. Clears the pid.
 base::Task<base::Result<>> stop_component(Component& component, int signal, std::chrono::seconds patience);
 

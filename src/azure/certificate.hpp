@@ -51,6 +51,9 @@ inline constexpr int kMaxRsaBits = 8192;
 // than kMaxCertificateBytes; `unsupported` when the store needs the legacy provider and legacy.so is missing.
 base::Result<Certificate> load_pkcs12(std::string_view bytes, const base::Secret& password);
 
+// Brings legacy.so into memory, for a process that is about to lose the right to map code. False: there is none.
+bool preload_legacy_provider();
+
 // PEM: one unencrypted private key and its certificate, further ones as chain, in any order. Errors as above.
 base::Result<Certificate> load_pem(std::string_view text);
 

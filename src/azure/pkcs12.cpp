@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // load_pkcs12: a walk over the store's bags. OpenSSL's PKCS12_parse would do, but bounds neither the rounds
 // of key derivation that a store may demand nor says what is wrong with it.
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 
 #include "azure/certificate.hpp"
@@ -215,6 +217,13 @@ base::Result<Certificate> read_retired_store(std::string_view bytes, const base:
 }
 
 }  // namespace
+
+bool preload_legacy_provider() {
+  // The name by which OpenSSL asks for it: the loader knows it again by that.
+  const char* chosen = std::getenv("OPENSSL_MODULES");
+  const std::string folder = chosen != nullptr ? chosen : OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
+  return ::dlopen((folder + "/legacy.so").c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
+}
 
 base::Result<Certificate> load_pkcs12(std::string_view bytes, const base::Secret& password) {
   constexpr std::string_view kContext = "PKCS#12 certificate";

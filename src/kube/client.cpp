@@ -131,7 +131,7 @@ class Client::Impl {
         random_(random),
         origin_(config.server),
         prefix_(config.server.target == "/" ? std::string() : config.server.target),
-        tokens_(config.token, config.token_file, clock),
+        tokens_(config.token, config.token_file, clock, config.read_token_file),
         limiter_(options.qps, options.burst, clock),
         http_(std::move(http)) {}
 

@@ -17,6 +17,8 @@ struct ClusterConfig {
   net::TlsClientOptions tls;
   base::Secret token;      // a fixed bearer token, or empty
   std::string token_file;  // a bearer token that is re-read (see TokenSource); wins over `token`
+  // What reads that file; empty: base::read_file.
+  std::function<base::Result<std::string>()> read_token_file;
   std::string default_namespace = "default";
   std::string origin;  // where this came from, for messages: "kubeconfig /x, context y"
 };

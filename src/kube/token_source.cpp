@@ -26,8 +26,8 @@ base::Result<base::Secret> parse_token(std::string_view text) {
   return base::Secret(std::string(token));
 }
 
-TokenSource::TokenSource(base::Secret token, std::string file, base::Clock& clock)
-    : token_(std::move(token)), file_(std::move(file)), clock_(clock) {}
+TokenSource::TokenSource(base::Secret token, std::string file, base::Clock& clock, ReadFile read_file)
+    : token_(std::move(token)), file_(std::move(file)), read_file_(std::move(read_file)), clock_(clock) {}
 
 base::Result<base::Secret> TokenSource::current() {
   if (file_.empty()) return token_;
@@ -48,7 +48,7 @@ bool TokenSource::renew_after_refusal() {
 base::Result<> TokenSource::read() {
   read_at_ = clock_.steady_now();
   have_read_ = true;
-  base::Result<std::string> text = base::read_file(file_, kMaxTokenBytes);
+  base::Result<std::string> text = read_file_ ? read_file_() : base::read_file(file_, kMaxTokenBytes);
   if (!text) return base::fail(std::move(text.error()), "reading the bearer token");
   base::Result<base::Secret> token = parse_token(*text);
   if (!token) return base::fail(std::move(token.error()), file_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bearer token of a ClusterConfig, kept current: mounted tokens are replaced by the kubelet while we run.
 #pragma once
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,10 @@ base::Result<base::Secret> parse_token(std::string_view text);
 // Belongs to one thread. Reads a small mounted file on it, at most once a minute and after each refusal.
 class TokenSource {
  public:
-  // With an empty file name the token is fixed.
-  TokenSource(base::Secret token, std::string file, base::Clock& clock);
+  using ReadFile = std::function<base::Result<std::string>()>;
+
+  // With an empty file name the token is fixed. `read_file` reads the file; empty: base::read_file.
+  TokenSource(base::Secret token, std::string file, base::Clock& clock, ReadFile read_file = {});
 
   // The token to send now; an empty one means that none is used. When the file cannot be read the last token that
   // could be is served; an error is returned only while there has never been one.
@@ -32,6 +35,7 @@ class TokenSource {
 
   base::Secret token_;
   const std::string file_;
+  const ReadFile read_file_;
   base::Clock& clock_;
   base::SteadyTime read_at_{};
   bool have_read_ = false;

@@ -6,8 +6,6 @@
 #include "azure/http_options.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
-#include "kube/config.hpp"
-#include "nmi/network_plugin.hpp"
 #include "nmi/resident_memory.hpp"
 #include "nmi/startup_taint.hpp"
 
@@ -63,36 +61,14 @@ net::ServerLimits side_port_limits() {
   return limits;
 }
 
-RedirectTarget target_of(const NmiOptions& options) {
-  return {.metadata_ip = options.metadata_ip,
-          .metadata_port = options.metadata_port,
-          .listen_ip = options.listen_address,
-          .listen_port = options.port,
-          .metadata_ip6 = options.metadata_ip6,
-          .listen_ip6 = options.listen_address6,
-          .close_wireserver = !options.allow_wireserver};
-}
-
-FenceOptions fence_options(const NmiOptions& options) {
-  return {.priority = static_cast<std::uint32_t>(options.fence_priority),
-          .check_interval = std::chrono::seconds(options.check_interval_seconds)};
-}
-
-ExpectedProof expected_proof(const RedirectProof& proof) {
-  if (!proof.has_key()) return {};
-  return [&proof](std::string_view nonce) { return proof.proof_of(nonce); };
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, const NmiOptions& options,
                                                        Context context) {
   Clients clients;
-  base::Result<kube::ClusterConfig> cluster = kube::load_cluster_config(options.kubeconfig);
-  if (!cluster) return base::fail(std::move(cluster.error()), "API server");
   const std::string user_agent = base::user_agent("NMI", options.custom_user_agent);
-  base::Result<std::unique_ptr<kube::Client>> kube =
-      kube::Client::make(executor, context.http, *cluster, {.user_agent = user_agent}, context.clock, context.random);
+  base::Result<std::unique_ptr<kube::Client>> kube = kube::Client::make(
+      executor, context.http, context.cluster, {.user_agent = user_agent}, context.clock, context.random);
   if (!kube) return base::fail(std::move(kube.error()), "API server");
   clients.kube = std::move(*kube);
 
@@ -110,12 +86,6 @@ base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, 
   base::Result<azure::DirectoryEndpoints> directories = azure::DirectoryEndpoints::create(options.allowed_ad_endpoints);
   if (!directories) return base::fail(std::move(directories.error()), "--allowed-ad-endpoints");
   clients.directories = std::move(*directories);
-  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
-  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
-  clients.interfaces = std::move(*interfaces);
-  base::Result<RedirectTarget> target = checked_target(target_of(options));
-  if (!target) return std::unexpected(std::move(target.error()));
-  clients.target = std::move(*target);
   return std::unique_ptr<Control>(new Control(executor, options, std::move(context), std::move(clients)));
 }
 
@@ -140,21 +110,9 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       doubt_(
           executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random),
       interfaces_(executor, context.clock, context.random, [this] { doubt_.interface_appeared(); }),
-      redirect_(executor,
-                {.redirect = {.backend = options.redirect,
-                              .target = clients_.target,
-                              .check_interval = std::chrono::seconds(options.check_interval_seconds)},
-                 .interfaces = clients_.interfaces,
-                 .fence = fence_options(options),
-                 .expected_proof = expected_proof(context.proof),
-                 .conntrack_deletion = options.conntrack_deletion},
-                context.clock, context.random, context.metrics,
-                [this, on_fatal = context.on_fatal](const base::Error& error) {
-                  failed_ = true;
-                  on_fatal(error);
-                }),
+      keeper_(executor, std::move(context.keeper), context.metrics, std::move(context.events)),
       status_(executor, context.clock, context.metrics, side_port_limits(),
-              {.is_active = [this] { return redirect_.active(); },
+              {.is_active = [this] { return keeper_.active(); },
                .is_live = [] { return true; },  // whoever answers is
                .why_not_ready = [this]() -> std::optional<std::string> {
                  std::optional<std::string> problem = not_ready();
@@ -164,24 +122,17 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
                .before_metrics = {}}),
       tasks_(executor) {}
 
-base::Task<base::Result<>> Control::start() {
-  base::Result<> started = co_await start_all();
-  failed_ = !started;
-  co_return started;
+base::Result<> Control::listen() {
+  return status_.start(options_.probe_address, {"--http-probe-port", options_.probe_port},
+                       {"--prometheus-port", options_.prometheus_port});
 }
 
-base::Task<base::Result<>> Control::start_all() {
-  base::Result<> opened = status_.start(options_.probe_address, {"--http-probe-port", options_.probe_port},
-                                        {"--prometheus-port", options_.prometheus_port});
-  if (!opened) co_return opened;
-  base::Result<> redirected = co_await redirect_.start();
-  if (!redirected) co_return redirected;
+void Control::start(bool wants_token) {
+  keeper_.start();
+  keeper_.ready({.wants_token = wants_token});
   metrics_.gauge(base::metric::kModeInfo).set({options_.mode, options_.namespaced ? "true" : "false"}, 1);
   if (!options_.namespaced) {
     base::log::warning("not in namespaced mode: a pod of any namespace gets the identity whose label it carries");
-  }
-  if (const std::optional<std::string> risk = spoofing_risk(options_.cni_config_dir)) {
-    base::log::warning("a pod can take another pod's address and with it its identity", {{"why", *risk}});
   }
   recorder_.start();
   interfaces_.start();  // before the first lists: what appears later than they were asked for is noticed
@@ -189,11 +140,10 @@ base::Task<base::Result<>> Control::start_all() {
   tasks_.spawn("startup taints", lift_startup_taints());
   tasks_.spawn("watch proof", watch_proof());
   tasks_.spawn("event statistics", report_dropped_events());
-  co_return base::Result<>{};
 }
 
 std::optional<std::string> Control::not_ready() const {
-  if (std::optional<std::string> problem = redirect_.not_ready()) return problem;
+  if (std::optional<std::string> problem = keeper_.not_ready()) return problem;
   if (proof_.problem()) return proof_.problem();
   if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
@@ -253,21 +203,19 @@ base::Task<> Control::watch_proof() {
 }
 
 base::Task<> Control::stop(net::Deadline deadline) {
+  keeper_.drained();
   tasks_.stop();
   co_await tasks_.join();
   co_await interfaces_.stop();
   co_await doubt_.stop();
   co_await watch_.stop();
-  const auto rules =
-      options_.cleanup_on_exit && !failed_ ? RedirectKeeper::Rules::are_removed : RedirectKeeper::Rules::stay;
-  const base::Result<> removed = co_await redirect_.stop(rules);
-  if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
   co_await cache_.stop();
   co_await recorder_.stop(deadline);
   if (const std::size_t left = recorder_.statistics().waiting; left > 0) {
     base::log::warning("events were not written", {{"count", left}});
   }
   co_await status_.stop(deadline);
+  co_await keeper_.stop();
 }
 
 }  // namespace podid::nmi

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the control thread owns: the API server's side, the token cache with its sources, the redirect, the probes.
+// What the control thread owns: the API server's side, the token cache with its sources, the probes, the talk with the
+// keeper.
 #pragma once
 #include <functional>
 #include <memory>
@@ -12,9 +13,11 @@
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "kube/client.hpp"
+#include "kube/config.hpp"
 #include "kube/event_recorder.hpp"
 #include "net/http_transport.hpp"
 #include "net/server/status_server.hpp"
+#include "nmi/link/keeper_link.hpp"
 #include "nmi/netlink/interface_watch.hpp"
 #include "nmi/options.hpp"
 #include "nmi/pods/address_doubt.hpp"
@@ -22,7 +25,6 @@
 #include "nmi/pods/redirect_proof.hpp"
 #include "nmi/pods/snapshot_source.hpp"
 #include "nmi/record/issuance_events.hpp"
-#include "nmi/redirect/keeper.hpp"
 #include "nmi/token/azure_token_source.hpp"
 #include "nmi/token/kube_secret_reader.hpp"
 #include "nmi/token/token_broker.hpp"
@@ -40,16 +42,20 @@ class Control {
     base::MetricsRegistry& metrics;
     SnapshotSource& snapshots;
     RedirectProof& proof;
-    std::function<void(const base::Error&)> on_fatal;  // cannot go on
+    kube::ClusterConfig cluster;
+    Descriptor keeper;  // our end of the link
+    KeeperEvents events;
   };
   // Everything made, nothing started.
   static base::Result<std::unique_ptr<Control>> create(base::Executor executor, const NmiOptions& options,
                                                        Context context);
 
-  // Opens the probe and metrics ports, puts the redirect in place, then begins to fill the caches: whatever fails after
-  // that, no pod reaches the real endpoint (NMI-26).
-  base::Task<base::Result<>> start();
-  // The reverse. Rules stay unless --cleanup-on-exit; after an error in any case.
+  // Opens the probe and metrics ports.
+  base::Result<> listen();
+  // After listen(), and with the service listening: tells the keeper, which puts the redirect in place whatever becomes
+  // of us (NMI-26), and begins to fill the caches. `wants_token`: of the keeper, as the file is out of our reach.
+  void start(bool wants_token);
+  // The reverse, when no request is in flight any more.
   base::Task<> stop(net::Deadline deadline);
 
   TokenBroker& broker() { return broker_; }
@@ -65,11 +71,8 @@ class Control {
     std::unique_ptr<net::HttpTransport> http;
     std::unique_ptr<azure::ImdsClient> imds;
     azure::DirectoryEndpoints directories;
-    InterfacePattern interfaces;
-    RedirectTarget target;
   };
   Control(base::Executor executor, const NmiOptions& options, Context context, Clients clients);
-  base::Task<base::Result<>> start_all();
   base::Task<> lift_startup_taints();
   base::Task<> report_dropped_events();
   base::Task<> watch_proof();
@@ -91,9 +94,8 @@ class Control {
   ClusterWatch watch_;
   AddressDoubt doubt_;
   InterfaceWatch interfaces_;
-  RedirectKeeper redirect_;
+  KeeperLink keeper_;
   net::StatusServer status_;  // /healthz: the redirect is in place; /readyz: redirect, pods' interfaces and caches are
-  bool failed_ = false;       // at the start, or fatally since
   base::TaskGroup tasks_;     // last: ends before what it uses
 };
 

@@ -109,30 +109,33 @@ class Nmi::Impl {
   Impl(NmiOptions options, NmiDependencies dependencies)
       : options_(std::move(options)),
         dependencies_(std::move(dependencies)),
-        proof_(options_.prober_namespace, dependencies_.random.uuid() + dependencies_.random.uuid()) {}
+        proof_(options_.prober_namespace, dependencies_.proof_key) {}
   ~Impl() { stop(); }
 
-  base::Result<> start() {
-    base::Result<std::unique_ptr<Control>> control =
-        Control::create(io_.get_executor(), options_,
-                        {.http = dependencies_.http,
-                         .clock = dependencies_.clock,
-                         .random = dependencies_.random,
-                         .metrics = dependencies_.metrics,
-                         .snapshots = snapshots_,
-                         .proof = proof_,
-                         .on_fatal = dependencies_.on_fatal ? dependencies_.on_fatal : [](const base::Error&) {}});
+  base::Result<> open() {
+    base::Result<std::unique_ptr<Control>> control = Control::create(io_.get_executor(), options_,
+                                                                     {.http = dependencies_.http,
+                                                                      .clock = dependencies_.clock,
+                                                                      .random = dependencies_.random,
+                                                                      .metrics = dependencies_.metrics,
+                                                                      .snapshots = snapshots_,
+                                                                      .proof = proof_,
+                                                                      .cluster = std::move(dependencies_.cluster),
+                                                                      .keeper = std::move(dependencies_.keeper),
+                                                                      .events = std::move(dependencies_.events)});
     if (!control) return std::unexpected(std::move(control.error()));
     control_ = std::move(*control);
-    // The service listens before the redirect leads there.
     base::Result<> listening = make_workers();
     if (!listening) return listening;
+    return control_->listen();
+  }
+
+  void start(bool wants_token) {
     work_.emplace(io_.get_executor());
     thread_ = std::thread([this] { io_.run(); });
     for (const auto& worker : workers_) worker->start();
-    base::Result<> started = run_and_wait(io_.get_executor(), control_->start());
-    if (!started) stop();
-    return started;
+    // The service answers before the redirect leads there.
+    base::asio::post(io_, [this, wants_token] { control_->start(wants_token); });
   }
 
   void stop() {
@@ -180,7 +183,7 @@ class Nmi::Impl {
   }
 
   const NmiOptions options_;
-  const NmiDependencies dependencies_;
+  NmiDependencies dependencies_;
   SnapshotSource snapshots_;
   RedirectProof proof_;
   std::uint16_t port_ = 0;
@@ -194,42 +197,11 @@ class Nmi::Impl {
 Nmi::Nmi(NmiOptions options, NmiDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(dependencies))) {}
 Nmi::~Nmi() = default;
-base::Result<> Nmi::start() { return impl_->start(); }
+base::Result<> Nmi::open() { return impl_->open(); }
+void Nmi::start(bool wants_token) { impl_->start(wants_token); }
 void Nmi::stop() { impl_->stop(); }
 std::uint16_t Nmi::service_port() const { return impl_->service_port(); }
 std::uint16_t Nmi::probe_port() const { return impl_->control().probe_port(); }
 std::uint16_t Nmi::metrics_port() const { return impl_->control().metrics_port(); }
-
-namespace {
-
-base::Task<base::Result<>> uninstall_all(NmiOptions options) {
-  base::RealClock clock;
-  base::SystemRandom random;
-  RedirectTarget target;
-  target.metadata_ip = options.metadata_ip;
-  target.listen_ip = options.listen_address;
-  // Without our rules an open loopback would stay open, so it is closed first.
-  PodInterfaces interfaces(co_await base::asio::this_coro::executor, {});
-  base::Result<> closed = co_await interfaces.close_opened();
-  base::Result<> removed = co_await uninstall_redirect(target, clock, random);
-  const base::Result<> opened = co_await remove_fence(static_cast<std::uint32_t>(options.fence_priority));
-  if (removed) removed = opened;
-  const base::Result<> unplugged = co_await remove_self_proof();
-  if (removed) removed = unplugged;
-  co_return removed ? closed : removed;
-}
-
-}  // namespace
-
-base::Result<> uninstall(const NmiOptions& options) {
-  base::asio::io_context io(1);
-  base::Result<> result;
-  base::asio::co_spawn(io, uninstall_all(options), [&result](std::exception_ptr failure, base::Result<> outcome) {
-    if (failure) std::rethrow_exception(failure);
-    result = std::move(outcome);
-  });
-  io.run();
-  return result;
-}
 
 }  // namespace podid::nmi

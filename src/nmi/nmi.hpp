@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Node Managed Identity daemon: start here.
+// The Node Managed Identity daemon, less what changes the node (nmi/keeper): start here.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
+#include "kube/config.hpp"
 #include "net/http_transport.hpp"
+#include "nmi/link/keeper_link.hpp"
 #include "nmi/options.hpp"
 
 namespace podid::nmi {
@@ -20,8 +21,10 @@ struct NmiDependencies {
   base::Clock& clock;
   base::Random& random;
   base::MetricsRegistry& metrics;
-  // Called on the control thread when the NMI cannot go on; the owner then stops it. May be empty.
-  std::function<void(const base::Error&)> on_fatal;
+  kube::ClusterConfig cluster;
+  Descriptor keeper;      // our end of the link to the keeper
+  std::string proof_key;  // shared with the keeper
+  KeeperEvents events;    // what comes from there, on the control thread
 };
 
 // Owns all threads. Calls come from one thread that runs no event loop.
@@ -33,13 +36,16 @@ class Nmi {
   Nmi& operator=(const Nmi&) = delete;
   ~Nmi();
 
-  // Returns when the service listens, the redirect is in place (or retried in the background) and the caches are being
-  // filled; /readyz tells when they are full. After an error nothing runs; the redirect stays.
-  base::Result<> start();
-  // Requests in flight finish, at most for shutdown_timeout; the redirect stays unless cleanup_on_exit. Idempotent.
+  // Opens all files and ports; no thread yet, so that the process can give up what this needs. After an error nothing
+  // is left to be stopped.
+  base::Result<> open();
+  // After open(). From its return the keeper knows that the service listens, and the caches are being filled; /readyz
+  // tells when they are full and pods are led here. `wants_token`: the keeper is asked for the service account's token.
+  void start(bool wants_token = false);
+  // Requests in flight finish, at most for shutdown_timeout. Idempotent.
   void stop();
 
-  // After start(): the ports in use, where the options left the choice to the kernel.
+  // After open(): the ports in use, where the options left the choice to the kernel.
   std::uint16_t service_port() const;
   std::uint16_t probe_port() const;
   std::uint16_t metrics_port() const;
@@ -48,8 +54,5 @@ class Nmi {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// nmi --uninstall: removes the rules and settings of any NMI from this node. Returns when done.
-base::Result<> uninstall(const NmiOptions& options);
 
 }  // namespace podid::nmi

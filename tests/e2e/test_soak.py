@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 from api_proxy import ApiProxy
-from lab import LabError, temporary_lab
+from lab import LabError, server_of, temporary_lab
 from manifests import binding, managed_identity, secret, service_principal
 from pod_load import PodLoad
 
@@ -166,14 +166,19 @@ class Soak:
 
     # -- the NMIs ----------------------------------------------------------------------------------------------------
     def pids(self):
-        return {each["name"]: each["pid"] for each in self.lab.components() if each["name"] in NMIS and each["running"]}
+        """Keeper and server of each."""
+        keepers = {each["name"]: each["pid"] for each in self.lab.components() if each["name"] in NMIS and each["running"]}
+        return {name: (keeper, server_of(keeper)) for name, keeper in keepers.items()}
 
     def open_files(self):
-        return {name: len(os.listdir(f"/proc/{pid}/fd")) for name, pid in self.pids().items()}
+        return {name: sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids) for name, pids in self.pids().items()}
 
     def memory(self):
         """Resident, in KiB."""
-        return {name: int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) for name, pid in self.pids().items()}
+        def resident(pid):
+            return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+
+        return {name: sum(map(resident, pids)) for name, pids in self.pids().items()}
 
     def rules(self):
         return {node: self.lab.node_exec(node, "nft", "list", "table", "inet", "podid").stdout for node in NODES}

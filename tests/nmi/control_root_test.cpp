@@ -8,6 +8,8 @@
 
 #include "net/http_client.hpp"
 #include "nmi/control.hpp"
+#include "nmi/keeper/keeper.hpp"
+#include "nmi/node_rules.hpp"
 #include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
@@ -29,22 +31,47 @@ class ControlRootTest : public NodeNamespaceTest {
     options.redirect = "none";
     options.probe_port = options.prometheus_port = 0;
   }
+  // Both halves of an NMI, in one thread.
   void start_control(base::Clock& with) {
-    base::Result<std::unique_ptr<Control>> made =
-        Control::create(io.get_executor(), options,
-                        {.http = net::http_over_sockets(with),
-                         .clock = with,
-                         .random = random,
-                         .metrics = metrics,
-                         .snapshots = snapshots,
-                         .proof = proof,
-                         .on_fatal = [this](const base::Error& error) { given_up = error.message; }});
+    base::Result<RedirectKeeperOptions> rules = node_rules(options);
+    ASSERT_TRUE(rules) << rules.error().message;
+    node_half = std::make_unique<Keeper>(io.get_executor(),
+                                         KeeperOptions{.redirect = std::move(*rules),
+                                                       .proof_key = {},
+                                                       .cleanup_on_exit = options.cleanup_on_exit,
+                                                       .token_file = {}},
+                                         with, random, [this](const base::Error& error) { given_up = error.message; });
+    base::Result<LinkPair> link = make_link();
+    ASSERT_TRUE(link);
+    serving = true;
+    base::asio::co_spawn(io, node_half->serve(std::move(link->keeper)),
+                         [this](const std::exception_ptr&, Keeper::End) { serving = false; });
+    base::Result<kube::ClusterConfig> cluster = kube::load_cluster_config(options.kubeconfig);
+    ASSERT_TRUE(cluster) << cluster.error().message;
+    base::Result<std::unique_ptr<Control>> made = Control::create(io.get_executor(), options,
+                                                                  {.http = net::http_over_sockets(with),
+                                                                   .clock = with,
+                                                                   .random = random,
+                                                                   .metrics = metrics,
+                                                                   .snapshots = snapshots,
+                                                                   .proof = proof,
+                                                                   .cluster = std::move(*cluster),
+                                                                   .keeper = std::move(link->server),
+                                                                   .events = {}});
     ASSERT_TRUE(made) << made.error().message;
     control = std::move(*made);
-    const base::Result<> started = test::run_task(io, control->start());
-    ASSERT_TRUE(started) << started.error().message;
+    const base::Result<> listening = control->listen();
+    ASSERT_TRUE(listening) << listening.error().message;
+    base::asio::post(io, [this] { control->start(/*wants_token=*/false); });
+    ASSERT_TRUE(test::run_until(io, [this] { return node_half->redirect().active(); }));
   }
-  void stop_control() { test::run_task(io, control->stop(net::Deadline::passed())); }
+  void stop_control() {
+    node_half->drain();
+    test::run_task(io, control->stop(net::Deadline::passed()));
+    control.reset();
+    ASSERT_TRUE(test::run_until(io, [this] { return !serving; }));
+    test::run_task(io, node_half->stop());
+  }
   bool connects(const std::string& address, std::uint16_t port) {
     boost::asio::ip::tcp::socket socket(io);
     boost::system::error_code error;
@@ -56,6 +83,8 @@ class ControlRootTest : public NodeNamespaceTest {
   NmiOptions options;
   SnapshotSource snapshots;
   RedirectProof proof{"", ""};  // nobody here answers a proof
+  std::unique_ptr<Keeper> node_half;
+  bool serving = false;  // it talks with `control`
   std::unique_ptr<Control> control;
 };
 

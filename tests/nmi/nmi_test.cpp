@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "core/resources_json.hpp"
 #include "net/http_client.hpp"
+#include "nmi/fake_keeper.hpp"
 #include "nmi/request/request_fixture.hpp"
 #include "support/model_server.hpp"
 #include "support/run_task.hpp"
@@ -121,10 +122,27 @@ class NmiTest : public ::testing::Test {
     options.metadata_port = outside.imds_port;
     outside.put("/api/v1/nodes/node-a", {{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
   }
+  std::unique_ptr<Nmi> make_nmi(const NmiOptions& with, FakeKeeper& from) {
+    base::Result<kube::ClusterConfig> cluster = kube::load_cluster_config(with.kubeconfig);
+    EXPECT_TRUE(cluster);
+    return std::make_unique<Nmi>(with,
+                                 NmiDependencies{.http = net::http_over_sockets(clock),
+                                                 .clock = clock,
+                                                 .random = random,
+                                                 .metrics = metrics,
+                                                 .cluster = std::move(*cluster),
+                                                 .keeper = from.take_server_end(),
+                                                 .proof_key = "key",
+                                                 .events = {.on_drain = [this] { told_to_end.set_value(); },
+                                                            .on_lost = [this](const base::Error&) { lost.set_value(); },
+                                                            .on_token = {}}});
+  }
   void start() {
-    nmi = std::make_unique<Nmi>(options, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
-    const base::Result<> started = nmi->start();
-    ASSERT_TRUE(started) << started.error().message;
+    nmi = make_nmi(options, keeper);
+    const base::Result<> opened = nmi->open();
+    ASSERT_TRUE(opened) << opened.error().message;
+    nmi->start();
+    ASSERT_TRUE(test::run_until(io, [this] { return get(nmi->probe_port(), "/healthz").body == "Active"; }));
   }
   void start_ready() {
     start();
@@ -193,6 +211,8 @@ class NmiTest : public ::testing::Test {
   base::MetricsRegistry metrics;
   base::asio::io_context io{1};
   NmiOptions options;
+  FakeKeeper keeper;
+  std::promise<void> told_to_end, lost;
   std::unique_ptr<Nmi> nmi;
 };
 
@@ -375,10 +395,43 @@ TEST_F(NmiTest, APortInUseIsNamed) {
   start();
   NmiOptions same = options;
   same.probe_port = nmi->probe_port();
-  Nmi second(same, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
-  const base::Result<> started = second.start();
-  ASSERT_FALSE(started);
-  EXPECT_TRUE(started.error().message.contains(std::to_string(same.probe_port))) << started.error().message;
+  FakeKeeper its_keeper;
+  const std::unique_ptr<Nmi> second = make_nmi(same, its_keeper);
+  const base::Result<> opened = second->open();
+  ASSERT_FALSE(opened);
+  EXPECT_TRUE(opened.error().message.contains(std::to_string(same.probe_port))) << opened.error().message;
+}
+
+TEST_F(NmiTest, TheKeeperIsToldWhenTheServiceListensAndWhenItHasEnded) {
+  nmi = make_nmi(options, keeper);
+  const base::Result<> opened = nmi->open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(keeper.next(), std::nullopt) << "no thread answers yet";
+  nmi->start(/*wants_token=*/true);
+  ASSERT_TRUE(test::run_until(io, [this] { return keeper.next() == Message(Ready{.wants_token = true}); }));
+  keeper.tell(Drain{});
+  told_to_end.get_future().wait();
+  EXPECT_EQ(keeper.next(), std::nullopt) << "requests may be in flight";
+  nmi->stop();
+  EXPECT_EQ(keeper.next(), Message(Drained{}));
+}
+
+TEST_F(NmiTest, WhatTheKeeperKnowsIsShown) {
+  start();
+  keeper.tell(KeeperState{.active = false,
+                          .problem = "the redirect was altered",
+                          .measured = {{.metric = 0, .value = 0}, {.metric = 1, .value = 3}}});
+  ASSERT_TRUE(test::run_until(io, [this] { return get(nmi->probe_port(), "/healthz").body == "Not Active"; }));
+  EXPECT_TRUE(get(nmi->probe_port(), "/readyz").body.contains("the redirect was altered"));
+  const std::string shown = get(nmi->metrics_port(), "/metrics").body;
+  EXPECT_TRUE(shown.contains("aadpodidentity_nmi_redirect_active 0\n")) << shown;
+  EXPECT_TRUE(shown.contains("aadpodidentity_nmi_redirect_repairs_total 3\n")) << shown;
+}
+
+TEST_F(NmiTest, AKeeperThatHasEndedIsNoticed) {
+  start();
+  keeper.end();
+  lost.get_future().wait();
 }
 
 // For the thread sanitizer: several workers, clients on several threads, pods that come and go meanwhile.

@@ -36,6 +36,7 @@ std::span<const MetricDefinition* const> all() {
       &kNmiRedirectProven,
       &kNmiRedirectRepairs,
       &kNmiRedirectErrors,
+      &kNmiHardening,
       &kNmiProxiedRequests,
       &kEventsDropped,
       &kBadObjects,

@@ -33,6 +33,7 @@ namespace metric {
 inline constexpr MetricLabel kByOperation[] = {{"operation_type"}};
 inline constexpr MetricLabel kNmiOperationLabels[] = {
     {"operation_type"}, {"status_code"}, {"namespace", true}, {"resource", true}};
+inline constexpr MetricLabel kByMeasure[] = {{"measure"}};
 inline constexpr MetricLabel kByResult[] = {{"result"}};
 inline constexpr MetricLabel kByReason[] = {{"reason"}};
 inline constexpr MetricLabel kByState[] = {{"state"}};
@@ -145,6 +146,10 @@ inline constexpr MetricDefinition kNmiRedirectRepairs = {"aadpodidentity_nmi_red
                                                          "Times the redirect rules were found altered and put back"};
 inline constexpr MetricDefinition kNmiRedirectErrors = {"aadpodidentity_nmi_redirect_errors_total", MetricType::counter,
                                                         "Failed attempts to read or write the redirect rules"};
+inline constexpr MetricDefinition kNmiHardening = {
+    "aadpodidentity_nmi_hardening", MetricType::gauge,
+    "1 where the process that answers pods has given up what it does not need, 0 where that was not possible",
+    kByMeasure};
 inline constexpr MetricDefinition kNmiProxiedRequests = {
     "aadpodidentity_nmi_proxied_requests_total", MetricType::counter,
     "Requests passed on to the instance metadata service", kByResult};

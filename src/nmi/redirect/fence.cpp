@@ -120,7 +120,7 @@ base::Task<base::Result<bool>> is_forwarded(Netlink& netlink, FenceRule to, int 
 }  // namespace
 
 Fence::Fence(base::Executor executor, FenceOptions options, const RedirectTarget& target, InterfacePattern interfaces,
-             base::Clock& clock, base::Random& random, base::MetricsRegistry& metrics)
+             base::Clock& clock, base::Random& random, base::MetricsRegistry& metrics, std::function<void()> on_change)
     : options_(options),
       executor_(executor),
       clock_(clock),
@@ -128,6 +128,7 @@ Fence::Fence(base::Executor executor, FenceOptions options, const RedirectTarget
       active_gauge_(metrics.gauge(base::metric::kNmiFenceActive).find_or_add()),
       repairs_(metrics.counter(base::metric::kNmiRedirectRepairs).find_or_add()),
       errors_(metrics.counter(base::metric::kNmiRedirectErrors).find_or_add()),
+      on_change_(std::move(on_change)),
       target_(target),
       interfaces_(interfaces.none() ? *InterfacePattern::parse("auto") : std::move(interfaces)),
       tasks_(executor) {
@@ -141,6 +142,7 @@ bool Fence::is_ours(const FenceRule& rule) const { return is_among(rules_, rule)
 void Fence::found(const base::Result<>& outcome) {
   const std::string before = std::exchange(problem_, outcome ? std::string() : "the fence: " + outcome.error().message);
   active_gauge_->set(outcome ? 1 : 0);
+  changed();
   if (problem_ == before) return;
   if (outcome) {
     base::log::info("the fence holds", {{"priority", static_cast<std::int64_t>(options_.priority)}});
@@ -150,8 +152,18 @@ void Fence::found(const base::Result<>& outcome) {
   }
 }
 
+void Fence::changed() const {
+  if (on_change_) on_change_();
+}
+
+void Fence::failed() {
+  errors_->increment();
+  changed();
+}
+
 void Fence::altered() {
   repairs_->increment();
+  changed();
   const base::SteadyTime now = clock_.steady_now();
   if (told_ != base::SteadyTime{} && now - told_ < kTellAgain) return;
   told_ = now;
@@ -241,6 +253,7 @@ base::Task<> Fence::stop() {
 
 base::Task<base::Result<>> Fence::remove() {
   active_gauge_->set(0);
+  changed();
   base::Result<> removed = co_await remove_fence(options_.priority);
   co_return removed;
 }
@@ -249,7 +262,7 @@ base::Task<> Fence::keep() {
   base::Backoff backoff(kRetry, random_);
   for (;;) {
     const base::Result<> ended = co_await follow();
-    errors_->increment();
+    failed();
     found(ended);
     co_await clock_.sleep_for(backoff.next());
   }
@@ -259,7 +272,7 @@ base::Task<> Fence::look_again_and_again() {
   for (;;) {
     co_await clock_.sleep_for(options_.check_interval);
     const base::Result<> looked = co_await look();
-    if (!looked) errors_->increment();
+    if (!looked) failed();
     found(looked);
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,9 +31,10 @@ struct FenceOptions {
 // object or the process ends: only remove() and remove_fence() take them away.
 class Fence {
  public:
-  // `interfaces`: where the fence proves that it holds, as the kernel answers for packets that arrive there.
+  // `interfaces`: where the fence proves that it holds, as the kernel answers for packets that arrive there. `on_change`:
+  // problem() or a metric has another value; may be empty.
   Fence(base::Executor executor, FenceOptions options, const RedirectTarget& target, InterfacePattern interfaces,
-        base::Clock& clock, base::Random& random, base::MetricsRegistry& metrics);
+        base::Clock& clock, base::Random& random, base::MetricsRegistry& metrics, std::function<void()> on_change = {});
 
   // Lays it and begins to keep it. What fails is tried again in the background.
   base::Task<> start();
@@ -56,6 +58,8 @@ class Fence {
   void found(const base::Result<>& outcome);
   void altered();
   void saw_program(const std::optional<std::string>& where);
+  void failed();
+  void changed() const;
 
   const FenceOptions options_;
   base::Executor executor_;
@@ -64,6 +68,7 @@ class Fence {
   base::Gauge* const active_gauge_;
   base::Counter* const repairs_;
   base::Counter* const errors_;
+  const std::function<void()> on_change_;
 
   const RedirectTarget target_;
   const InterfacePattern interfaces_;

@@ -35,9 +35,9 @@ RedirectKeeper::RedirectKeeper(base::Executor executor, RedirectKeeperOptions op
       errors_(metrics.counter(base::metric::kNmiRedirectErrors)),
       needs_interfaces_(options_.redirect.backend != "none" && uses_loopback(options_.redirect.target) &&
                         !options_.interfaces.none()),
-      interfaces_(executor, options_.interfaces),
+      interfaces_(executor, options_.interfaces, [this] { changed(); }),
       fence_(executor, with_rules(options_) ? options_.fence : FenceOptions{.priority = 0}, options_.redirect.target,
-             options_.interfaces, clock, random, metrics),
+             options_.interfaces, clock, random, metrics, [this] { changed(); }),
       self_proof_(executor, options_.redirect.target, options_.expected_proof, random),
       tasks_(executor) {}
 
@@ -45,6 +45,11 @@ void RedirectKeeper::set_active(bool active, std::string problem) {
   active_ = active;
   problem_ = std::move(problem);
   active_gauge_->set(this->active() ? 1 : 0);
+  changed();
+}
+
+void RedirectKeeper::changed() const {
+  if (options_.on_change) options_.on_change();
 }
 
 std::optional<std::string> RedirectKeeper::not_ready() const {
@@ -135,6 +140,7 @@ base::Task<> RedirectKeeper::keep_interfaces() {
   for (;;) {
     const base::Result<> ended = co_await interfaces_.keep_open();
     errors_.increment();
+    changed();
     base::log::error("route_localnet cannot be set on pod interfaces", {{"error", ended.error()}});
     co_await clock_.sleep_for(backoff.next());
   }
@@ -150,7 +156,7 @@ base::Task<base::Result<bool>> RedirectKeeper::try_rules() {
 
 base::Task<> RedirectKeeper::keep_proven() {
   for (;;) {
-    if (active_) {
+    if (active_ && (!options_.is_served || options_.is_served())) {
       const base::Result<bool> tried = co_await try_rules();
       if (!tried) {
         base::log::warning("the rules cannot be tried: that they are in place is all that is known",
@@ -162,6 +168,7 @@ base::Task<> RedirectKeeper::keep_proven() {
       const bool holds = !tried || *tried;
       untrue_ = holds ? "" : "the redirect is in place, but packets like a pod's do not reach us by it";
       active_gauge_->set(active() ? 1 : 0);
+      changed();
       if (!before && holds) base::log::info("redirect leads to us again");
       if (!holds) {
         errors_.increment();

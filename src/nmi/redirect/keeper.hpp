@@ -23,10 +23,14 @@ struct RedirectKeeperOptions {
   FenceOptions fence;
   // Where there is one, the rules are tried every few seconds.
   ExpectedProof expected_proof;
+  // Whether there is somebody who could answer; empty: there always is.
+  std::function<bool()> is_served = {};
   // Whether connections older than the rules are cut. The rules stop them as well, but their pods would not notice soon.
   bool conntrack_deletion = true;
   // How long rules may be impossible to put in place before the NMI gives up (NMI-20).
   base::Duration patience = std::chrono::minutes(5);
+  // active(), not_ready() or a metric has another value; may be empty.
+  std::function<void()> on_change = {};
 };
 
 // One executor. References outlive it; await stop() before the destructor.
@@ -58,6 +62,7 @@ class RedirectKeeper {
   base::Task<base::Result<bool>> try_rules();
   void set_active(bool active, std::string problem);
   void failed(const base::Error& error);
+  void changed() const;
 
   const RedirectKeeperOptions options_;
   base::Executor executor_;

@@ -166,8 +166,14 @@ bool InterfacePattern::matches(const Interface& interface) const {
                              [&interface](const std::string& pattern) { return glob(pattern, interface.name); });
 }
 
-PodInterfaces::PodInterfaces(base::Executor executor, InterfacePattern pattern)
-    : executor_(executor), pattern_(std::move(pattern)) {}
+PodInterfaces::PodInterfaces(base::Executor executor, InterfacePattern pattern, std::function<void()> on_change)
+    : executor_(executor), pattern_(std::move(pattern)), on_change_(std::move(on_change)) {}
+
+void PodInterfaces::set_problem(std::string problem) {
+  if (problem == problem_) return;
+  problem_ = std::move(problem);
+  if (on_change_) on_change_();
+}
 
 bool PodInterfaces::to_open(const Interface& interface) const {
   return interface.route_localnet == false && pattern_.matches(interface);
@@ -219,7 +225,7 @@ base::Task<base::Result<>> PodInterfaces::open_existing(Netlink& netlink) {
   if (!interfaces) co_return std::unexpected(std::move(interfaces.error()));
   std::erase_if(*interfaces, [this](const Interface& interface) { return !to_open(interface); });
   base::Result<> done = co_await open_all(netlink, std::move(*interfaces));
-  if (done) problem_.clear();
+  if (done) set_problem({});
   co_return done;
 }
 
@@ -240,7 +246,7 @@ base::Task<base::Result<>> PodInterfaces::close_opened() {
 
 base::Task<base::Result<>> PodInterfaces::keep_open() {
   base::Result<> ended = co_await follow();
-  problem_ = ended.error().message;
+  set_problem(ended.error().message);
   co_return ended;
 }
 

@@ -3,6 +3,7 @@
 // node's loopback.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +53,8 @@ base::Task<base::Result<>> set_route_localnet(Netlink& netlink, int index, bool 
 // can be told from it.
 class PodInterfaces {
  public:
-  PodInterfaces(base::Executor executor, InterfacePattern pattern);
+  // `on_change`: problem() says something else; may be empty.
+  PodInterfaces(base::Executor executor, InterfacePattern pattern, std::function<void()> on_change = {});
 
   // Sets route_localnet on the matching interfaces, then on others as they appear. Ends by cancellation, or with an
   // error when one cannot be set or netlink fails.
@@ -69,8 +71,11 @@ class PodInterfaces {
   base::Task<base::Result<>> open(Netlink& netlink, Interface interface);
   base::Task<base::Result<>> open_all(Netlink& netlink, std::vector<Interface> interfaces);
 
+  void set_problem(std::string problem);
+
   base::Executor executor_;
   InterfacePattern pattern_;
+  std::function<void()> on_change_;
   std::string problem_ = "the pods' interfaces have not been looked at yet";
   bool told_of_no_marks_ = false;
 };

@@ -49,6 +49,20 @@ TEST_F(ComponentsTest, OneThatIgnoresTheSignalIsKilled) {
   stop(stubborn, SIGTERM, std::chrono::seconds(1));
 }
 
+TEST_F(ComponentsTest, WhatItHasStartedEndsWithIt) {
+  Component parent = make({"sh", "-c", "sleep 600 & echo $!; wait"});
+  ASSERT_TRUE(start_component(layout_, parent));
+  std::string child;
+  while (!child.ends_with("\n")) {
+    ASSERT_TRUE(is_running(parent));
+    child = base::read_file(layout_.file("logs/program.log")).value_or("");
+  }
+  child.pop_back();
+  stop(parent, SIGTERM, std::chrono::seconds(60));
+  const std::string stat = base::read_file("/proc/" + child + "/stat").value_or("");
+  EXPECT_TRUE(stat.empty() || stat.contains(") Z ")) << stat;
+}
+
 TEST_F(ComponentsTest, RecycledPidIsNotTheProgram) {
   Component sleeper = make({"sleep", "600"});
   ASSERT_TRUE(start_component(layout_, sleeper));

@@ -2,7 +2,7 @@
 // The second line in front of the real endpoint, on real packets (SEC-12). Needs root.
 #include <thread>
 
-#include "nmi/nmi.hpp"
+#include "nmi/node_rules.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 
 namespace podid::nmi {

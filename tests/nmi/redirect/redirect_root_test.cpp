@@ -3,7 +3,7 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
-#include "nmi/nmi.hpp"
+#include "nmi/node_rules.hpp"
 #include "nmi/redirect/conntrack.hpp"
 #include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/node_namespace.hpp"

@@ -2,7 +2,7 @@
 // The rules tried by packets like a pod's (SEC-13). Needs root.
 #include "nmi/redirect/self_proof.hpp"
 
-#include "nmi/nmi.hpp"
+#include "nmi/node_rules.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
 

@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "net/http_client.hpp"
+#include "nmi/fake_keeper.hpp"
 #include "nmi/nmi.hpp"
 #include "nmi/request/outcome_fixture.hpp"
 #include "support/temporary_folder.hpp"
@@ -109,9 +110,20 @@ TEST(OutcomeConnections, ThoseBeyondTheLimitsAreAnswered) {
       base::RealClock clock;
       base::SystemRandom random;
       base::MetricsRegistry metrics;
-      Nmi nmi(options, NmiDependencies{net::http_over_sockets(clock), clock, random, metrics, {}});
-      const base::Result<> started = nmi.start();
-      ASSERT_TRUE(started) << started.error().message;
+      FakeKeeper keeper;
+      base::Result<kube::ClusterConfig> cluster = kube::load_cluster_config(kubeconfig);
+      ASSERT_TRUE(cluster);
+      Nmi nmi(options, NmiDependencies{.http = net::http_over_sockets(clock),
+                                       .clock = clock,
+                                       .random = random,
+                                       .metrics = metrics,
+                                       .cluster = std::move(*cluster),
+                                       .keeper = keeper.take_server_end(),
+                                       .proof_key = "key",
+                                       .events = {}});
+      const base::Result<> opened = nmi.open();
+      ASSERT_TRUE(opened) << opened.error().message;
+      nmi.start();
       base::asio::io_context io{1};
       const auto connect = [&](const char* from) {
         test::RawClient raw(io.get_executor());

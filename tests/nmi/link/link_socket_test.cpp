@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nmi/link/link_socket.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/file.hpp"
+#include "support/run_task.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace podid::nmi {
+namespace {
+
+class LinkSocketTest : public ::testing::Test {
+ protected:
+  LinkSocketTest() {
+    base::Result<LinkPair> made = make_link();
+    EXPECT_TRUE(made);
+    pair = std::move(*made);
+  }
+  LinkPair pair;
+  base::asio::io_context io{1};
+};
+
+TEST_F(LinkSocketTest, MessagesStayApartAndInOrder) {
+  LinkSocket keeper(io.get_executor(), std::move(pair.keeper));
+  LinkSocket server(io.get_executor(), std::move(pair.server));
+  ASSERT_TRUE(server.send(Ready{.wants_token = true}));
+  ASSERT_TRUE(server.send(Drained{}));
+  EXPECT_EQ(test::run_task(io, keeper.receive())->message, Message(Ready{.wants_token = true}));
+  EXPECT_EQ(test::run_task(io, keeper.receive())->message, Message(Drained{}));
+}
+
+TEST_F(LinkSocketTest, ADescriptorComesAlong) {
+  const test::TemporaryFolder folder;
+  ASSERT_TRUE(base::write_file(folder.file("token"), "secret"));
+  const Descriptor file(::open(folder.file("token").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(send_message(pair.keeper.get(), HandedToken{}, file.get()));
+  base::Result<Received> received = receive_message(pair.server.get());
+  ASSERT_TRUE(received);
+  ASSERT_TRUE(received->descriptor);
+  EXPECT_NE(received->descriptor.get(), file.get());
+  std::array<char, 16> content{};
+  EXPECT_EQ(::read(received->descriptor.get(), content.data(), content.size()), 6);
+}
+
+TEST_F(LinkSocketTest, NothingYetIsToldFromTheEnd) {
+  const base::Result<Received> nothing = receive_message(pair.server.get());
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().kind, base::ErrorKind::unavailable);
+  ASSERT_TRUE(send_message(pair.keeper.get(), Drain{}));
+  pair.keeper = Descriptor();
+  EXPECT_TRUE(receive_message(pair.server.get())) << "what was said before the end";
+  const base::Result<Received> end = receive_message(pair.server.get());
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().kind, base::ErrorKind::gone);
+  const base::Result<> sent = send_message(pair.server.get(), Drained{});
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, base::ErrorKind::gone);
+}
+
+TEST_F(LinkSocketTest, WhoDoesNotReadHoldsNobodyUp) {
+  base::Result<> sent;
+  for (int i = 0; i < 100'000 && sent; ++i) sent = send_message(pair.keeper.get(), Drain{});
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, base::ErrorKind::throttled);
+}
+
+TEST_F(LinkSocketTest, JunkIsRefused) {
+  for (const std::string& junk : {std::string("x"), std::string(kMostMessageBytes + 1, '\1'), std::string(64, '\0')}) {
+    ASSERT_EQ(::send(pair.keeper.get(), junk.data(), junk.size(), 0), static_cast<ssize_t>(junk.size()));
+    const base::Result<Received> received = receive_message(pair.server.get());
+    ASSERT_FALSE(received);
+    EXPECT_NE(received.error().kind, base::ErrorKind::gone) << junk.size();
+    EXPECT_NE(received.error().kind, base::ErrorKind::unavailable) << junk.size();
+  }
+}
+
+}  // namespace
+}  // namespace podid::nmi
