@@ -12,6 +12,7 @@
 #include "kube/config.hpp"
 #include "net/http_client.hpp"
 #include "nmi/keeper/server_process.hpp"
+#include "nmi/limits.hpp"
 #include "nmi/link/token_file.hpp"
 #include "nmi/nmi.hpp"
 #include "nmi/server_sandbox.hpp"

@@ -48,7 +48,7 @@ TokenCacheOptions cache_options(const NmiOptions& options) {
 }
 
 // The probe and metrics ports are open to pods: one of them can neither keep the kubelet out nor use up much memory.
-net::ServerLimits side_port_limits() {
+net::ServerLimits status_limits() {
   net::ServerLimits limits;
   limits.max_header_bytes = 8 * 1024;
   limits.max_body_bytes = 0;
@@ -111,7 +111,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
           executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random),
       interfaces_(executor, context.clock, context.random, [this] { doubt_.interface_appeared(); }),
       keeper_(executor, std::move(context.keeper), context.metrics, std::move(context.events)),
-      status_(executor, context.clock, context.metrics, side_port_limits(),
+      status_(executor, context.clock, context.metrics, status_limits(),
               {.is_active = [this] { return keeper_.active(); },
                .is_live = [] { return true; },  // whoever answers is
                .why_not_ready = [this]() -> std::optional<std::string> {

@@ -56,4 +56,22 @@ std::optional<std::string> spoofing_risk(const std::string& folder) {
       file->string(), type);
 }
 
+base::Result<> check_kubenet(const NmiOptions& options) {
+  if (options.allow_kubenet) return {};
+  const base::Result<std::string> content = base::read_file(options.kubelet_config);
+  if (!content) {
+    return base::fail(content.error().kind,
+                      "failed to check if CNI plugin is kubenet, error: " + content.error().message +
+                          " (--kubelet-config names the file, --allow-network-plugin-kubenet "
+                          "skips the check)");
+  }
+  if (content->contains("--network-plugin=kubenet")) {
+    return base::fail(base::ErrorKind::unsupported,
+                      "AAD Pod Identity is not supported for Kubenet. Review "
+                      "https://azure.github.io/aad-pod-identity/docs/configure/aad_pod_identity_on_kubenet/ for more "
+                      "details.");
+  }
+  return {};
+}
+
 }  // namespace podid::nmi

@@ -5,7 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "base/error.hpp"
+#include "nmi/options.hpp"
+
 namespace podid::nmi {
+
+// The kubenet check (nmi.md §2): fails on a kubelet file that names it.
+base::Result<> check_kubenet(const NmiOptions& options);
 
 // Reads the configuration that the container runtime uses: the first by name in `folder` (CNI). Where that joins the pods
 // to one layer-2 bridge, as kubenet does, a pod with NET_RAW can answer ARP for another's address: the text says so and

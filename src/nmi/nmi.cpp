@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "nmi/control.hpp"
+#include "nmi/limits.hpp"
 #include "nmi/worker.hpp"
 
 namespace podid::nmi {
@@ -40,10 +41,6 @@ std::vector<std::string> endpoint_hosts(const NmiOptions& options) {
   add(options.listen_address6, options.port);
   return hosts;
 }
-
-// What pods' connections may hold beyond a few KiB each: long heads, unread answers. The container has 256 MiB.
-constexpr int kMaxBufferedBytes = 32 * 1024 * 1024;
-constexpr std::size_t kMaxBufferedBytesPerPod = 4 * 1024 * 1024;
 
 std::size_t share(int all, int workers) { return static_cast<std::size_t>((all + workers - 1) / workers); }
 

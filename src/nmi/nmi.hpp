@@ -30,7 +30,7 @@ struct NmiDependencies {
 // Owns all threads. Calls come from one thread that runs no event loop.
 class Nmi {
  public:
-  // `options` are complete (complete_options()).
+  // `options` are complete (complete_options() of flags.hpp).
   Nmi(NmiOptions options, NmiDependencies dependencies);
   Nmi(const Nmi&) = delete;
   Nmi& operator=(const Nmi&) = delete;

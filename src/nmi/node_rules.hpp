@@ -7,7 +7,7 @@
 
 namespace podid::nmi {
 
-// `options` are complete (complete_options()).
+// `options` are complete (complete_options() of flags.hpp).
 base::Result<RedirectKeeperOptions> node_rules(const NmiOptions& options);
 
 // nmi --uninstall: removes the rules and settings of any NMI from this node. Returns when done.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the NMI can be told: the flags of nmi.md §1 and ours, as values.
+// What the NMI can be told, as a value: the flags of nmi.md §1, the environment, and ours.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/error.hpp"
-#include "base/flags/cli_flags.hpp"
+#include "base/flags/log_flags.hpp"
 #include "core/decide.hpp"
 #include "core/refusal_text.hpp"
 
@@ -87,22 +86,11 @@ struct NmiOptions {
   base::Duration shutdown_timeout = std::chrono::seconds(10);
 
   std::string custom_user_agent;
+  base::LogOptions log;
 
   core::OperationMode operation_mode() const {
     return mode == "managed" ? core::OperationMode::managed : core::OperationMode::standard;
   }
 };
-
-// Binds the flags to `options`; the values there are the defaults.
-void add_nmi_flags(base::FlagSet& flags, NmiOptions& options);
-// What follows from flags together and from the environment (FORCENAMESPACED, KUBECONFIG): call after parsing. Errors
-// name the flags. `forced_namespaced`, `kubeconfig`: the variables' values.
-base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
-                                std::string_view kubeconfig);
-// Leaves the process some of the `max_files` that it may have open, for calls to Azure and the API server, tools and
-// proxied requests: lowers max_connections, with a warning, where they would not be enough.
-void leave_files(NmiOptions& options, std::uint64_t max_files);
-// The kubenet check (nmi.md §2): fails on a kubelet file that names it.
-base::Result<> check_kubenet(const NmiOptions& options);
 
 }  // namespace podid::nmi

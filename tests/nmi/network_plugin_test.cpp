@@ -45,5 +45,17 @@ TEST_F(NetworkPluginTest, WhatCannotBeReadIsNoReasonToWarn) {
   }
 }
 
+TEST_F(NetworkPluginTest, KubenetIsRefusedUnlessAllowed) {
+  NmiOptions options;
+  options.kubelet_config = folder.file("kubelet");
+  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("failed to check if CNI plugin is kubenet, error: "));
+  ASSERT_TRUE(base::write_file(options.kubelet_config, ""));
+  EXPECT_TRUE(check_kubenet(options));
+  ASSERT_TRUE(base::write_file(options.kubelet_config, "KUBELET_FLAGS=\"--network-plugin=kubenet\""));
+  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("AAD Pod Identity is not supported for Kubenet."));
+  options.allow_kubenet = true;
+  EXPECT_TRUE(check_kubenet(options));
+}
+
 }  // namespace
 }  // namespace podid::nmi

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nmi/options.hpp"
+#include "nmi/flags.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sstream>
-
-#include "base/file.hpp"
-#include "support/temporary_folder.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -17,21 +14,27 @@ struct Parsed {
   std::string error;
 };
 
-Parsed parse(std::vector<std::string> arguments, std::string_view forced_namespaced = "",
-             std::string_view kubeconfig = "") {
-  Parsed parsed;
-  base::FlagSet flags("nmi", "");
-  add_nmi_flags(flags, parsed.options);
+Parsed parse(const std::vector<std::string>& arguments, const std::string& forced_namespaced = "",
+             const std::string& kubeconfig = "") {
+  const base::Environment environment = [&](std::string_view name) -> std::string {
+    if (name == "FORCENAMESPACED") return forced_namespaced;
+    return name == "KUBECONFIG" ? kubeconfig : "";
+  };
   std::ostringstream out, err;
-  parsed.exit_code = flags.parse(arguments, out, err);
+  std::variant<NmiOptions, int> result = parse_flags(arguments, environment, out, err);
+  Parsed parsed;
   parsed.error = err.str();
-  if (parsed.exit_code) return parsed;
-  const base::Result<> complete = complete_options(parsed.options, flags, forced_namespaced, kubeconfig);
+  if (const int* exit_code = std::get_if<int>(&result)) {
+    parsed.exit_code = *exit_code;
+    return parsed;
+  }
+  parsed.options = std::get<NmiOptions>(std::move(result));
+  const base::Result<> complete = complete_options(parsed.options);
   if (!complete) parsed.error = complete.error().message;
   return parsed;
 }
 
-TEST(Options, DefaultsAreThoseOfTheSpecification) {
+TEST(Flags, DefaultsAreThoseOfTheSpecification) {
   const NmiOptions o = parse({"--node=n"}).options;
   EXPECT_EQ(o.listen_address, "127.0.0.1");
   EXPECT_EQ(o.port, 2579);
@@ -53,7 +56,7 @@ TEST(Options, DefaultsAreThoseOfTheSpecification) {
   EXPECT_GE(o.workers, 1);
 }
 
-TEST(Options, AcceptsWhatStockManifestsPass) {
+TEST(Flags, AcceptsWhatStockManifestsPass) {
   const Parsed parsed = parse({"--node=n", "--http-probe-port=8085", "--enableScaleFeatures=true", "--forceNamespaced",
                                "--operation-mode=Managed", "--nmi-port", "2580", "--enableProfile=true",
                                "--retry-attempts-for-created=1", "--set-retry-after-header=true"});
@@ -65,14 +68,14 @@ TEST(Options, AcceptsWhatStockManifestsPass) {
   EXPECT_TRUE(parsed.options.retry_after_header);
 }
 
-TEST(Options, TheEnvironmentFillsIn) {
+TEST(Flags, TheEnvironmentFillsIn) {
   EXPECT_TRUE(parse({"--node=n"}, "true").options.namespaced);
   EXPECT_FALSE(parse({"--node=n"}, "True").options.namespaced);
   EXPECT_EQ(parse({"--node=n"}, "", "/k").options.kubeconfig, "/k");
   EXPECT_EQ(parse({"--node=n", "--kubeconfig=/mine"}, "", "/k").options.kubeconfig, "/mine");
 }
 
-TEST(Options, BadValuesAreRefusedInOneLine) {
+TEST(Flags, BadValuesAreRefusedInOneLine) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"--node=n", "--nmi-port=0x"}, "nmi-port"},
       {{"--node=n", "--ipt-update-interval-sec=0"}, "ipt-update-interval-sec"},
@@ -93,7 +96,7 @@ TEST(Options, BadValuesAreRefusedInOneLine) {
 }
 
 // SEC-6.
-TEST(Options, PathsToPassOnAreCheckedAndNoneOpensTheIdentities) {
+TEST(Flags, PathsToPassOnAreCheckedAndNoneOpensTheIdentities) {
   const Parsed good = parse({"--node=n", "--proxy-paths=/metadata/LoadBalancer/,/machine", "--proxy-paths=/x"});
   EXPECT_EQ(good.error, "");
   EXPECT_EQ(good.options.proxy_paths, (std::vector<std::string>{"/metadata/loadbalancer", "/machine", "/x"}));
@@ -101,35 +104,6 @@ TEST(Options, PathsToPassOnAreCheckedAndNoneOpensTheIdentities) {
             "--proxy-paths: /metadata/identity/credential: no path below /metadata/identity is passed on");
   EXPECT_NE(parse({"--node=n", "--proxy-paths=/a/../b"}).error, "");
   EXPECT_FALSE(good.options.scheduled_event_posts);
-}
-
-TEST(Options, FilesAreLeftForOtherThanConnections) {
-  const auto connections_with = [](std::uint64_t files, int wanted = 16384) {
-    NmiOptions options;
-    options.max_connections = wanted;
-    leave_files(options, files);
-    return options.max_connections;
-  };
-  EXPECT_EQ(connections_with(1'048'576), 16384);
-  EXPECT_EQ(connections_with(~std::uint64_t{0}), 16384) << "no limit";
-  EXPECT_EQ(connections_with(16384 + 1024), 16384);
-  EXPECT_EQ(connections_with(16384), 16384 - 1024);
-  EXPECT_EQ(connections_with(1024), 512);
-  EXPECT_EQ(connections_with(1024, 100), 100);
-  EXPECT_EQ(connections_with(0), 1);
-}
-
-TEST(Options, KubenetIsRefusedUnlessAllowed) {
-  const test::TemporaryFolder folder;
-  NmiOptions options;
-  options.kubelet_config = folder.file("kubelet");
-  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("failed to check if CNI plugin is kubenet, error: "));
-  ASSERT_TRUE(base::write_file(options.kubelet_config, ""));
-  EXPECT_TRUE(check_kubenet(options));
-  ASSERT_TRUE(base::write_file(options.kubelet_config, "KUBELET_FLAGS=\"--network-plugin=kubenet\""));
-  EXPECT_TRUE(check_kubenet(options).error().message.starts_with("AAD Pod Identity is not supported for Kubenet."));
-  options.allow_kubenet = true;
-  EXPECT_TRUE(check_kubenet(options));
 }
 
 }  // namespace

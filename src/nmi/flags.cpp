@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nmi/options.hpp"
+#include "nmi/flags.hpp"
 
 #include <algorithm>
-#include <climits>
+#include <ostream>
 #include <thread>
 
-#include "base/file.hpp"
-#include "base/log.hpp"
+#include "base/flags/cli_flags.hpp"
+#include "base/version.hpp"
+#include "nmi/limits.hpp"
 #include "nmi/redirect/fence_rules.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/rules.hpp"
@@ -15,12 +16,6 @@
 
 namespace podid::nmi {
 namespace {
-
-constexpr unsigned kMostDefaultWorkers = 4;
-// For proxied requests (256), the probe and metrics ports (256 each), and all that the daemon opens for itself.
-constexpr std::uint64_t kReservedFiles = 1024;
-// A quiet watch says nothing for a minute or two.
-constexpr std::chrono::minutes kLeastSnapshotAge{3};
 
 void add_upstream_flags(base::FlagSet& flags, NmiOptions& o) {
   flags.add("nmi-listen-address", o.listen_address, "IPv4 address the service listens on");
@@ -130,17 +125,30 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
 
 }  // namespace
 
-void add_nmi_flags(base::FlagSet& flags, NmiOptions& options) {
+std::variant<NmiOptions, int> parse_flags(const std::vector<std::string>& arguments,
+                                          const base::Environment& environment, std::ostream& out, std::ostream& err) {
+  NmiOptions options;
+  bool version = false;
+  base::FlagSet flags("nmi",
+                      "Answers the instance metadata requests of the pods of one node.\n"
+                      "nmi prove: asks, from an ordinary pod, for what the NMI alone answers (deploy/prober.yaml).");
+  flags.add("version", version, "print the version and exit");
   add_upstream_flags(flags, options);
   add_our_flags(flags, options);
-}
-
-base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags, std::string_view forced_namespaced,
-                                std::string_view kubeconfig) {
-  if (forced_namespaced == "true") options.namespaced = true;
-  if (options.kubeconfig.empty()) options.kubeconfig = kubeconfig;
+  base::add_log_flags(flags, options.log);
+  if (const auto exit_code = flags.parse(arguments, out, err)) return *exit_code;
+  if (version) {
+    out << base::version_line() << '\n';
+    return 0;
+  }
+  if (environment("FORCENAMESPACED") == "true") options.namespaced = true;
+  if (options.kubeconfig.empty()) options.kubeconfig = environment("KUBECONFIG");
   options.retry_given = flags.given("retry-attempts-for-created") || flags.given("retry-attempts-for-assigned") ||
                         flags.given("find-identity-retry-interval");
+  return options;
+}
+
+base::Result<> complete_options(NmiOptions& options) {
   if (options.workers == 0) {
     options.workers = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, kMostDefaultWorkers));
   }
@@ -172,33 +180,6 @@ base::Result<> complete_options(NmiOptions& options, const base::FlagSet& flags,
     if (const std::string problem = problem_with_never_issue(id); !problem.empty()) {
       return base::fail(base::ErrorKind::invalid, "--never-issue: " + problem);
     }
-  }
-  return {};
-}
-
-void leave_files(NmiOptions& options, std::uint64_t max_files) {
-  const std::uint64_t reserved = std::min(kReservedFiles, max_files / 2);
-  const auto most = static_cast<int>(std::clamp<std::uint64_t>(max_files - reserved, 1, INT_MAX));
-  if (options.max_connections <= most) return;
-  base::log::warning("fewer connections than --max-connections: too few files may be open",
-                     {{"connections", most}, {"files", max_files}, {"max_connections", options.max_connections}});
-  options.max_connections = most;
-}
-
-base::Result<> check_kubenet(const NmiOptions& options) {
-  if (options.allow_kubenet) return {};
-  const base::Result<std::string> content = base::read_file(options.kubelet_config);
-  if (!content) {
-    return base::fail(content.error().kind,
-                      "failed to check if CNI plugin is kubenet, error: " + content.error().message +
-                          " (--kubelet-config names the file, --allow-network-plugin-kubenet "
-                          "skips the check)");
-  }
-  if (content->contains("--network-plugin=kubenet")) {
-    return base::fail(base::ErrorKind::unsupported,
-                      "AAD Pod Identity is not supported for Kubenet. Review "
-                      "https://azure.github.io/aad-pod-identity/docs/configure/aad_pod_identity_on_kubenet/ for more "
-                      "details.");
   }
   return {};
 }
