@@ -53,6 +53,9 @@ TEST(Flags, DefaultsAreThoseOfTheSpecification) {
   EXPECT_EQ(o.mic_namespace, "default");
   EXPECT_EQ(o.kubelet_config, "/etc/default/kubelet");
   EXPECT_FALSE(o.cleanup_on_exit);
+  EXPECT_EQ(o.fence_priority, 2);
+  EXPECT_FALSE(o.allow_wireserver);
+  EXPECT_EQ(o.prober_namespace, "");
   EXPECT_GE(o.workers, 1);
 }
 
@@ -85,6 +88,8 @@ TEST(Flags, BadValuesAreRefusedInOneLine) {
       {{"--node=n", "--permanent-config-errors=400"}, "permanent-config-errors"},
       {{"--node=n", "--metadata-ip=imds"}, "metadata-ip"},
       {{"--node=n", "--pod-interfaces="}, "pod-interfaces"},
+      {{"--node=n", "--fence-priority=32763"}, "fence-priority"},  // its last rule would come behind the table main
+      {{"--node=n", "--fence-priority=-1"}, "fence-priority"},
       {{"--node=n", "--operation-mode=managed"}, "managed mode not intialized in force namespaced mode"},
       {{}, "--node"},
   };
