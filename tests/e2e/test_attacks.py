@@ -61,7 +61,9 @@ def test_files_with_secrets_are_for_their_owner_alone(lab: Lab) -> None:
 
 def test_the_nmi_listens_where_it_says_and_shows_no_profile(lab: Lab) -> None:
     listening = lab.node_exec("node-a", "ss", "-Hltnp").stdout
-    ports = {line.split()[3] for line in listening.splitlines() if '"nmi"' in line}
+    ours = [line for line in listening.splitlines() if '"nmi' in line]
+    assert all('(("nmi-server"' in line for line in ours), f"the keeper listens nowhere: {listening}"
+    ports = {line.split()[3] for line in ours}
     assert {address for address in ports if address.startswith("127.0.0.1:")} == {"127.0.0.1:2579"}, listening
     assert {address.rsplit(":", 1)[1] for address in ports} == {"2579", "8085", "9090"}, listening
     for port in (8085, 9090):
