@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "nmi/netlink/netlink.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
+#include "nmi/netlink/own_links.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -17,7 +18,12 @@ constexpr base::BackoffOptions kRetry{.initial = std::chrono::milliseconds(20), 
 bool is_new_interface(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWLINK || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return false;
   const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
-  return link->ifi_family == AF_UNSPEC && link->ifi_change == ~0u;
+  if (link->ifi_family != AF_UNSPEC || link->ifi_change != ~0u) return false;
+  bool own = false;  // no pod's
+  each_attribute(message, sizeof(ifinfomsg), [&own](const nlattr& attribute) {
+    if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) own = is_own_link(attribute_text(attribute));
+  });
+  return !own;
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace podid::nmi {
 // One executor. References outlive it; await stop() before the destructor.
 class InterfaceWatch {
  public:
-  // `on_appeared`: an interface was made in the network namespace or moved there, or one may have been missed.
+  // `on_appeared`: an interface that is not our own was made in the network namespace or moved there, or one may have
+  // been missed.
   InterfaceWatch(base::Executor executor, base::Clock& clock, base::Random& random, std::function<void()> on_appeared);
 
   void start();

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "base/text.hpp"
+#include "nmi/netlink/own_links.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -68,6 +69,7 @@ std::vector<std::string> forward_rules(const RedirectTarget& target) {
     if (!target.close_wireserver) break;
     rules.push_back(fmt::format("-d {}/32 -p tcp -m tcp --dport {} -j DROP", kWireserver, port));
   }
+  rules.push_back(fmt::format("-o {} -j DROP", kProofNodeEnd));  // answers to the proof are sent here, not forwarded
   rules.emplace_back("-j RETURN");
   return rules;
 }
@@ -139,6 +141,8 @@ std::string nft_install_script(const RedirectTarget& target, std::string_view ma
     script += fmt::format("    ip daddr {} tcp dport {{ {} }} drop {}\n", kWireserver,
                           fmt::join(kWireserverPorts, ", "), comment);
   }
+  // Answers to the proof are sent here, not forwarded: a pod has nothing to say there.
+  script += fmt::format("    oifname \"{}\" drop {}\n", kProofNodeEnd, comment);
   return script + "  }\n}\n";
 }
 

@@ -17,14 +17,13 @@
 #include <cstring>
 
 #include "nmi/netlink/netlink_attributes.hpp"
+#include "nmi/netlink/own_links.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 #include "nmi/redirect/tcp_probe.hpp"
 
 namespace podid::nmi {
 namespace {
 
-constexpr const char* kNodeEnd = "podid-proof0";  // where packets arrive like a pod's
-constexpr const char* kOurEnd = "podid-proof1";
 using Mac = std::array<std::uint8_t, 6>;
 constexpr Mac kNodeMac{0x02, 0xfe, 0x70, 0x6f, 0x64, 0x00};
 // Nobody's: had it our end's, the kernel would take the answers for itself and forward them.
@@ -58,7 +57,7 @@ base::Task<base::Result<>> remove_veth(Netlink& netlink) {
   alignas(nlmsghdr) char buffer[256];
   nlmsghdr* message = put_message(buffer, RTM_DELLINK, 0);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kNodeEnd);
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd.data());
   const base::Result<> removed = co_await change(netlink, *message, "removal of the proof's veth");
   if (!removed && removed.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
   co_return removed;
@@ -68,14 +67,14 @@ base::Task<base::Result<>> make_veth(Netlink& netlink) {
   alignas(nlmsghdr) char buffer[512];
   nlmsghdr* message = put_message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kNodeEnd);
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd.data());
   mnl_attr_put(message, IFLA_ADDRESS, kNodeMac.size(), kNodeMac.data());
   nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
   mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
   nlattr* data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
   nlattr* peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kOurEnd);
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofOurEnd.data());
   mnl_attr_nest_end(message, peer);
   mnl_attr_nest_end(message, data);
   mnl_attr_nest_end(message, info);
@@ -152,6 +151,7 @@ base::Task<base::Result<>> SelfProof::open() {
   const int packets = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (packets < 0) co_return socket_error("packet socket");
   packets_ = packets;
+  if (!hear_nothing(packets_)) co_return socket_error("packet socket");
   base::Result<> connected = co_await connect(**netlink);
   if (!connected) close();
   co_return connected;
@@ -160,8 +160,8 @@ base::Task<base::Result<>> SelfProof::open() {
 base::Task<base::Result<>> SelfProof::connect(Netlink& netlink) {
   const base::Result<> made = co_await make_veth(netlink);
   if (!made) co_return made;
-  const auto node_end = static_cast<int>(::if_nametoindex(kNodeEnd));
-  const auto our_end = static_cast<int>(::if_nametoindex(kOurEnd));
+  const auto node_end = static_cast<int>(::if_nametoindex(kProofNodeEnd.data()));
+  const auto our_end = static_cast<int>(::if_nametoindex(kProofOurEnd.data()));
   for (const int end : {node_end, our_end}) {
     const base::Result<> up = co_await set_up(netlink, end);
     if (!up) co_return up;

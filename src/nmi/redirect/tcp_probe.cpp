@@ -2,6 +2,7 @@
 #include "nmi/redirect/tcp_probe.hpp"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -9,6 +10,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -73,6 +76,7 @@ std::string frame(const TcpProbe& probe, std::uint8_t flags, std::uint32_t seque
 struct Segment {
   std::uint8_t flags = 0;
   std::uint32_t sequence = 0;
+  std::uint32_t acknowledged = 0;
   std::string payload;
 };
 
@@ -94,10 +98,50 @@ std::optional<Segment> read_segment(const TcpProbe& probe, std::string_view byte
   const std::size_t tcp_bytes = std::size_t{tcp.doff} * 4;
   if (ntohs(tcp.source) != probe.destination_port || ntohs(tcp.dest) != probe.source_port) return std::nullopt;
   if (tcp_bytes < sizeof tcp || tcp_bytes > bytes.size()) return std::nullopt;
-  return Segment{.flags = tcp.th_flags, .sequence = ntohl(tcp.seq), .payload = std::string(bytes.substr(tcp_bytes))};
+  return Segment{.flags = tcp.th_flags,
+                 .sequence = ntohl(tcp.seq),
+                 .acknowledged = ntohl(tcp.ack_seq),
+                 .payload = std::string(bytes.substr(tcp_bytes))};
+}
+
+template <std::size_t kSize>
+bool attach(int packets, std::array<sock_filter, kSize> code) {
+  const sock_fprog program{.len = kSize, .filter = code.data()};
+  return ::setsockopt(packets, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+// Of this connection, whole packets.
+bool hear(const TcpProbe& probe) {
+  constexpr std::uint32_t kIp = sizeof(ethhdr);
+  constexpr std::uint32_t kTcp = kIp + sizeof(iphdr);  // answers of the node itself have no options
+  const auto unless_drop = [](std::uint32_t value, std::uint8_t to_drop) {
+    return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, to_drop);
+  };
+  return attach(
+      probe.packets,
+      std::array<sock_filter, 16>{
+          sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(ethhdr, h_proto)), unless_drop(ETH_P_IP, 13),
+          sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kIp), unless_drop(0x45, 11),
+          sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kIp + offsetof(iphdr, protocol)), unless_drop(IPPROTO_TCP, 9),
+          sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp + offsetof(iphdr, saddr)),
+          unless_drop(probe.destination, 7),
+          sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp + offsetof(iphdr, daddr)), unless_drop(probe.source, 5),
+          sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTcp), unless_drop(probe.destination_port, 3),
+          sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTcp + 2), unless_drop(probe.source_port, 1),
+          sock_filter BPF_STMT(BPF_RET | BPF_K, kLargestPacket), sock_filter BPF_STMT(BPF_RET | BPF_K, 0)});
+}
+
+// Whether it ends the connection, and is no guess of somebody else's (RFC 9293 §3.5.2, §3.10.7).
+bool refuses(const TcpProbe& probe, const Segment& segment, bool connected, std::uint32_t next) {
+  if ((segment.flags & TH_RST) == 0) return false;
+  return connected ? segment.sequence == next : segment.acknowledged == probe.sequence + 1;
 }
 
 }  // namespace
+
+bool hear_nothing(int packets) {
+  return attach(packets, std::array<sock_filter, 1>{sock_filter BPF_STMT(BPF_RET | BPF_K, 0)});
+}
 
 bool ask(const TcpProbe& probe, std::string_view request, std::string_view expected,
          std::chrono::milliseconds patience) {
@@ -108,6 +152,7 @@ bool ask(const TcpProbe& probe, std::string_view request, std::string_view expec
     static_cast<void>(::send(probe.packets, bytes.data(), bytes.size(), 0));
   };
   std::vector<char> buffer(kLargestPacket);
+  if (!hear(probe)) return false;
   std::string answer;
   std::uint32_t next = 0;  // of the peer's bytes; once it has answered
   bool connected = false;
@@ -121,8 +166,9 @@ bool ask(const TcpProbe& probe, std::string_view request, std::string_view expec
     if (size <= 0) continue;
     const std::optional<Segment> segment = read_segment(probe, {buffer.data(), static_cast<std::size_t>(size)});
     if (!segment) continue;
-    refused = (segment->flags & TH_RST) != 0;
-    if (!connected && (segment->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK)) {
+    refused = refuses(probe, *segment, connected, next);
+    if (!connected && (segment->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK) &&
+        segment->acknowledged == probe.sequence + 1) {
       connected = true;
       next = segment->sequence + 1;
       send(TH_ACK | TH_PUSH, probe.sequence + 1, next, request);
@@ -135,6 +181,7 @@ bool ask(const TcpProbe& probe, std::string_view request, std::string_view expec
     const auto sent = static_cast<std::uint32_t>(request.size());
     send(TH_RST | TH_ACK, probe.sequence + 1 + sent, next, {});
   }
+  static_cast<void>(hear_nothing(probe.packets));
   return answer.contains(expected);
 }
 

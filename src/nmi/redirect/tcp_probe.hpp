@@ -21,8 +21,11 @@ struct TcpProbe {
   std::uint32_t sequence = 0;  // random
 };
 
+// The socket gets no packet until it is asked with. Whether that could be arranged; else `errno` says why not.
+bool hear_nothing(int packets);
+
 // Sends it and waits, blocking, for an answer that contains `expected`. False: none came within `patience`. Ends the
-// connection in any case.
+// connection in any case. Hears its own connection alone, so that others' packets cannot fill the socket meanwhile.
 bool ask(const TcpProbe& probe, std::string_view request, std::string_view expected,
          std::chrono::milliseconds patience);
 

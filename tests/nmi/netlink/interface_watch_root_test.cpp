@@ -62,6 +62,12 @@ TEST_F(InterfaceWatchRootTest, ANewInterfaceIsNoticedAndAChangeOfAnOldOneIsNot) 
   EXPECT_EQ(appeared, 1) << "one that goes is none that comes";
 }
 
+TEST_F(InterfaceWatchRootTest, OurOwnIsNoPods) {
+  must("ip link add podid-proof0 type veth peer name podid-proof1");
+  take_notifications();
+  EXPECT_EQ(appeared, 0);
+}
+
 // As the pod's end of a pair comes and goes.
 TEST_F(InterfaceWatchRootTest, OneThatComesFromAnotherNamespaceIsNoticed) {
   must("unshare --net sh -c 'ip link add guest type veth peer name other && ip link set guest netns " +

@@ -28,6 +28,7 @@ TEST(RedirectRules, NftScriptReplacesTheTableInOneTransaction) {
             "    type filter hook forward priority filter; policy accept;\n"
             "    ip daddr 169.254.169.254 drop comment \"m\"\n"
             "    ip daddr 168.63.129.16 tcp dport { 80, 32526 } drop comment \"m\"\n"
+            "    oifname \"podid-proof0\" drop comment \"m\"\n"
             "  }\n"
             "}\n");
 }
@@ -88,6 +89,7 @@ const std::string kFilterAndMangleChains =
     "-A podid-forward -d 169.254.169.254/32 -j DROP\n"
     "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 80 -j DROP\n"
     "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 32526 -j DROP\n"
+    "-A podid-forward -o podid-proof0 -j DROP\n"
     "-A podid-forward -j RETURN\n";
 
 // What is found of our chain of this name.
@@ -129,6 +131,7 @@ TEST(RedirectRules, TheJumpFromForwardMustBeAloneWhereverItIs) {
                    "-N podid-forward\n-A podid-forward -d 169.254.169.254/32 -j DROP\n"
                    "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 80 -j DROP\n"
                    "-A podid-forward -d 168.63.129.16/32 -p tcp -m tcp --dport 32526 -j DROP\n"
+                   "-A podid-forward -o podid-proof0 -j DROP\n"
                    "-A podid-forward -j RETURN\n",
                    "-P FORWARD ACCEPT\n" + listing)
         .intact;

@@ -2,6 +2,8 @@
 // The rules tried by packets like a pod's (SEC-13). Needs root.
 #include "nmi/redirect/self_proof.hpp"
 
+#include <boost/asio/ip/udp.hpp>
+
 #include "nmi/node_rules.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
@@ -53,6 +55,18 @@ class SelfProofRootTest : public NodeNamespaceTest {
       ::close(client);
     }
   }
+  // Many plain datagrams of the pod to where the proof asks from.
+  void flood(int datagrams) const {
+    inside(pod_, [datagrams] {
+      const int from = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+      const boost::asio::ip::udp::endpoint to(boost::asio::ip::make_address("192.0.0.8"), 9);
+      const std::string bytes(1000, 'x');
+      for (int i = 0; i < datagrams; ++i) {
+        ::sendto(from, bytes.data(), bytes.size(), 0, to.data(), static_cast<socklen_t>(to.size()));
+      }
+      ::close(from);
+    });
+  }
   static std::string links() { return run("ip -o link").output; }
 
   SelfProof proof_{io.get_executor(), target, proof_of, random};
@@ -75,6 +89,28 @@ TEST_F(SelfProofRootTest, HoldsWhereTheRedirectLeadsToUsAndNowhereElse) {
   ASSERT_TRUE(test::run_task(io, remove_self_proof()));
   EXPECT_FALSE(links().contains("podid-proof"));
   EXPECT_TRUE(test::run_task(io, remove_self_proof())) << "twice does no harm";
+}
+
+// One that has something to say to 192.0.0.8, as fast as it can, while it is asked and between.
+TEST_F(SelfProofRootTest, APodCannotDisturbIt) {
+  for (const char* backend : {"nftables", "iptables"}) {
+    keep(backend);
+    ASSERT_TRUE(test::run_task(io, proof_.open()));
+    const std::string forwarded = "cat /sys/class/net/podid-proof0/statistics/tx_packets";
+    EXPECT_TRUE(proof_.holds()) << backend;
+    const std::string before = run(forwarded).output;
+    flood(2000);
+    EXPECT_EQ(run(forwarded).output, before) << backend << ": what a pod sends there is dropped";
+    end(RedirectKeeper::Rules::are_removed);
+  }
+  // Whatever becomes of that rule.
+  keep("nftables");
+  must("nft flush chain inet podid forward");
+  ASSERT_TRUE(test::run_task(io, proof_.open()));
+  flood(2000);
+  EXPECT_TRUE(proof_.holds());
+  end(RedirectKeeper::Rules::are_removed);
+  ASSERT_TRUE(test::run_task(io, remove_self_proof()));
 }
 
 TEST_F(SelfProofRootTest, TheKeeperIsNotReadyWhileSomebodysRuleLeadsElsewhere) {

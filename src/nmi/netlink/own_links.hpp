@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The links that are made in the node's namespace by the NMI itself: the veth of the rules' proof (nmi.md §11.4).
+#pragma once
+#include <string_view>
+
+namespace podid::nmi {
+
+inline constexpr std::string_view kProofNodeEnd = "podid-proof0";  // where packets arrive like a pod's
+inline constexpr std::string_view kProofOurEnd = "podid-proof1";
+
+inline bool is_own_link(std::string_view name) { return name == kProofNodeEnd || name == kProofOurEnd; }
+
+}  // namespace podid::nmi
