@@ -75,19 +75,8 @@ std::string_view text_of(Doubt doubt) {
 // Why an assignment is not as the controller writes it for this pod on this node (NMI-27, SEC-11), or "".
 std::string_view misfit(const DecisionInput& input, const AzureAssignedIdentity& assigned) {
   const ObjectMeta& meta = assigned.meta;
-  if (std::ranges::find(meta.finalizers, kAssignedIdentityFinalizer) == meta.finalizers.end()) {
-    return "it lacks the controller's finalizer";
-  }
-  if (!is_node_label_value(value_or_empty(meta.labels, kNodeNameLabel), assigned.node_name)) {
-    return "its label nodename does not name its node";
-  }
+  if (const std::string_view why = malformation(assigned); !why.empty()) return why;
   if (!input.node_name.empty() && assigned.node_name != input.node_name) return "it is for another node";
-  if (!is_validly_named(assigned)) {
-    return "its name is not that of its pod and identity";
-  }
-  if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
-    return "it lies in a namespace where the controller writes none";
-  }
   // Where the identity may not be used at all, that is the reason.
   if (meta.ns != assignment_namespace(assigned.identity, input.namespaced) &&
       namespaces_allow(assigned.identity, input.pod_namespace, input.pod_namespace, input.namespaced)) {

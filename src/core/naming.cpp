@@ -3,6 +3,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <tuple>
 
@@ -88,6 +89,21 @@ bool is_validly_named(const AzureAssignedIdentity& assigned) {
   const std::string& name = assigned.meta.name;
   return is_plain_name(name, assigned.pod, assigned.pod_namespace, assigned.identity.meta.name) ||
          is_assigned_identity_name(name, key_of(assigned));
+}
+
+std::string_view malformation(const AzureAssignedIdentity& assigned) {
+  const ObjectMeta& meta = assigned.meta;
+  if (std::ranges::find(meta.finalizers, kAssignedIdentityFinalizer) == meta.finalizers.end()) {
+    return "it lacks the controller's finalizer";
+  }
+  if (!is_node_label_value(value_or_empty(meta.labels, kNodeNameLabel), assigned.node_name)) {
+    return "its label nodename does not name its node";
+  }
+  if (!is_validly_named(assigned)) return "its name is not that of its pod and identity";
+  if (meta.ns != kDefaultAssignmentNamespace && meta.ns != assigned.identity.meta.ns) {
+    return "it lies in a namespace where the controller writes none";
+  }
+  return {};
 }
 
 std::string node_label_value(std::string_view node_name) {

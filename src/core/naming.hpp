@@ -56,6 +56,9 @@ bool is_assigned_identity_name(std::string_view name, const AssignmentKey& key);
 // The same of an object's own name and parts, without allocating where the name is plain: it runs for every request.
 bool is_validly_named(const AzureAssignedIdentity& assigned);
 
+// Why an object is none that the controller wrote, whatever it is about (SEC-11): "" where nothing speaks against it.
+std::string_view malformation(const AzureAssignedIdentity& assigned);
+
 // Value of the label `nodename`: the node's name, or for names over 63 characters a prefix with a hash
 // (API-4). Writer and selector both use it.
 std::string node_label_value(std::string_view node_name);

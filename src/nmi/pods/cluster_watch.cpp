@@ -38,9 +38,24 @@ base::Result<T> decode_as(core::Read<T> (*read)(const boost::json::value&), cons
 
 core::ObjectKey core_key(const kube::ObjectKey& key) { return {key.ns, key.name}; }
 
-// Names come from objects that others may write; one that is none of an object would be another request.
+// As the API server takes names and namespaces (DNS-1123), and no longer than it takes any.
+bool is_object_name(std::string_view name) {
+  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  bool in_part = false;  // a part between dots begins and ends with a letter or digit
+  char last = '.';
+  for (const char c : name) {
+    const bool follows_part = in_part && (c == '-' || (c == '.' && last != '-'));
+    if (!is_alphanumeric(c) && !follows_part) return false;
+    in_part = c != '.';
+    last = c;
+  }
+  return name.size() <= core::kMostName && in_part && last != '-';
+}
+
+// Names come from objects that others may write. One that no object can have is not asked for: it would be another request,
+// or one that is refused for good.
 std::optional<kube::ObjectKey> object_key(const core::ObjectMeta& named) {
-  if (named.ns.empty() || named.name.empty() || named.name == "." || named.name == "..") return std::nullopt;
+  if (!is_object_name(named.ns) || !is_object_name(named.name)) return std::nullopt;
   return kube::ObjectKey{named.ns, named.name};
 }
 
@@ -207,6 +222,7 @@ void ClusterWatch::report_bad(std::string_view plural, const kube::ObjectKey& ke
 void ClusterWatch::follow(const core::AzureAssignedIdentity* before, const core::AzureAssignedIdentity* now) {
   const auto each = [this](const core::AzureAssignedIdentity* assigned, auto&& with) {
     if (assigned == nullptr || assigned->node_name != node_) return;  // of no account here
+    if (!core::malformation(*assigned).empty()) return;               // and never will be
     if (const auto key = object_key(assigned->identity.meta)) with(*identities_, *key);
     if (const auto key = object_key(assigned->binding.meta)) with(*bindings_, *key);
   };

@@ -195,6 +195,64 @@ TEST_F(ClusterWatchTest, NamesThatAreNoneAreNotAskedFor) {
   EXPECT_EQ(server.requests.size(), 10u) << "five lists and watches";
 }
 
+// Whoever may write assignments must not decide what is asked for, nor keep the node waiting.
+TEST_F(ClusterWatchTest, NamesThatNoObjectCanHaveAreNotAskedFor) {
+  server.intercept = [](const net::Request& request) -> std::optional<net::Response> {
+    if (!request.target.contains("/azureidentitybindings/")) return std::nullopt;
+    net::Response response;
+    response.status = 400;
+    return response;
+  };
+  put_pod("shop", "web", {{"aadpodidbinding", "reader"}});
+  put_identity("shop", "i");
+  const std::vector<std::pair<std::string, std::string>> names = {
+      {"shop", "a%b"},  {"shop", "a/b"},  {"shop", "A"},    {"shop", "-a"},  {"shop", "a-"},
+      {"shop", "a..b"}, {"shop", "a-.b"}, {"shop", "a.-b"}, {"shop", "a."},  {"shop", std::string(254, 'a')},
+      {"s/p", "a"},     {"", "a"},        {"shop", ""},     {"shop", "a b"}, {std::string(300, 's'), "a"}};
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    const core::Pod pod = test::make_pod("shop", n == 0 ? "web" : fmt::format("web{}", n));
+    core::AzureAssignedIdentity assigned = test::make_assigned(
+        pod, test::make_identity("shop", "i"), test::make_binding(names[n].first, names[n].second, "i"));
+    assigned.meta.annotations.clear();
+    server.put(kGroup + "default/azureassignedidentities/" + assigned.meta.name,
+               core::write_azure_assigned_identity(assigned));
+  }
+  start();
+  ASSERT_TRUE(until([this] { return doubt() == core::Doubt::binding; }));
+  EXPECT_EQ(server.count_requests("GET", identity_path("shop", "i")), 1u);
+  for (const net::Request& request : server.requests) {
+    EXPECT_FALSE(request.target.contains("/azureidentitybindings/")) << request.target;
+  }
+  EXPECT_FALSE(watch.problem());
+}
+
+TEST_F(ClusterWatchTest, WhatAnAssignmentNamesThatCannotCountIsNotAskedFor) {
+  core::AzureAssignedIdentity odd = test::make_assigned(
+      test::make_pod("shop", "web"), test::make_identity("vault", "i"), test::make_binding("vault", "b", "i"));
+  const auto put = [this](const core::AzureAssignedIdentity& assigned) {
+    server.put(kGroup + assigned.meta.ns + "/azureassignedidentities/" + assigned.meta.name,
+               core::write_azure_assigned_identity(assigned));
+  };
+  put_pod("shop", "web", {{"aadpodidbinding", "reader"}});
+  core::AzureAssignedIdentity without_finalizer = odd;
+  without_finalizer.meta.finalizers.clear();
+  put(without_finalizer);
+  core::AzureAssignedIdentity misnamed = odd;
+  misnamed.meta.name = "odd";
+  put(misnamed);
+  core::AzureAssignedIdentity misplaced = odd;
+  misplaced.meta.ns = "shop";
+  put(misplaced);
+  start();
+  ASSERT_TRUE(until([this] { return entry() && entry()->assigned.size() == 3; }));
+  EXPECT_EQ(server.count_requests("GET", kGroup + "vault/"), 0u);
+  put(odd);  // with its finalizer
+  ASSERT_TRUE(until([this] {
+    return server.count_requests("GET", identity_path("vault", "i")) == 1 &&
+           server.count_requests("GET", binding_path("vault", "b")) == 1;
+  }));
+}
+
 class ManagedClusterWatchTest : public ClusterWatchTest {
  protected:
   ManagedClusterWatchTest() : ClusterWatchTest(core::OperationMode::managed) {}
