@@ -113,8 +113,11 @@ void SnapshotBuilder::set_read(Kind kind, const Key& key) {
 
 void SnapshotBuilder::touch_pods_with(Kind kind, const Key& key) {
   if (options_.mode == core::OperationMode::managed) return touch_namespace(key.ns);
-  for (const auto& [pod, assignments] : assigned_) {
-    for (const auto& [own, assigned] : assignments) {
+  // There may be assignments of all nodes, but pods are of this one: a pod that comes later is made by then.
+  for (const auto& [pod, unused] : pods_) {
+    const auto assignments = assigned_.find(pod);
+    if (assignments == assigned_.end()) continue;
+    for (const auto& [own, assigned] : assignments->second) {
       const core::ObjectMeta& named = kind == Kind::identity ? assigned->identity.meta : assigned->binding.meta;
       if (named.name == key.name && named.ns == key.ns) touch_pod(pod);
     }
