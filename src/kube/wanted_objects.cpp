@@ -51,7 +51,6 @@ Task<> WantedObjects::stop() {
 bool WantedObjects::want(const ObjectKey& key) {
   Want& want = wants_[key];
   if (++want.count > 1) return false;
-  want.id = next_id_++;
   ++unknown_;
   ++unread_;
   if (reflector_.synced()) queue(key);
@@ -61,9 +60,8 @@ bool WantedObjects::want(const ObjectKey& key) {
 bool WantedObjects::unwant(const ObjectKey& key) {
   const auto want = wants_.find(key);
   if (want == wants_.end() || --want->second.count > 0) return false;
-  if (!want->second.known) --unknown_;
-  if (want->second.read_in != beginning_) --unread_;
-  if (unread_ == 0) behind_since_.reset();
+  change(want->second, [](Want& last) { last.known = last.read = true; });  // counts no more
+  recovered(want->second);
   wants_.erase(want);
   const auto [first, last] = states_of(key);
   for (auto state = first; state != last; ++state) {
@@ -71,6 +69,16 @@ bool WantedObjects::unwant(const ObjectKey& key) {
   }
   states_.erase(first, last);
   return true;
+}
+
+template <class Change>
+void WantedObjects::change(Want& want, Change apply) {
+  unknown_ -= want.unknown() ? 1 : 0;
+  unread_ -= want.unread() ? 1 : 0;
+  apply(want);
+  unknown_ += want.unknown() ? 1 : 0;
+  unread_ += want.unread() ? 1 : 0;
+  if (unread_ == 0) behind_since_.reset();
 }
 
 base::SteadyTime WantedObjects::last_contact() const {
@@ -84,26 +92,35 @@ void WantedObjects::list_begin() { contact_before_ = reflector_.last_contact(); 
 void WantedObjects::list_item(json::value) {}
 
 void WantedObjects::list_end() {
-  ++beginning_;
-  unread_ = wants_.size();
   // Versions of before say nothing any more: the server may have gone back.
   std::erase_if(states_, [](const auto& state) { return !state.second.present; });
   for (auto& [key, state] : states_) state.version.clear();
-  if (!states_.empty() && !behind_since_) behind_since_ = contact_before_;
   queue_.clear();
-  for (const auto& [key, want] : wants_) queue(key);
+  for (auto& [key, want] : wants_) {
+    change(want, [](Want& again) {
+      again.read = false;
+      again.attempt = 0;  // what is answered to an earlier one may be older than what was missed
+      again.floor.clear();
+    });
+    queue(key);
+  }
+  if (!states_.empty() && unread_ > 0 && !behind_since_) behind_since_ = contact_before_;
   sink_.begun();
 }
 
 void WantedObjects::watch_event(WatchEvent event) {
   const ObjectKey key = key_of(event.object);
   const auto want = want_of(key);
-  if (want == wants_.end()) return;
+  if (want == wants_.end() || is_behind(want->second, version_of(event.object))) return;
   if (event.type == WatchEvent::Type::deleted) {
-    deleted(key, want->second.read_in != beginning_, version_of(event.object));
+    deleted(key, !want->second.read, version_of(event.object));
   } else {
     take(std::move(event.object));
   }
+}
+
+bool WantedObjects::is_behind(const Want& want, std::string_view version) {
+  return !want.floor.empty() && (want.floor == version || is_later_version(want.floor, version));
 }
 
 WantedObjects::Wants::iterator WantedObjects::want_of(const ObjectKey& key) {
@@ -154,60 +171,78 @@ void WantedObjects::queue(const ObjectKey& want) {
 }
 
 Task<> WantedObjects::read_queued() {
-  base::Backoff backoff(options_.backoff, client_.random());
   while (!queue_.empty()) {
     const ObjectKey want = std::move(queue_.front());
     queue_.pop_front();
-    const Result<> done = co_await read(want);
-    if (done) {
-      read_error_.reset();
-      backoff.reset();
-      continue;
+    const auto found = wants_.find(want);
+    if (found == wants_.end() || found->second.read || found->second.attempt != 0) continue;
+    const std::uint64_t attempt = next_attempt_++;
+    found->second.attempt = attempt;
+    Result<> result;
+    if (is_namespace(want)) {
+      result = co_await read_namespace(want, attempt);
+    } else {
+      result = co_await read_object(want, attempt);
     }
-    read_error_ = done.error();
-    base::log::warning("object cannot be fetched",
-                       {{"resource", options_.type.plural}, {"object", want.to_string()}, {"error", done.error()}});
-    const std::chrono::milliseconds asked = done.error().retry_after.value_or(std::chrono::seconds(0));
-    co_await client_.clock().sleep_for(std::max(backoff.next(), asked));
-    queue_.push_back(want);
+    if (!current(want, attempt)) continue;
+    if (result) {
+      done(want);
+    } else {
+      failed(want, result.error());
+    }
   }
   --reading_;
 }
 
-// Success also where the answer says nothing any more: then the want was queued again, or is none.
-Task<Result<>> WantedObjects::read(ObjectKey want) {
-  const auto found = wants_.find(want);
-  if (found == wants_.end() || found->second.read_in == beginning_) co_return Result<>();
-  const std::uint64_t id = found->second.id;
-  const std::uint64_t beginning = beginning_;
-  Result<> result;
-  if (is_namespace(want)) {
-    result = co_await read_namespace(want, id, beginning);
-  } else {
-    result = co_await read_object(want, id, beginning);
-  }
-  if (!result) co_return result;
-  ++reads_;
-  if (current(want, id, beginning)) done(want);
-  co_return result;
+Task<> WantedObjects::queue_later(ObjectKey want, std::uint64_t attempt, base::Duration pause) {
+  co_await client_.clock().sleep_for(pause);
+  if (!current(want, attempt)) co_return;
+  wants_.at(want).attempt = 0;
+  queue(want);
 }
 
-Task<Result<>> WantedObjects::read_object(ObjectKey want, std::uint64_t id, std::uint64_t beginning) {
+Task<Result<>> WantedObjects::read_object(ObjectKey want, std::uint64_t attempt) {
   const net::Deadline deadline = net::Deadline::in(client_.clock(), options_.request_timeout);
   Result<json::value> answer = co_await client_.get(options_.type, want, deadline);
-  if (!current(want, id, beginning)) co_return Result<>();
+  if (!current(want, attempt)) co_return Result<>();
   if (answer) {
     take(std::move(*answer));
     co_return Result<>();
   }
   if (answer.error().kind != ErrorKind::not_found) co_return std::unexpected(std::move(answer.error()));
-  // Where an event has told of it since, it was made after the answer, or its deletion is still to be heard.
+  Result<> absent = co_await read_absent(want, attempt);
+  co_return absent;
+}
+
+// Of an object that is not there no version says when: a list of it alone has one. Events that come later and tell of before
+// would else bring it back.
+Task<Result<>> WantedObjects::read_absent(ObjectKey want, std::uint64_t attempt) {
+  ListOptions only;
+  only.ns = want.ns;
+  only.field_selector = "metadata.name=" + want.name;
+  const net::Deadline deadline = net::Deadline::in(client_.clock(), options_.request_timeout);
+  Result<json::value> answer = co_await client_.list(options_.type, only, deadline);
+  if (!current(want, attempt)) co_return Result<>();
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  std::string version = version_of(*answer);
+  json::object* list = answer->if_object();
+  json::value* items = list == nullptr ? nullptr : list->if_contains("items");
+  bool is_there = false;
+  if (items != nullptr && items->is_array()) {
+    for (json::value& item : items->get_array()) {
+      if (key_of(item) != want) continue;
+      is_there = true;  // made meanwhile
+      take(std::move(item));
+    }
+  }
   const auto known = states_.find(want);
-  if (known != states_.end() && known->second.version.empty()) deleted(want, false, {});
+  if (!is_there && known != states_.end() && !is_later_version(known->second.version, version))
+    deleted(want, false, {});
+  wants_.at(want).floor = std::move(version);
   co_return Result<>();
 }
 
-Task<Result<>> WantedObjects::read_namespace(ObjectKey want, std::uint64_t id, std::uint64_t beginning) {
+Task<Result<>> WantedObjects::read_namespace(ObjectKey want, std::uint64_t attempt) {
   ListOptions page;
   page.ns = want.ns;
   page.limit = kPage;
@@ -216,7 +251,7 @@ Task<Result<>> WantedObjects::read_namespace(ObjectKey want, std::uint64_t id, s
   do {
     const net::Deadline deadline = net::Deadline::in(client_.clock(), options_.request_timeout);
     Result<json::value> answer = co_await list_page(client_, options_.type, page, deadline);
-    if (!current(want, id, beginning)) co_return Result<>();
+    if (!current(want, attempt)) co_return Result<>();
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     if (version.empty()) version = version_of(*answer);
     page.continue_token = base::text_at(*answer, {"metadata", "continue"});
@@ -235,25 +270,64 @@ Task<Result<>> WantedObjects::read_namespace(ObjectKey want, std::uint64_t id, s
     if (state->second.present && !newer && !listed.contains(state->first)) missing.push_back(state->first);
   }
   for (const ObjectKey& key : missing) deleted(key, false, {});
+  wants_.at(want).floor = std::move(version);
   co_return Result<>();
 }
 
-bool WantedObjects::current(const ObjectKey& want, std::uint64_t id, std::uint64_t beginning) const {
+bool WantedObjects::current(const ObjectKey& want, std::uint64_t attempt) const {
   const auto found = wants_.find(want);
-  return found != wants_.end() && found->second.id == id && beginning_ == beginning;
+  return found != wants_.end() && found->second.attempt == attempt;
 }
 
 void WantedObjects::done(const ObjectKey& key) {
   Want& want = wants_.at(key);
-  if (want.read_in == beginning_) return;
-  want.read_in = beginning_;
-  if (--unread_ == 0) behind_since_.reset();
+  ++reads_;
+  const bool was_known = want.known;
+  change(want, [](Want& now) {
+    now.read = now.known = true;
+    now.unreadable = false;
+    now.attempt = 0;
+  });
+  recovered(want);
   const auto [first, last] = states_of(key);
   for (auto state = first; state != last;) state = state->second.present ? std::next(state) : states_.erase(state);
-  if (want.known) return;
-  want.known = true;
-  --unknown_;
-  sink_.known(key);
+  if (!was_known) sink_.known(key);
+}
+
+// The pause is the want's own: another is read meanwhile.
+void WantedObjects::failed(const ObjectKey& key, const base::Error& error) {
+  Want& want = wants_.at(key);
+  const base::SteadyTime now = client_.clock().steady_now();
+  if (!want.backoff) {
+    want.backoff.emplace(options_.backoff, client_.random());
+    want.failing_since = now;
+    ++failing_;
+    if (log_budget_.take(now)) {
+      base::log::warning("object cannot be fetched",
+                         {{"resource", options_.type.plural}, {"object", key.to_string()}, {"error", error}});
+    }
+  }
+  read_error_ = error;
+  const std::chrono::milliseconds asked = error.retry_after.value_or(std::chrono::seconds(0));
+  tasks_.spawn("later read", queue_later(key, want.attempt, std::max(want.backoff->next(), asked)));
+  const bool is_refused = error.kind == ErrorKind::invalid || error.kind == ErrorKind::denied;
+  const bool is_overdue = reflector_.last_contact() - want.failing_since >= options_.patience;
+  if (want.unreadable || (!is_refused && !is_overdue)) return;
+  change(want, [](Want& unreadable) {
+    unreadable.known = false;
+    unreadable.unreadable = true;
+  });
+  const auto [first, last] = states_of(key);
+  for (auto state = first; state != last; ++state) {
+    if (state->second.present) state->second.version.clear();  // it is told again
+  }
+  sink_.unreadable(key);
+}
+
+void WantedObjects::recovered(Want& want) {
+  if (!want.backoff) return;
+  want.backoff.reset();
+  if (--failing_ == 0) read_error_.reset();
 }
 
 }  // namespace podid::kube

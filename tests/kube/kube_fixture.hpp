@@ -42,6 +42,7 @@ class KubeFixture : public ::testing::Test {
   // Hooks refer to variables of the test's body: whoever goes on with requests after it calls this first.
   void end_faults() {
     server.intercept = nullptr;
+    server.hold = nullptr;
     server.watch_budget = nullptr;
   }
   template <class T>

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -29,11 +30,21 @@ class Heard final : public WantedSink {
   }
   void known(const ObjectKey& want) override {
     EXPECT_TRUE(known_wants.insert(want).second) << want.to_string() << " known twice";
+    unreadable_wants.erase(want);
+  }
+  void unreadable(const ObjectKey& want) override {
+    EXPECT_TRUE(unreadable_wants.insert(want).second) << want.to_string() << " unreadable twice";
+    known_wants.erase(want);
   }
   void begun() override { ++beginnings; }
+  void forget(const ObjectKey& want) {
+    known_wants.erase(want);
+    unreadable_wants.erase(want);
+  }
 
   std::map<ObjectKey, std::string> objects;
   std::set<ObjectKey> known_wants;
+  std::set<ObjectKey> unreadable_wants;
   int states = 0;
   int beginnings = 0;
 };
@@ -46,11 +57,27 @@ class WantedObjectsFixture : public test::KubeFixture<ClockType> {
     options.backoff = {.initial = std::chrono::milliseconds(1), .limit = std::chrono::milliseconds(20)};
     wanted.emplace(*this->client, options, heard);
   }
+  // Before anything is wanted.
+  void make_anew() { wanted.emplace(*this->client, options, heard); }
   ~WantedObjectsFixture() override {
     this->end_faults();
     this->await(wanted->stop());
   }
 
+  void answer(const ObjectKey& key, int status) {
+    this->server.intercept = [key, status](const net::Request& request) -> std::optional<net::Response> {
+      if (request.target != path(key)) return std::nullopt;
+      net::Response response;
+      response.status = status;
+      return response;
+    };
+  }
+  static std::string event(std::string_view type, const ObjectKey& key, std::int64_t version) {
+    return fmt::format(R"({{"type":"{}","object":{{"metadata":{{"namespace":"{}","name":"{}","resourceVersion":"{}"}},)"
+                       R"("spec":{{"value":"old"}}}}}})"
+                       "\n",
+                       type, key.ns, key.name, version);
+  }
   static std::string path(const ObjectKey& key) {
     return fmt::format("/api/v1/namespaces/{}/pods/{}", key.ns, key.name);
   }
@@ -191,12 +218,7 @@ TEST_F(WantedObjectsTest, WhatCannotBeReadIsTriedAgainAndHoldsTheContactBack) {
   wanted->start();
   ASSERT_TRUE(is(kMine, "1"));
   ASSERT_TRUE(until([&] { return server.open_watches() == 1; }));
-  server.intercept = [&](const net::Request& request) -> std::optional<net::Response> {
-    if (request.target != path(kMine)) return std::nullopt;
-    net::Response response;
-    response.status = 403;
-    return response;
-  };
+  answer(kMine, 500);
   server.inject("garbage\n");  // the watch must begin anew
   const base::SteadyTime heard_before = wanted->last_contact();
   ASSERT_TRUE(until([&] { return wanted->last_error() && heard.beginnings == 2 && server.open_watches() == 1; }));
@@ -218,15 +240,8 @@ TEST_F(WantedObjectsTest, AnAnswerAheadOfTheWatchIsNotTakenBack) {
   put(kMine, "2");
   wanted->want(kMine);
   ASSERT_TRUE(is(kMine, "2"));
-  const auto event = [&](std::string_view type) {
-    return fmt::format(
-        R"({{"type":"{}","object":{{"metadata":{{"namespace":"a","name":"mine","resourceVersion":"{}"}},)"
-        R"("spec":{{"value":"1"}}}}}})"
-        "\n",
-        type, old);
-  };
   const int told_states = heard.states;
-  server.inject(event("MODIFIED") + event("DELETED"));
+  server.inject(event("MODIFIED", kMine, old) + event("DELETED", kMine, old));
   put(kOther, "1");
   wanted->want(kOther);
   ASSERT_TRUE(is(kOther, "1"));
@@ -234,6 +249,140 @@ TEST_F(WantedObjectsTest, AnAnswerAheadOfTheWatchIsNotTakenBack) {
   ASSERT_TRUE(until([&] { return wanted->reflector().resource_version() == std::to_string(server.version()); }));
   EXPECT_EQ(told(kMine), "2");
   EXPECT_EQ(heard.states, told_states + 1);
+}
+
+// What is refused for good keeps nobody waiting, and no other from being read.
+TEST_F(WantedObjectsTest, WhatIsRefusedIsUnreadableAndHoldsNothingUp) {
+  for (const int status : {400, 403, 431}) {
+    put(kMine, "1");
+    put(kOther, "1");
+    options.readers = 1;
+    options.backoff = {.initial = std::chrono::hours(1), .limit = std::chrono::hours(1)};
+    make_anew();
+    heard = {};
+    answer(kMine, status);
+    wanted->want(kMine);
+    wanted->want(kOther);
+    wanted->start();
+    ASSERT_TRUE(is(kOther, "1"));
+    EXPECT_THAT(heard.unreadable_wants, ElementsAre(kMine));
+    EXPECT_TRUE(wanted->last_error());
+    ASSERT_TRUE(until([&] { return server.open_watches() == 1; }));
+    end_faults();
+    await(wanted->stop());
+    server.end_watches(false);
+    ASSERT_TRUE(until([&] { return server.open_watches() == 0; }));
+  }
+}
+
+TEST_F(WantedObjectsTest, WhatBecomesUnreadableIsSaidAndKnownAgain) {
+  put(kMine, "1");
+  put(kOther, "1");
+  wanted->want(kMine);
+  wanted->want(kOther);
+  wanted->start();
+  ASSERT_TRUE(is(kMine, "1"));
+  ASSERT_TRUE(is(kOther, "1"));
+  ASSERT_TRUE(until([&] { return server.open_watches() == 1; }));
+  answer(kMine, 403);
+  server.inject("garbage\n");
+  ASSERT_TRUE(until([&] {
+    return heard.beginnings == 2 && !heard.unreadable_wants.empty() &&
+           wanted->last_contact() == wanted->reflector().last_contact();
+  }));
+  EXPECT_THAT(heard.unreadable_wants, ElementsAre(kMine));
+  EXPECT_THAT(heard.known_wants, ElementsAre(kOther));
+  end_faults();
+  ASSERT_TRUE(until([&] { return heard.unreadable_wants.empty(); }));
+  EXPECT_THAT(heard.known_wants, ElementsAre(kMine, kOther));
+  EXPECT_FALSE(wanted->last_error());
+}
+
+TEST_F(WantedObjectsTest, WhatFailsIsUnreadableOnceTheServerWasHeardForLongEnough) {
+  put(kMine, "1");
+  options.patience = std::chrono::seconds(0);
+  make_anew();
+  answer(kMine, 500);
+  wanted->want(kMine);
+  wanted->start();
+  ASSERT_TRUE(until([&] {
+    if (server.open_watches() == 1) server.bookmark();
+    return wanted->synced();
+  }));
+  EXPECT_THAT(heard.unreadable_wants, ElementsAre(kMine));
+  end_faults();
+  ASSERT_TRUE(is(kMine, "1"));
+}
+
+TEST_F(WantedObjectsTest, WhatFailsHoldsNoReader) {
+  options.readers = 1;
+  options.backoff = {.initial = std::chrono::hours(1), .limit = std::chrono::hours(1)};
+  make_anew();
+  put(kOther, "1");
+  answer(kMine, 500);
+  wanted->want(kMine);
+  wanted->want(kOther);
+  wanted->start();
+  ASSERT_TRUE(until([&] { return told(kOther) == "1"; }));
+  EXPECT_FALSE(wanted->synced()) << "it may come yet";
+}
+
+TEST_F(WantedObjectsTest, AWatchBehindAReadBringsNothingBack) {
+  const ObjectKey gone{"a", "gone"};
+  put(gone, "old");
+  put(kOther, "old");
+  wanted->start();
+  ASSERT_TRUE(until([&] { return server.open_watches() == 1; }));
+  const std::int64_t old = server.version();
+  server.remove(path(gone));
+  server.remove(path(kOther));
+  wanted->want({"a", ""});
+  wanted->want(kOther);
+  ASSERT_TRUE(until([&] { return wanted->synced(); }));
+  server.inject(event("MODIFIED", gone, old) + event("MODIFIED", kOther, old));
+  put(kMine, "1");
+  ASSERT_TRUE(is(kMine, "1"));
+  EXPECT_EQ(told(gone), std::nullopt);
+  EXPECT_EQ(told(kOther), std::nullopt);
+  EXPECT_EQ(heard.states, 1);
+  put(kOther, "again");
+  ASSERT_TRUE(is(kOther, "again"));
+}
+
+class WantedObjectsLaterTest : public WantedObjectsFixture<test::FakeClock> {};
+
+// A read that waits to be tried again, and a watch that begins anew meanwhile.
+TEST_F(WantedObjectsLaterTest, OneReadAtATime) {
+  put(kMine, "1");
+  answer(kMine, 500);
+  wanted->want(kMine);
+  wanted->start();
+  ASSERT_TRUE(until([&] { return server.open_watches() == 1; }));
+  ASSERT_TRUE(until([&] {
+    clock.advance(std::chrono::milliseconds(20));
+    return server.count_requests("GET", path(kMine)) >= 8;
+  })) << "its pause is longer now than the watch's";
+  server.inject("garbage\n");
+  ASSERT_TRUE(until([&] { return wanted->reflector().last_error().has_value(); }));
+  std::set<std::size_t> held;
+  server.intercept = nullptr;
+  server.hold = [&](const net::Request& request, std::size_t place) {
+    if (request.target == path(kMine)) held.insert(place);
+    return request.target == path(kMine) && place == *held.rbegin();
+  };
+  clock.advance(std::chrono::milliseconds(1));
+  ASSERT_TRUE(until([&] { return heard.beginnings == 2 && server.open_watches() == 1 && held.size() == 1; }));
+  clock.advance(std::chrono::milliseconds(20));
+  put(kOther, "1");
+  ASSERT_TRUE(until([&] { return wanted->reflector().resource_version() == std::to_string(server.version()); }));
+  server.remove(path(kMine));
+  ASSERT_TRUE(until([&] { return wanted->reflector().resource_version() == std::to_string(server.version()); }));
+  EXPECT_EQ(held.size(), 1u);
+  end_faults();
+  ASSERT_TRUE(until([&] { return wanted->synced(); }));
+  put(kOther, "2");
+  ASSERT_TRUE(until([&] { return wanted->reflector().resource_version() == std::to_string(server.version()); }));
+  EXPECT_EQ(told(kMine), std::nullopt);
 }
 
 // Whatever the API server and the network do, what is wanted ends up equal to the server, and nothing else is there.
@@ -279,14 +428,14 @@ class WantedObjectsPropertyTest : public WantedObjectsFixture<test::InstantClock
         return;
       case 11:
       case 12:
-        if (wanted->want(want)) heard.known_wants.erase(want);
+        if (wanted->want(want)) heard.forget(want);
         ++counts[want];
         return;
       default:
         if (counts[want] == 0) return;
         if (--counts[want] == 0) {
           EXPECT_TRUE(wanted->unwant(want));
-          heard.known_wants.erase(want);
+          heard.forget(want);
         } else {
           EXPECT_FALSE(wanted->unwant(want));
         }
@@ -295,11 +444,13 @@ class WantedObjectsPropertyTest : public WantedObjectsFixture<test::InstantClock
   // A client that hears of it only when the versions have passed those of before cannot know.
   void go_back() {
     const auto faults = std::exchange(server.intercept, nullptr);
+    const auto held = std::exchange(server.hold, nullptr);
     const auto budget = std::exchange(server.watch_budget, nullptr);
     const std::uint64_t watches = wanted->reflector().statistics().watches;
     server.restore(*backup);
     EXPECT_TRUE(until([&] { return wanted->reflector().statistics().watches > watches; }));
     server.intercept = faults;
+    server.hold = held;
     server.watch_budget = budget;
   }
   bool is_wanted(const ObjectKey& key) { return counts[key] > 0 || counts[{key.ns, ""}] > 0; }
@@ -325,9 +476,10 @@ TEST_P(WantedObjectsPropertyTest, WhatIsWantedEqualsTheServerInTheEnd) {
   server.intercept = [this](const net::Request&) -> std::optional<net::Response> {
     if (dice.below(10) != 0) return std::nullopt;
     net::Response response;
-    response.status = dice.below(2) == 0 ? 0 : 500;
+    response.status = std::array{0, 500, 403, 400}.at(dice.below(4));
     return response;
   };
+  server.hold = [this](const net::Request&, std::size_t) { return dice.below(8) != 0; };
   wanted->start();
   for (int step = 0; step < 600; ++step) {
     happen();

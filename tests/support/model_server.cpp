@@ -179,6 +179,7 @@ base::Task<> ModelServer::handle(net::ServerRequest& received, net::ServerRespon
   received.each_header([&](std::string_view name, std::string_view value) { request.headers.add(name, value); });
   base::Result<std::string> body = co_await received.read_body(net::Deadline::in(clock_, std::chrono::seconds(10)));
   request.body = body.value_or(std::string());
+  const std::size_t place = requests.size();
   requests.push_back(request);
   std::optional<net::Response> answer_text;
   if (intercept) answer_text = intercept(request);
@@ -198,6 +199,7 @@ base::Task<> ModelServer::handle(net::ServerRequest& received, net::ServerRespon
     co_return;
   }
   if (!answer_text) answer_text = answer(request, target);
+  while (hold && hold(request, place)) co_await base::asio::post(changed_.get_executor(), base::as_result);
   for (const net::Header& header : answer_text->headers) {
     if (header.name != "Content-Type") response.header(header.name, header.value);
   }

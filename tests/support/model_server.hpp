@@ -56,6 +56,8 @@ class ModelServer final : private net::HttpHandler {
   // Answers instead of the server when it returns something; status 0 cuts the connection after the head, status -1
   // never answers.
   std::function<std::optional<net::Response>(const net::Request&)> intercept;
+  // While it says so of a request, by its place in `requests`, the answer is kept back: what was true when it was asked.
+  std::function<bool(const net::Request&, std::size_t)> hold;
   // Bytes that a new watch may send before its connection is cut; pieces in which it sends them.
   std::function<std::size_t()> watch_budget;
   std::size_t piece_bytes = 16 * 1024;

@@ -107,6 +107,11 @@ class ClusterWatch::Followed final : public kube::WantedSink {
     watch_.changed();
     watch_.check_synced();
   }
+  void unreadable(const kube::ObjectKey& want) override {
+    watch_.builder_.set_unread(kind_, core_key(want));
+    watch_.changed();
+    watch_.check_synced();
+  }
   void begun() override { watch_.check_synced(); }
 
   ClusterWatch& watch_;

@@ -51,6 +51,7 @@ class PolicyWatch final : private kube::WantedSink {
 
   void object_is(const kube::ObjectKey& key, kube::json::value object) override;
   void object_gone(const kube::ObjectKey& key) override;
+  void unreadable(const kube::ObjectKey& want) override { object_gone(want); }  // a label of before must permit nothing
   void known(const kube::ObjectKey&) override {}  // object_is() has told; what does not exist stays unknown
   void begun() override {}
 

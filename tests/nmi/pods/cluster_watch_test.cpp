@@ -253,6 +253,24 @@ TEST_F(ClusterWatchTest, WhatAnAssignmentNamesThatCannotCountIsNotAskedFor) {
   }));
 }
 
+// One object that is refused costs no other pod anything.
+TEST_F(ClusterWatchTest, WhatIsRefusedIsNotWaitedFor) {
+  server.intercept = [](const net::Request& request) -> std::optional<net::Response> {
+    if (request.target != binding_path("shop", "reader")) return std::nullopt;
+    net::Response response;
+    response.status = 403;
+    return response;
+  };
+  put_pod("shop", "web", {{"aadpodidbinding", "reader"}});
+  put_identity("shop", "reader");
+  put_binding("shop", "reader");
+  put_assigned("shop", "reader");
+  start();
+  ASSERT_TRUE(until([this] { return doubt() == core::Doubt::unread; }));
+  end_faults();
+  ASSERT_TRUE(until([this] { return backed(); }));
+}
+
 class ManagedClusterWatchTest : public ClusterWatchTest {
  protected:
   ManagedClusterWatchTest() : ClusterWatchTest(core::OperationMode::managed) {}
