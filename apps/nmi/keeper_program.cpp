@@ -56,7 +56,7 @@ int run_keeper(const nmi::NmiOptions& options, std::vector<std::string> argument
   // Of this start alone.
   const std::string proof_key = random.uuid() + random.uuid();
   const nmi::RedirectProof proof({}, proof_key);
-  rules->expected_proof = [&proof](std::string_view nonce) { return proof.proof_of(nonce); };
+  if (options.self_proof) rules->expected_proof = [&proof](std::string_view nonce) { return proof.proof_of(nonce); };
   nmi::Supervisor* watched = nullptr;
   int exit_code = 0;
   nmi::Keeper keeper(io.get_executor(),

@@ -142,8 +142,9 @@ void Control::start(bool wants_token) {
   tasks_.spawn("event statistics", report_dropped_events());
 }
 
-std::optional<std::string> Control::not_ready() const {
+std::optional<std::string> Control::not_ready() {
   if (std::optional<std::string> problem = keeper_.not_ready()) return problem;
+  proof_.look(*snapshots_.get(), clock_.steady_now());  // a prober may be known only since the last time
   if (proof_.problem()) return proof_.problem();
   if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
@@ -194,6 +195,7 @@ base::Task<> Control::watch_proof() {
     if (state == State::failed && before != State::failed) {
       base::log::error("redirect is not proven", {{"problem", proof_.problem().value_or("")}});
     }
+    if (state == State::proven) keeper_.proven();
     if (state == State::proven && before != State::proven) base::log::info("redirect is proven by the prober");
     if (state == State::unproven && before == State::proven)
       base::log::warning("no prober proves the redirect any more");

@@ -63,7 +63,7 @@ class Control {
   std::uint16_t probe_port() const { return status_.probe_port(); }
   std::uint16_t metrics_port() const { return status_.metrics_port(); }
   // Nothing: ready for pods.
-  std::optional<std::string> not_ready() const;
+  std::optional<std::string> not_ready();
 
  private:
   struct Clients {

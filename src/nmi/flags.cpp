@@ -77,6 +77,8 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
       0, static_cast<int>(kMaxFencePriority));
   flags.add("allow-wireserver", o.allow_wireserver,
             "let pods reach Azure's wireserver (168.63.129.16, TCP ports 80 and 32526)");
+  flags.add("self-proof", o.self_proof,
+            "try the rules every 10 s by packets from 192.0.0.8, on a veth of our own; not ready while they fail");
   flags.add("prober-namespace", o.prober_namespace,
             "namespace of the pods that prove the redirect (deploy/prober.yaml); empty: none counts");
   flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");

@@ -33,6 +33,7 @@ struct NmiOptions {
   bool cleanup_on_exit = false;
   int fence_priority = 2;  // 0: no fence
   bool allow_wireserver = false;
+  bool self_proof = true;
   std::string prober_namespace;  // empty: no prober counts
   bool uninstall = false;
 

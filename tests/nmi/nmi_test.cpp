@@ -416,6 +416,23 @@ TEST_F(NmiTest, TheKeeperIsToldWhenTheServiceListensAndWhenItHasEnded) {
   EXPECT_EQ(keeper.next(), Message(Drained{}));
 }
 
+TEST_F(NmiTest, WhereAProberRunsItHasAskedBeforeTheNmiIsReadyAndTheKeeperIsToldSo) {
+  options.prober_namespace = "shop";
+  core::Pod prober = pod("prober", "127.0.0.9");
+  prober.labels["component"] = "podid-prober";
+  put_pod(prober);
+  start();
+  std::string problem;
+  ASSERT_TRUE(test::run_until(io, [&] {
+    problem = get(nmi->probe_port(), "/readyz").body;
+    return !problem.contains("caches are not filled");
+  }));
+  EXPECT_TRUE(problem.contains("the prober on this node has not asked")) << problem;
+  EXPECT_EQ(ask(io, nmi->service_port(), "/podid/prove?nonce=0123456789abcdef0123", "127.0.0.9").status, 200);
+  EXPECT_EQ(get(nmi->probe_port(), "/readyz").status, 200);
+  EXPECT_TRUE(test::run_until(io, [this] { return keeper.next() == Message(Proven{}); }));
+}
+
 TEST_F(NmiTest, WhatTheKeeperKnowsIsShown) {
   start();
   keeper.tell(KeeperState{.active = false,

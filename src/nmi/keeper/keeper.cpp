@@ -89,6 +89,8 @@ void Keeper::take(const Received& received) {
     if (ready->wants_token) with_server_->spawn("hand over tokens", hand_over_tokens());
   } else if (std::holds_alternative<Drained>(received.message)) {
     if (draining_) stopping_.spawn("remove the redirect", stop_redirect());
+  } else if (std::holds_alternative<Proven>(received.message)) {
+    redirect_.proven();
   } else if (std::holds_alternative<Fatal>(received.message)) {
     end_ = End::fatal;
     failed_ = true;

@@ -28,6 +28,7 @@ class KeeperLink {
   void start();
   void ready(Ready ready) { send(ready); }
   void drained() { send(Drained{}); }
+  void proven() { send(Proven{}); }
   base::Task<> stop();
 
   // The redirect is in place, as far as the keeper has said.

@@ -14,7 +14,16 @@ constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kMostBody = kMostMessageBytes - 8;
 constexpr std::size_t kMostProblem = 2048;
 
-enum class Verb : std::uint16_t { hello = 1, state = 2, token = 3, drain = 4, ready = 16, drained = 17, fatal = 18 };
+enum class Verb : std::uint16_t {
+  hello = 1,
+  state = 2,
+  token = 3,
+  drain = 4,
+  ready = 16,
+  drained = 17,
+  fatal = 18,
+  proven = 19
+};
 
 class Writer {
  public:
@@ -94,6 +103,7 @@ struct Encoder {
   Verb operator()(const Drain&) { return Verb::drain; }
   Verb operator()(const Drained&) { return Verb::drained; }
   Verb operator()(const Fatal&) { return Verb::fatal; }
+  Verb operator()(const Proven&) { return Verb::proven; }
 };
 
 Hello read_hello(Reader& body) {
@@ -131,6 +141,8 @@ std::optional<Message> read_body(Verb verb, Reader& body) {
       return Drained{};
     case Verb::fatal:
       return Fatal{};
+    case Verb::proven:
+      return Proven{};
   }
   return std::nullopt;
 }

@@ -51,12 +51,16 @@ struct Ready {
 struct Drained {
   bool operator==(const Drained&) const = default;
 };
+// A prober's question has come by the redirect: so much for what the keeper finds when it tries the rules itself.
+struct Proven {
+  bool operator==(const Proven&) const = default;
+};
 // It cannot go on, and starting it again would not help; it has said why in the log.
 struct Fatal {
   bool operator==(const Fatal&) const = default;
 };
 
-using Message = std::variant<Hello, KeeperState, HandedToken, Drain, Ready, Drained, Fatal>;
+using Message = std::variant<Hello, KeeperState, HandedToken, Drain, Ready, Drained, Fatal, Proven>;
 
 // Header and body, little-endian: u16 verb, u16 version, u32 length of the body.
 inline constexpr std::size_t kMostMessageBytes = 8 + 4096;

@@ -2,6 +2,7 @@
 #include "nmi/redirect/keeper.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "nmi/redirect/conntrack.hpp"
@@ -17,6 +18,13 @@ constexpr int kRepairsAtOnce = 5;
 constexpr std::chrono::milliseconds kLongestRepairPause{100};
 constexpr std::chrono::seconds kCalm{10};
 constexpr std::chrono::seconds kProofInterval{10};
+// One who knows it says so every 2 s.
+constexpr std::chrono::seconds kProvenFor{10};
+
+constexpr std::string_view kUntrue =
+    "the redirect is in place, but packets like a pod's do not reach us by it: somebody's rule stands before ours, or "
+    "a "
+    "firewall of the node refuses them (source 192.0.0.8; --self-proof=false leaves these tries out)";
 
 bool with_rules(const RedirectKeeperOptions& options) { return options.redirect.backend != "none"; }
 
@@ -146,11 +154,21 @@ base::Task<> RedirectKeeper::keep_interfaces() {
   }
 }
 
+void RedirectKeeper::proven() { proven_at_ = clock_.steady_now(); }
+
+bool RedirectKeeper::is_proven() const {
+  return proven_at_ != base::SteadyTime{} && clock_.steady_now() - proven_at_ <= kProvenFor;
+}
+
 base::Task<base::Result<bool>> RedirectKeeper::try_rules() {
-  if (self_proof_.is_open() && self_proof_.holds()) co_return true;
-  // Perhaps somebody has taken the veth away.
-  const base::Result<> opened = co_await self_proof_.open();
-  if (!opened) co_return std::unexpected(opened.error());
+  if (!self_proof_.is_open() || !self_proof_.has_links()) {
+    const base::Result<> opened = co_await self_proof_.open();
+    if (!opened) co_return std::unexpected(opened.error());
+  }
+  if (self_proof_.holds()) co_return true;
+  // Perhaps somebody has taken away its route or its neighbour.
+  const base::Result<> connected = co_await self_proof_.connect();
+  if (!connected) co_return std::unexpected(connected.error());
   co_return self_proof_.holds();
 }
 
@@ -158,25 +176,37 @@ base::Task<> RedirectKeeper::keep_proven() {
   for (;;) {
     if (active_ && (!options_.is_served || options_.is_served())) {
       const base::Result<bool> tried = co_await try_rules();
+      if (!tried && tried.error().kind == base::ErrorKind::cancelled) co_return;
       if (!tried) {
         base::log::warning("the rules cannot be tried: that they are in place is all that is known",
                            {{"error", tried.error()}});
-        untrue_.clear();
-        if (is_hopeless(tried.error())) co_return;
+      }
+      const bool failed = tried && !*tried;
+      const bool outranked = failed && is_proven();
+      if (!std::exchange(told_outranked_, outranked) && outranked) {
+        base::log::warning(
+            "packets like a pod's from 192.0.0.8 do not reach us by the redirect, but the prober's do: perhaps a "
+            "firewall of the node refuses that address; --self-proof=false leaves these tries out");
       }
       const bool before = untrue_.empty();
-      const bool holds = !tried || *tried;
-      untrue_ = holds ? "" : "the redirect is in place, but packets like a pod's do not reach us by it";
+      untrue_ = failed && !outranked ? std::string(kUntrue) : std::string();
       active_gauge_->set(active() ? 1 : 0);
       changed();
-      if (!before && holds) base::log::info("redirect leads to us again");
-      if (!holds) {
+      if (!before && untrue_.empty()) base::log::info("redirect leads to us again");
+      if (!untrue_.empty()) {
         errors_.increment();
         if (before) base::log::error("redirect does not lead to us, putting it in place anew", {{"problem", untrue_}});
         // Beside keep(), which may do the same: each is one transaction, and the last one counts.
         const base::Result<> installed = co_await install();
-        if (!installed) failed(installed.error());
+        if (!installed && installed.error().kind == base::ErrorKind::cancelled) co_return;
+        if (!installed) {
+          // What is there already stays, watched by keep(), which alone says that the rules are not in place.
+          errors_.increment();
+          changed();
+          base::log::error("redirect cannot be put in place anew", {{"error", installed.error()}});
+        }
       }
+      if (!tried && is_hopeless(tried.error())) co_return;
     }
     co_await clock_.sleep_for(kProofInterval);
   }
@@ -186,7 +216,7 @@ base::Task<base::Result<>> RedirectKeeper::stop(Rules rules) {
   tasks_.stop();
   co_await tasks_.join();
   co_await fence_.stop();
-  if (self_proof_.is_open()) {
+  if (with_rules(options_) && options_.expected_proof) {
     self_proof_.close();
     const base::Result<> removed = co_await remove_self_proof();
     if (!removed) base::log::warning("the proof's veth stays behind", {{"error", removed.error()}});

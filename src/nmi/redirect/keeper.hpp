@@ -43,6 +43,8 @@ class RedirectKeeper {
   // The fence, then the first installation. An error when it can never succeed here (no tool, no permission); other failures are
   // retried in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
+  // Somebody knows that pods' packets reach us: for 10 s that outranks what we find when we try the rules.
+  void proven();
   enum class Rules { stay, are_removed };
   // Stops keeping. Removing the rules also takes back route_localnet and the fence.
   base::Task<base::Result<>> stop(Rules rules);
@@ -60,6 +62,7 @@ class RedirectKeeper {
   base::Task<> keep_interfaces();
   base::Task<> keep_proven();
   base::Task<base::Result<bool>> try_rules();
+  bool is_proven() const;
   void set_active(bool active, std::string problem);
   void failed(const base::Error& error);
   void changed() const;
@@ -78,7 +81,9 @@ class RedirectKeeper {
   PodInterfaces interfaces_;
   Fence fence_;
   SelfProof self_proof_;
-  std::string untrue_;  // why rules that are in place do not lead to us; empty: they do, or were not tried
+  std::string untrue_;            // why rules that are in place do not lead to us; empty: they do, or were not tried
+  bool told_outranked_ = false;   // that the rules' own proof fails although somebody else's holds
+  base::SteadyTime proven_at_{};  // by somebody else; the epoch: never
   bool active_ = false;
   std::string problem_ = "the redirect has not been installed yet";
   base::SteadyTime failing_since_ = base::SteadyTime::max();

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
 #include "nmi/netlink/own_links.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
@@ -152,16 +153,26 @@ base::Task<base::Result<>> SelfProof::open() {
   if (packets < 0) co_return socket_error("packet socket");
   packets_ = packets;
   if (!hear_nothing(packets_)) co_return socket_error("packet socket");
-  base::Result<> connected = co_await connect(**netlink);
-  if (!connected) close();
+  base::Result<> connected = co_await make_veth(**netlink);
+  if (connected) connected = co_await connect();
+  if (connected) co_return connected;
+  close();
+  const base::Result<> unplugged = co_await remove_veth(**netlink);
+  if (!unplugged) base::log::warning("the proof's veth stays behind", {{"error", unplugged.error()}});
   co_return connected;
 }
 
-base::Task<base::Result<>> SelfProof::connect(Netlink& netlink) {
-  const base::Result<> made = co_await make_veth(netlink);
-  if (!made) co_return made;
+bool SelfProof::has_links() const {
+  return node_end_ != 0 && static_cast<int>(::if_nametoindex(kProofNodeEnd.data())) == node_end_;
+}
+
+base::Task<base::Result<>> SelfProof::connect() {
+  base::Result<std::unique_ptr<Netlink>> opened_netlink = Netlink::open(executor_, NETLINK_ROUTE);
+  if (!opened_netlink) co_return std::unexpected(std::move(opened_netlink.error()));
+  Netlink& netlink = **opened_netlink;
   const auto node_end = static_cast<int>(::if_nametoindex(kProofNodeEnd.data()));
   const auto our_end = static_cast<int>(::if_nametoindex(kProofOurEnd.data()));
+  node_end_ = node_end;
   for (const int end : {node_end, our_end}) {
     const base::Result<> up = co_await set_up(netlink, end);
     if (!up) co_return up;

@@ -28,18 +28,21 @@ class SelfProof {
   // Makes the veth, in the place of what a process that crashed has left.
   base::Task<base::Result<>> open();
   bool is_open() const { return packets_ >= 0; }
+  // Whether nobody has taken the veth away since.
+  bool has_links() const;
+  // Makes good what somebody took away of a veth that is there: addresses, route, neighbour.
+  base::Task<base::Result<>> connect();
   // Two tries of 250 ms at most, blocking; some 0.4 ms where it holds. Whether the NMI has answered.
   bool holds();
   void close();
 
  private:
-  base::Task<base::Result<>> connect(Netlink& netlink);
-
   base::Executor executor_;
   const RedirectTarget target_;
   const ExpectedProof expected_;
   base::Random& random_;
   int packets_ = -1;
+  int node_end_ = 0;  // its index
 };
 
 // Takes the veth away; harmless where there is none.

@@ -19,6 +19,7 @@ const std::vector<Message>& all_messages() {
       Ready{.wants_token = true},
       Ready{.wants_token = false},
       Drained{},
+      Proven{},
       Fatal{}};
   return all;
 }

@@ -5,6 +5,7 @@
 #include <boost/asio/ip/udp.hpp>
 
 #include "nmi/node_rules.hpp"
+#include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 #include "support/fake_clock.hpp"
 
@@ -143,6 +144,57 @@ TEST_F(SelfProofRootTest, TheKeeperIsNotReadyWhileSomebodysRuleLeadsElsewhere) {
   end(RedirectKeeper::Rules::stay);
   EXPECT_FALSE(links().contains("podid-proof")) << "nobody uses it any more";
   ASSERT_TRUE(uninstall({}));
+}
+
+// As nft may do for a while on a busy machine.
+TEST_F(SelfProofRootTest, RulesThatCannotBeLaidAnewOnceAreLaidLater) {
+  test::FakeClock fake;
+  keeper_clock = &fake;
+  expected_proof = proof_of;
+  keep("nftables");
+  test::FlakyTools nft({"nft"});
+  const auto in_time = [&](const std::function<bool()>& happened) {
+    return test::run_until(io, [&] {
+      fake.advance(std::chrono::seconds(1));
+      return happened();
+    });
+  };
+  const double before = errors();
+  nft.fail("Error: took too long");
+  must("ip link del podid-proof0; echo 1 > /proc/sys/net/ipv4/conf/br0/route_localnet");
+  must("iptables -I INPUT -s 192.0.0.8 -j DROP");
+  EXPECT_TRUE(in_time([&] { return errors() >= before + 2; }));
+  EXPECT_TRUE(keeper->not_ready().has_value());
+  must("iptables -D INPUT -s 192.0.0.8 -j DROP");
+  nft.work();
+  EXPECT_TRUE(in_time([this] { return !keeper->not_ready(); })) << keeper->not_ready().value_or("");
+  EXPECT_EQ(given_up, "");
+  end(RedirectKeeper::Rules::are_removed);
+}
+
+TEST_F(SelfProofRootTest, AProberThatIsServedOutranksIt) {
+  test::FakeClock fake;
+  keeper_clock = &fake;
+  expected_proof = proof_of;
+  keep("nftables");
+  must("iptables -I INPUT -s 192.0.0.8 -j DROP");  // a firewall that knows the pods' addresses alone
+  bool is_proven = false;
+  const auto in_time = [&](const std::function<bool()>& happened) {
+    return test::run_until(io, [&] {
+      if (is_proven) keeper->proven();
+      fake.advance(std::chrono::seconds(1));
+      return happened();
+    });
+  };
+  EXPECT_TRUE(in_time([this] { return keeper->not_ready().has_value(); }));
+  EXPECT_TRUE(keeper->not_ready().value_or("").contains("--self-proof=false")) << keeper->not_ready().value_or("");
+  const std::string index = run("cat /sys/class/net/podid-proof0/ifindex").output;
+  is_proven = true;
+  EXPECT_TRUE(in_time([this] { return !keeper->not_ready(); }));
+  is_proven = false;
+  EXPECT_TRUE(in_time([this] { return keeper->not_ready().has_value(); })) << "a proof grows old";
+  EXPECT_EQ(run("cat /sys/class/net/podid-proof0/ifindex").output, index) << "a veth that is there stays";
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 }  // namespace
