@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
+
 #include "base/log.hpp"
 
 namespace podid::nmi {
@@ -58,21 +60,20 @@ base::Task<Keeper::End> Keeper::serve(Descriptor link) {
   link_ = &socket;
   with_server_ = &with_server;
   end_ = End::lost;
-  const base::Result<> greeted =
-      socket.send(Hello{.keeper = static_cast<std::uint32_t>(::getpid()), .proof_key = options_.proof_key});
-  if (!greeted) base::log::warning("the server was not told who its keeper is", {{"error", greeted.error()}});
-  with_server.spawn("tell the server", publish());
+  hands_over_ = false;
+  with_server.spawn("tell the server", publish(socket));
   if (draining_) drain();
   for (;;) {
     base::Result<Received> received = co_await socket.receive();
-    if (received) {
-      take(*received);
-      continue;
+    if (!received && received.error().kind == base::ErrorKind::gone) break;
+    base::Result<> taken = received ? take(*received) : std::unexpected(std::move(received.error()));
+    if (!taken) {
+      // A server that says what no server says is not ours any more. Without the link it ends.
+      base::log::error("the server is not understood", {{"error", taken.error()}});
+      break;
     }
-    if (received.error().kind == base::ErrorKind::gone) break;
-    // A server that says what no server says is not ours any more. Without the link it ends.
-    base::log::error("the server is not understood", {{"error", received.error()}});
-    break;
+    // One that never stops talking keeps nothing else from its turn.
+    co_await base::asio::post(executor_, base::use_task);
   }
   is_served_ = false;
   link_ = nullptr;
@@ -82,11 +83,19 @@ base::Task<Keeper::End> Keeper::serve(Descriptor link) {
   co_return end_;
 }
 
-void Keeper::take(const Received& received) {
+base::Result<> Keeper::greet(const Descriptor& link) const {
+  return send_message(link.get(),
+                      Hello{.keeper = static_cast<std::uint32_t>(::getpid()), .proof_key = options_.proof_key});
+}
+
+base::Result<> Keeper::take(const Received& received) {
+  if (received.descriptor) return base::fail(base::ErrorKind::invalid, "a descriptor from the server");
   if (const auto* ready = std::get_if<Ready>(&received.message)) {
     is_served_ = true;
     if (!std::exchange(redirect_started_, true)) starting_.spawn("put the redirect in place", start_redirect());
-    if (ready->wants_token) with_server_->spawn("hand over tokens", hand_over_tokens());
+    if (ready->wants_token && !std::exchange(hands_over_, true)) {
+      with_server_->spawn("hand over tokens", hand_over_tokens(*link_));
+    }
   } else if (std::holds_alternative<Drained>(received.message)) {
     if (draining_) stopping_.spawn("remove the redirect", stop_redirect());
   } else if (std::holds_alternative<Proven>(received.message)) {
@@ -94,7 +103,10 @@ void Keeper::take(const Received& received) {
   } else if (std::holds_alternative<Fatal>(received.message)) {
     end_ = End::fatal;
     failed_ = true;
+  } else {
+    return base::fail(base::ErrorKind::invalid, "the server says what a keeper says");
   }
+  return {};
 }
 
 base::Task<> Keeper::start_redirect() {
@@ -102,10 +114,10 @@ base::Task<> Keeper::start_redirect() {
   if (!started) failed(started.error());
 }
 
-base::Task<> Keeper::publish() {
+base::Task<> Keeper::publish(LinkSocket& link) {
   for (;;) {
     const std::uint64_t told = changes_;
-    const base::Result<> sent = link_->send(state());
+    const base::Result<> sent = link.send(state());
     if (!sent) {
       if (sent.error().kind != base::ErrorKind::throttled) co_return;  // serve() notices as well
       co_await clock_.sleep_for(kTellAgain);
@@ -115,7 +127,7 @@ base::Task<> Keeper::publish() {
   }
 }
 
-base::Task<> Keeper::hand_over_tokens() {
+base::Task<> Keeper::hand_over_tokens(LinkSocket& link) {
   const base::Result<std::string> path = options_.token_file();
   if (!path) {
     base::log::error("the server cannot read the service account's token, and it is not found here",
@@ -130,7 +142,7 @@ base::Task<> Keeper::hand_over_tokens() {
     if (file && ::fstat(file.get(), &now) == 0 &&
         (now.st_ino != last.st_ino || now.st_dev != last.st_dev || now.st_mtim.tv_sec != last.st_mtim.tv_sec ||
          now.st_mtim.tv_nsec != last.st_mtim.tv_nsec)) {
-      const base::Result<> sent = link_->send(HandedToken{}, file.get());
+      const base::Result<> sent = link.send(HandedToken{}, file.get());
       if (sent) last = now;
     }
     co_await clock_.sleep_for(kLookAtToken);

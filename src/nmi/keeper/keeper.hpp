@@ -31,7 +31,10 @@ class Keeper {
   enum class End { lost, fatal };
   // Talks with one server, one after another, until its end of the link is closed: `fatal` when it has said that it
   // cannot go on. The first one that is ready has the redirect put in place, where it stays whatever becomes of servers.
+  // Ends the talk with the first that it does not understand.
   base::Task<End> serve(Descriptor link);
+  // To be said on a server's link before there is a server at its other end: the first that it looks for.
+  base::Result<> greet(const Descriptor& link) const;
   // The server that is there is to end. With --cleanup-on-exit the rules go as soon as no request is in flight.
   void drain();
   // Ends the talk with the server that is there: serve() returns `lost`.
@@ -43,12 +46,13 @@ class Keeper {
 
  private:
   void changed();
-  void take(const Received& received);
+  base::Result<> take(const Received& received);
   void failed(const base::Error& error);
   base::Task<> start_redirect();
   base::Task<> stop_redirect();
-  base::Task<> publish();
-  base::Task<> hand_over_tokens();
+  // `link` lives until they are joined, longer than link_ leads to it.
+  base::Task<> publish(LinkSocket& link);
+  base::Task<> hand_over_tokens(LinkSocket& link);
   KeeperState state();
 
   const KeeperOptions options_;
@@ -66,6 +70,7 @@ class Keeper {
   bool failed_ = false;
   LinkSocket* link_ = nullptr;  // to the server that is there
   End end_ = End::lost;         // how it has ended
+  bool hands_over_ = false;     // it has asked for tokens
   base::TaskGroup* with_server_ = nullptr;
   // Last: they end before what they use.
   base::TaskGroup starting_;

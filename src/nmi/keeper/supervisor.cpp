@@ -67,6 +67,8 @@ base::Task<> Supervisor::run() {
     base::Result<LinkPair> link = make_link();
     base::Result<std::unique_ptr<ServerProcess>> server = std::unexpected(base::Error{});
     if (link) {
+      const base::Result<> greeted = keeper_.greet(link->keeper);
+      if (!greeted) base::log::warning("the server was not told who its keeper is", {{"error", greeted.error()}});
       server = ServerProcess::start(executor_, options_.arguments, std::move(link->server));
     } else {
       server = std::unexpected(std::move(link.error()));

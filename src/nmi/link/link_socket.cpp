@@ -25,14 +25,16 @@ union Control {  // room for one descriptor
   std::array<char, CMSG_SPACE(sizeof(int))> bytes;
 };
 
-// All that came, of which the last is kept; nobody sends more than one.
+// Takes all that came, so that none stays open; the last is kept.
 Descriptor descriptor_in(msghdr& message) {
   Descriptor found;
   for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS || at->cmsg_len < CMSG_LEN(sizeof(int))) continue;
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(at), sizeof fd);
-    found = Descriptor(fd);
+    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t offset = 0; CMSG_LEN(offset + sizeof(int)) <= at->cmsg_len; offset += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(at) + offset, sizeof fd);
+      found = Descriptor(fd);
+    }
   }
   return found;
 }
@@ -79,7 +81,7 @@ base::Result<Received> receive_message(int link) {
   header.msg_iov = &data;
   header.msg_iovlen = 1;
   header.msg_control = control.bytes.data();
-  header.msg_controllen = control.bytes.size();
+  header.msg_controllen = CMSG_LEN(sizeof(int));  // CMSG_SPACE would be room for two
   const ssize_t size = ::recvmsg(link, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return base::fail(base::ErrorKind::unavailable, "link: empty");
   if (size < 0) return fail_errno("link");

@@ -3,10 +3,13 @@
 #include "nmi/keeper/keeper.hpp"
 
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
 
 #include "base/file.hpp"
 #include "support/fake_clock.hpp"
@@ -37,6 +40,7 @@ class KeeperTest : public ::testing::Test {
     base::Result<LinkPair> link = make_link();
     EXPECT_TRUE(link);
     server = std::move(link->server);
+    EXPECT_TRUE(keeper->greet(link->keeper));
     end.reset();
     base::asio::co_spawn(io, keeper->serve(std::move(link->keeper)),
                          [this](const std::exception_ptr&, Keeper::End how) { end = how; });
@@ -61,6 +65,11 @@ class KeeperTest : public ::testing::Test {
     const T* message = std::get_if<T>(&received.message);
     EXPECT_NE(message, nullptr) << "another message: " << received.message.index();
     return message == nullptr ? T{} : *message;
+  }
+  // What the server has said is not read to the end.
+  bool is_still_talking() const {
+    int unread = 0;
+    return ::ioctl(server.get(), SIOCOUTQ, &unread) == 0 && unread > 0;
   }
   static std::string content_of(const Descriptor& file) {
     std::array<char, 64> content{};
@@ -143,6 +152,62 @@ TEST_F(KeeperTest, ATokenThatNobodyAskedForIsNotOpened) {
   io.restart();
   io.poll();
   EXPECT_EQ(receive_message(server.get()).error().kind, base::ErrorKind::unavailable);
+}
+
+TEST_F(KeeperTest, AServerMayEndInTheMomentInWhichItIsToBeToldSomething) {
+  say(Ready{.wants_token = true});
+  ASSERT_TRUE(test::run_until(io, [this] { return clock.sleepers() >= 2; }));  // NoRedirect's is the other
+  ASSERT_TRUE(base::write_file(folder.file("token"), "second"));
+  server = Descriptor();
+  base::asio::post(io, [this] { clock.advance(std::chrono::minutes(1)); });
+  ASSERT_TRUE(test::run_until(io, [this] { return end.has_value(); }));
+  EXPECT_EQ(end, Keeper::End::lost);
+}
+
+TEST_F(KeeperTest, HelloIsThereBeforeTheServerIs) {
+  const base::Result<Received> first = receive_message(server.get());  // nothing has run yet
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(std::holds_alternative<Hello>(first->message));
+}
+
+TEST_F(KeeperTest, AServerThatSpeaksAsTheKeeperLosesItsLink) {
+  for (const Message& message : std::initializer_list<Message>{Hello{}, KeeperState{}, HandedToken{}, Drain{}}) {
+    say(message);
+    ASSERT_TRUE(test::run_until(io, [this] { return end.has_value(); })) << message.index();
+    EXPECT_EQ(end, Keeper::End::lost);
+    new_server();
+  }
+}
+
+TEST_F(KeeperTest, AServerThatSendsADescriptorLosesItsLink) {
+  const base::Result<> sent = send_message(server.get(), Drained{}, server.get());
+  ASSERT_TRUE(sent);
+  ASSERT_TRUE(test::run_until(io, [this] { return end.has_value(); }));
+  EXPECT_EQ(end, Keeper::End::lost);
+}
+
+TEST_F(KeeperTest, AServerThatAsksForTokensTwiceGetsThemOnce) {
+  next_is<Hello>();
+  next_is<KeeperState>();
+  say(Ready{.wants_token = true});
+  say(Ready{.wants_token = true});
+  int tokens = 0;
+  test::run_until(io, [this] { return keeper->redirect().active(); });
+  io.restart();
+  io.poll();
+  for (base::Result<Received> got = receive_message(server.get()); got; got = receive_message(server.get())) {
+    if (std::holds_alternative<HandedToken>(got->message)) ++tokens;
+  }
+  EXPECT_EQ(tokens, 1);
+}
+
+TEST_F(KeeperTest, AServerThatTalksWithoutEndHoldsNothingUp) {
+  say(Ready{});
+  for (int i = 0; i < 50; ++i) say(Drained{});
+  io.restart();
+  while (!keeper->redirect().active() && io.poll_one() > 0) {
+  }
+  EXPECT_TRUE(is_still_talking()) << "what else is to be done was done before all was read";
 }
 
 TEST_F(KeeperTest, WhoIsToEndIsToldAlsoWhenItComesLater) {

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
+#include <filesystem>
 
 #include "base/file.hpp"
 #include "support/run_task.hpp"
@@ -45,6 +47,30 @@ TEST_F(LinkSocketTest, ADescriptorComesAlong) {
   EXPECT_NE(received->descriptor.get(), file.get());
   std::array<char, 16> content{};
   EXPECT_EQ(::read(received->descriptor.get(), content.data(), content.size()), 6);
+}
+
+TEST_F(LinkSocketTest, OfSeveralDescriptorsNoneStaysOpen) {
+  const auto open_files = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  const std::string message = encode(Drained{});
+  const std::array<int, 2> two{pair.server.get(), pair.server.get()};
+  const auto before = open_files();
+  iovec data{.iov_base = const_cast<char*>(message.data()), .iov_len = message.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof two)> control{};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof two);
+  std::memcpy(CMSG_DATA(rights), two.data(), sizeof two);
+  ASSERT_GT(::sendmsg(pair.server.get(), &header, 0), 0);
+  EXPECT_FALSE(receive_message(pair.keeper.get())) << "not understood";
+  EXPECT_EQ(open_files(), before);
 }
 
 TEST_F(LinkSocketTest, NothingYetIsToldFromTheEnd) {
