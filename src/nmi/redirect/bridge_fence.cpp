@@ -12,9 +12,7 @@
 namespace podid::nmi {
 namespace {
 
-constexpr std::string_view kTable = "bridge podid-fence";
-
-std::string remove_script() { return fmt::format("table {0}\ndelete table {0}\n", kTable); }
+std::string remove_script() { return fmt::format("table bridge {0}\ndelete table bridge {0}\n", kBridgeFenceTable); }
 
 }  // namespace
 
@@ -32,14 +30,17 @@ std::vector<std::string> bridged_uplinks(const std::vector<Interface>& interface
   return names;
 }
 
-base::Task<base::Result<>> lay_bridge_fence(RedirectTarget target) {
+base::Task<base::Result<>> lay_bridge_fence(RedirectTarget target, std::string mark) {
   std::string script = remove_script();
   script += fmt::format(
-      "table {} {{\n  chain forward {{\n    type filter hook forward priority filter; policy accept;\n", kTable);
-  script += fmt::format("    ip daddr {} drop\n", target.metadata_ip);
-  if (!target.metadata_ip6.empty()) script += fmt::format("    ip6 daddr {} drop\n", target.metadata_ip6);
+      "table bridge {} {{\n  chain forward {{\n    type filter hook forward priority filter; policy accept;\n",
+      kBridgeFenceTable);
+  script += fmt::format("    ip daddr {} drop comment \"{}\"\n", target.metadata_ip, mark);
+  if (!target.metadata_ip6.empty())
+    script += fmt::format("    ip6 daddr {} drop comment \"{}\"\n", target.metadata_ip6, mark);
   if (target.close_wireserver) {
-    script += fmt::format("    ip daddr {} tcp dport {{ {} }} drop\n", kWireserver, fmt::join(kWireserverPorts, ", "));
+    script += fmt::format("    ip daddr {} tcp dport {{ {} }} drop comment \"{}\"\n", kWireserver,
+                          fmt::join(kWireserverPorts, ", "), mark);
   }
   script += "  }\n}\n";
   base::Result<> laid = co_await run_nft(std::move(script), NftRun::apply);

@@ -3,6 +3,7 @@
 // routing rule (nmi.md §11.3).
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/async.hpp"
@@ -17,9 +18,11 @@ bool leads_away(const Interface& interface);
 // The names of such ports.
 std::vector<std::string> bridged_uplinks(const std::vector<Interface>& interfaces);
 
-// Drops, in a table of family bridge, what is bridged to the endpoint and the wireserver. Executes nft. Repeating it
-// replaces the table.
-base::Task<base::Result<>> lay_bridge_fence(RedirectTarget target);
+inline constexpr std::string_view kBridgeFenceTable = "podid-fence";  // of family bridge
+
+// Drops, in that table, what is bridged to the endpoint and the wireserver. Executes nft. Repeating it replaces the
+// table. `mark` is the rules' comment.
+base::Task<base::Result<>> lay_bridge_fence(RedirectTarget target, std::string mark);
 // Harmless where there is none, or no nft.
 base::Task<base::Result<>> remove_bridge_fence();
 

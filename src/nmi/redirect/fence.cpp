@@ -2,6 +2,7 @@
 #include "nmi/redirect/fence.hpp"
 
 #include <fmt/format.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -12,7 +13,6 @@
 #include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "nmi/netlink/netlink_attributes.hpp"
-#include "nmi/redirect/bridge_fence.hpp"
 #include "nmi/redirect/datapath.hpp"
 
 namespace podid::nmi {
@@ -131,24 +131,39 @@ Fence::Fence(base::Executor executor, FenceOptions options, const RedirectTarget
       on_change_(std::move(on_change)),
       target_(target),
       interfaces_(interfaces.none() ? *InterfacePattern::parse("auto") : std::move(interfaces)),
+      bridged_(executor),
       tasks_(executor) {
   if (options_.priority == 0) return;
   rules_ = fence_rules(target, options_.priority);
-  problem_ = "the fence has not been laid yet";
+  problem_ = routing_problem_ = "the fence has not been laid yet";
 }
 
 bool Fence::is_ours(const FenceRule& rule) const { return is_among(rules_, rule); }
 
 void Fence::found(const base::Result<>& outcome) {
-  const std::string before = std::exchange(problem_, outcome ? std::string() : "the fence: " + outcome.error().message);
-  active_gauge_->set(outcome ? 1 : 0);
+  routing_problem_ = outcome ? std::string() : "the fence: " + outcome.error().message;
+  judge();
+}
+
+void Fence::found_of_bridges(const base::Result<>& outcome) {
+  bridge_problem_.clear();
+  if (!outcome && !uplink_.empty()) {
+    bridge_problem_ = fmt::format("the fence: {} is a port of a bridge, and what is bridged asks no routing rule: {}",
+                                  uplink_, outcome.error().message);
+  }
+  judge();
+}
+
+void Fence::judge() {
+  const std::string before = std::exchange(problem_, routing_problem_.empty() ? bridge_problem_ : routing_problem_);
+  active_gauge_->set(problem_.empty() ? 1 : 0);
   changed();
   if (problem_ == before) return;
-  if (outcome) {
+  if (problem_.empty()) {
     base::log::info("the fence holds", {{"priority", static_cast<std::int64_t>(options_.priority)}});
   } else {
     base::log::error("the fence does not hold: only the redirect keeps pods from the real endpoint",
-                     {{"error", outcome.error()}});
+                     {{"problem", problem_}});
   }
 }
 
@@ -207,14 +222,20 @@ base::Task<base::Result<>> Fence::prove(Netlink& netlink) {
   co_return base::Result<>{};
 }
 
+base::Task<base::Result<>> Fence::lay_bridges() {
+  std::string mark = "podid-fence " + random_.uuid();
+  bridge_watch_.expect(mark);
+  base::Result<> laid = co_await lay_bridge_fence(target_, std::move(mark));
+  co_return laid;
+}
+
 base::Task<base::Result<>> Fence::close_bridges(std::vector<Interface> interfaces) {
   const std::vector<std::string> uplinks = bridged_uplinks(interfaces);
-  bridged_ = !uplinks.empty();
-  if (!bridged_) co_return base::Result<>{};
-  const base::Result<> laid = co_await lay_bridge_fence(target_);
-  if (laid) co_return laid;
-  co_return base::fail(
-      laid.error(), fmt::format("{} is a port of a bridge, and what is bridged asks no routing rule", uplinks.front()));
+  uplink_ = uplinks.empty() ? std::string() : uplinks.front();
+  if (uplink_.empty()) co_return base::Result<>{};
+  bridged_.notify();
+  base::Result<> laid = co_await lay_bridges();
+  co_return laid;
 }
 
 base::Task<base::Result<>> Fence::look() {
@@ -230,7 +251,9 @@ base::Task<base::Result<>> Fence::look() {
   const base::Result<std::optional<std::string>> program = co_await program_before_rules(**netlink, *interfaces);
   if (program) saw_program(*program);
   const base::Result<> closed = co_await close_bridges(std::move(*interfaces));
-  if (!closed) co_return closed;
+  if (!closed && closed.error().kind == base::ErrorKind::cancelled) co_return closed;
+  if (!closed) failed();
+  found_of_bridges(closed);
   base::Result<> proven = co_await prove(**netlink);
   co_return proven;
 }
@@ -244,6 +267,7 @@ base::Task<> Fence::start() {
   found(looked);
   tasks_.spawn("keep fence", keep());
   tasks_.spawn("look at fence", look_again_and_again());
+  tasks_.spawn("keep bridges closed", keep_bridges());
 }
 
 base::Task<> Fence::stop() {
@@ -303,7 +327,7 @@ base::Task<base::Result<>> Fence::follow() {
     const Netlink::Visit visit = [this, &damaged, &foreign, &bridged](const nlmsghdr& message) {
       if (message.nlmsg_type == RTM_NEWLINK) {
         const std::optional<Interface> interface = read_interface(message);
-        bridged |= !bridged_ && interface && leads_away(*interface);
+        bridged |= uplink_.empty() && interface && leads_away(*interface);
       }
       if (message.nlmsg_type != RTM_NEWRULE && message.nlmsg_type != RTM_DELRULE) return;
       const std::optional<FenceRule> rule = read_rule(message);
@@ -320,6 +344,42 @@ base::Task<base::Result<>> Fence::follow() {
       if (!looked) co_return looked;
       found(looked);
     }
+  }
+}
+
+base::Task<> Fence::keep_bridges() {
+  base::Backoff backoff(kRetry, random_);
+  for (;;) {
+    while (uplink_.empty()) co_await bridged_.wait();
+    const base::Result<> ended = co_await follow_bridges();
+    if (ended.error().kind == base::ErrorKind::cancelled) co_return;
+    failed();
+    found_of_bridges(ended);
+    co_await clock_.sleep_for(backoff.next());
+  }
+}
+
+// Returns when it cannot go on, with why.
+base::Task<base::Result<>> Fence::follow_bridges() {
+  base::Result<std::unique_ptr<Netlink>> events = Netlink::open(executor_, NETLINK_NETFILTER);
+  if (!events) co_return base::fail(std::move(events.error()), "nftables notifications");
+  const base::Result<> subscribed = (*events)->subscribe(NFNLGRP_NFTABLES);
+  if (!subscribed) co_return base::fail(subscribed.error(), "nftables notifications");
+  bool damaged = true;  // what happened before the subscription
+  for (;;) {
+    if (damaged) {
+      const base::Result<> laid = co_await lay_bridges();
+      if (!laid) co_return laid;
+      found_of_bridges(laid);
+    }
+    damaged = false;
+    const Netlink::Visit visit = [this, &damaged](const nlmsghdr& message) {
+      damaged |= bridge_watch_.observe(message);
+    };
+    const base::Result<bool> complete = co_await (*events)->notifications(visit);
+    if (!complete) co_return base::fail(complete.error(), "nftables notifications");
+    damaged |= !*complete;
+    if (damaged) altered();
   }
 }
 

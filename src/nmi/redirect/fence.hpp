@@ -12,11 +12,14 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/event.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task_group.hpp"
 #include "nmi/netlink/netlink.hpp"
+#include "nmi/redirect/bridge_fence.hpp"
 #include "nmi/redirect/fence_rules.hpp"
+#include "nmi/redirect/nft_watch.hpp"
 #include "nmi/redirect/pod_interfaces.hpp"
 
 namespace podid::nmi {
@@ -51,11 +54,16 @@ class Fence {
   base::Task<base::Result<>> lay(Netlink& netlink);
   base::Task<base::Result<>> prove(Netlink& netlink);
   base::Task<base::Result<>> close_bridges(std::vector<Interface> interfaces);
+  base::Task<base::Result<>> lay_bridges();
+  base::Task<> keep_bridges();
+  base::Task<base::Result<>> follow_bridges();
   base::Task<> keep();
   base::Task<base::Result<>> follow();
   base::Task<> look_again_and_again();
   bool is_ours(const FenceRule& rule) const;
   void found(const base::Result<>& outcome);
+  void found_of_bridges(const base::Result<>& outcome);
+  void judge();
   void altered();
   void saw_program(const std::optional<std::string>& where);
   void failed();
@@ -73,8 +81,12 @@ class Fence {
   const RedirectTarget target_;
   const InterfacePattern interfaces_;
   std::vector<FenceRule> rules_;
-  std::string problem_;
-  bool bridged_ = false;                // the uplink is a port of a bridge, as far as is known
+  std::string problem_;  // one of the two
+  std::string routing_problem_;
+  std::string bridge_problem_;
+  std::string uplink_;   // a port of a bridge by which frames leave the machine; empty: none is known
+  base::Event bridged_;  // there is one
+  NftWatch bridge_watch_{kBridgeFenceTable, NFPROTO_BRIDGE};
   std::optional<std::string> program_;  // that gets pods' packets first, as was told
   base::SteadyTime told_{};             // when the last repair was logged
   base::TaskGroup tasks_;               // last: ends before what it uses

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nmi/redirect/nft_watch.hpp"
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -50,7 +49,7 @@ bool NftWatch::observe(const nlmsghdr& message) {
     return foreign;
   }
   const auto* generic = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message));
-  if (generic->nfgen_family != NFPROTO_INET || !alters_rules(type) || table_of(message) != table_) return false;
+  if (generic->nfgen_family != family_ || !alters_rules(type) || table_of(message) != table_) return false;
   touched_ = true;
   const std::string_view bytes(reinterpret_cast<const char*>(&message), message.nlmsg_len);
   // A rule that is deleted carries the mark of the transaction that had made it, so only new ones count.

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "nmi/node_rules.hpp"
+#include "nmi/redirect/flaky_tools.hpp"
 #include "nmi/redirect/node_namespace.hpp"
 
 namespace podid::nmi {
@@ -38,6 +39,15 @@ class FenceRootTest : public NodeNamespaceTest {
     for (const char* port : {"80", "32526", "53"}) {
       ASSERT_TRUE(pod_gets(kWire + ":" + port).starts_with("WIRE")) << "the way there must exist";
     }
+  }
+  // vx0, in the place of a network card, which a namespace has none of: a tunnel to the machine of the endpoint.
+  void make_tunnel() {
+    must("ip link add up1 type veth peer name eth1 netns " + std::to_string(elsewhere_));
+    must("ip addr add 10.7.0.1/24 dev up1 && ip link set up1 up");
+    must("ip link add vx0 type vxlan id 5 dstport 4789 local 10.7.0.1 remote 10.7.0.2 dev up1");
+    in_namespace(elsewhere_,
+                 "ip addr add 10.7.0.2/24 dev eth1; ip link set eth1 up; ip link add vx0 type vxlan id 5 dstport 4789 "
+                 "local 10.7.0.2 remote 10.7.0.1 dev eth1; ip link set vx0 up; ip route add 10.9.0.0/24 dev vx0");
   }
   static std::string rules(const char* family = "-4") { return run(std::string("ip ") + family + " rule").output; }
   std::string pod_gets_quickly(const std::string& url) { return in_pod("curl -s -m 0.3 " + url).output; }
@@ -205,19 +215,21 @@ TEST_F(FenceRootTest, TheRulesOfTheBootAreThoseOfTheNmi) {
 
 // Azure CNI in bridge mode: pods reach the endpoint without being routed.
 TEST_F(FenceRootTest, WhatIsBridgedToTheUplinkIsDroppedToo) {
-  // In the place of a network card, which a namespace has none of: a tunnel to that machine.
-  must("ip link add up1 type veth peer name eth1 netns " + std::to_string(elsewhere_));
-  must("ip addr add 10.7.0.1/24 dev up1 && ip link set up1 up");
-  must("ip link add vx0 type vxlan id 5 dstport 4789 local 10.7.0.1 remote 10.7.0.2 dev up1");
-  in_namespace(elsewhere_,
-               "ip addr add 10.7.0.2/24 dev eth1; ip link set eth1 up; ip link add vx0 type vxlan id 5 dstport 4789 "
-               "local 10.7.0.2 remote 10.7.0.1 dev eth1; ip link set vx0 up; ip route add 10.9.0.0/24 dev vx0");
+  ASSERT_NO_FATAL_FAILURE(make_tunnel());
   in_pod("ip route add 169.254.169.254/32 dev eth0");
   keep("nftables");
   EXPECT_FALSE(run("nft list tables").output.contains("bridge")) << "there is no need yet";
   must("ip link set vx0 master br0 up");
   EXPECT_TRUE(test::run_until(io, [] { return run("nft list tables").output.contains("bridge podid-fence"); }));
   EXPECT_EQ(keeper->not_ready(), std::nullopt);
+  for (int i = 0; i < 2; ++i) {
+    must("nft flush ruleset");
+    EXPECT_TRUE(test::run_until(io, [] {
+      const std::string tables = run("nft list tables").output;
+      return tables.contains("bridge podid-fence") && tables.contains("inet podid");
+    })) << "at once";
+    EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
+  }
   must("echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables");
   EXPECT_EQ(pod_gets(kMetadata), kNmi) << "the redirect comes before";
   end(RedirectKeeper::Rules::stay);
@@ -226,6 +238,24 @@ TEST_F(FenceRootTest, WhatIsBridgedToTheUplinkIsDroppedToo) {
   ASSERT_TRUE(uninstall({}));
   EXPECT_FALSE(run("nft list tables").output.contains("podid"));
   EXPECT_EQ(pod_gets(kMetadata), "REAL 10.9.0.2\n") << "the way there existed";
+}
+
+TEST_F(FenceRootTest, WhereABridgeCannotBeClosedThatIsSaidWhateverTheRoutingDoes) {
+  ASSERT_NO_FATAL_FAILURE(make_tunnel());
+  must("ip link set vx0 master br0 up");
+  test::FlakyTools nft({"nft"});
+  nft.fail("Error: Operation not supported");
+  start("iptables");
+  const auto says = [this](std::string_view words) { return keeper->not_ready().value_or("").contains(words); };
+  must("ip rule add pref 1 to 169.254.169.254 lookup main");
+  EXPECT_TRUE(test::run_until(io, [&] { return says("would be forwarded"); }));
+  must("ip rule del pref 1");
+  EXPECT_TRUE(test::run_until(io, [&] { return !says("would be forwarded"); }));
+  EXPECT_TRUE(says("vx0 is a port of a bridge")) << keeper->not_ready().value_or("ready");
+  EXPECT_TRUE(metrics.expose().contains("\naadpodidentity_nmi_fence_active 0\n"));
+  nft.work();
+  EXPECT_TRUE(test::run_until(io, [this] { return !keeper->not_ready(); }));
+  end(RedirectKeeper::Rules::are_removed);
 }
 
 TEST_F(FenceRootTest, UninstallTakesExactlyOurs) {
