@@ -167,13 +167,16 @@ Round AzureTarget::round_of(Candidates candidates) {
   return round;
 }
 
-RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now,
-                                    double spread) {
+RoundOutcome AzureTarget::end_round(const Round& round, const azure::UpdateResult& result, const Wanted& assigned,
+                                    base::SteadyTime now, double spread) {
   in_round_ = false;
   adding_.clear();
   removing_.clear();
   last_change_failed_ = result.error.has_value();
+  client_ids_unread_ = result.client_ids_unread;
   learn(result, now);
+  // A look as good as any: that of the repair moves with it.
+  if (result.after) note_lost(assigned, result.error ? Wanted() : round.added);
 
   std::map<std::string, base::Error> failed;
   for (const azure::RefusedIdentity& refused : result.refused) failed.insert_or_assign(refused.id, refused.reason);
@@ -232,12 +235,22 @@ void AzureTarget::plan_repair(base::SteadyTime now, double spread) {
 
 void AzureTarget::observed(const azure::IdentityState& state, const Wanted& assigned, base::SteadyTime asked_at,
                            base::SteadyTime now, double spread) {
-  if (in_round_ || (known_ && known_at_ + timing_.max_age / 2 > asked_at)) return;
+  if (in_round_) return;
+  if (known_ && known_at_ + timing_.max_age / 2 > asked_at) {
+    // Another list would be ignored just so until then.
+    repair_at_ = std::max(repair_at_, known_at_ + timing_.max_age / 2);
+    return;
+  }
   know(state, asked_at, true);
+  client_ids_unread_ = false;
   plan_repair(now, spread);
+  note_lost(assigned, {});
+}
+
+void AzureTarget::note_lost(const Wanted& assigned, const Wanted& just_added) {
   lost_.clear();
   for (const auto& [identity, namespaces] : assigned) {
-    if (!known_->contains(identity)) lost_.insert(identity);
+    if (!known_->contains(identity) && !just_added.contains(identity)) lost_.insert(identity);
   }
 }
 

@@ -80,10 +80,14 @@ class AzureTarget {
   // The next round; begins it. Nothing: no work, or a round is under way, or the time for a retry has not come.
   std::optional<Round> begin_round(base::SteadyTime now, const MustStay& must_stay, const Assigned& assigned,
                                    RepairBy repair_by);
-  // Ends it. `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
-  RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, base::SteadyTime now, double spread);
+  // Ends it. `assigned`: what assignments that are Assigned need now; what Azure was seen to lack of it is attached again.
+  // `spread` in [0, 1) moves the next repair, so that not all resources are asked at once.
+  RoundOutcome end_round(const Round& round, const azure::UpdateResult& result, const Wanted& assigned,
+                         base::SteadyTime now, double spread);
 
   bool repair_due(base::SteadyTime now) const { return !in_round_ && now >= repair_at_ && now >= retry_at_; }
+  // The repair is due for the client IDs of what was just attached: a list may be behind that, so a round looks.
+  bool needs_own_look() const { return client_ids_unread_; }
   // What a list call, sent at `asked_at`, says of this resource; it counts as the repair's look. Ignored when something
   // is being changed, or when what is known is newer, or so little older that the list may be behind it.
   void observed(const azure::IdentityState& state, const Wanted& assigned, base::SteadyTime asked_at,
@@ -125,6 +129,8 @@ class AzureTarget {
   void learn(const azure::UpdateResult& result, base::SteadyTime now);
   void know(const azure::IdentityState& state, base::SteadyTime as_of, bool from_list);
   void plan_repair(base::SteadyTime now, double spread);
+  // `just_added`: what Azure says it attached; were it not there all the same, it would be asked for without a pause.
+  void note_lost(const Wanted& assigned, const Wanted& just_added);
   static Namespaces wanting(const Attaching::mapped_type& pods);
   Candidates candidates(base::SteadyTime now, const MustStay& must_stay, const Assigned& assigned, bool repair);
   Round round_of(Candidates candidates);
@@ -145,6 +151,7 @@ class AzureTarget {
   std::optional<std::map<std::string, std::string, std::less<>>> known_;  // attached identities with their client IDs
   base::SteadyTime known_at_{};
   bool known_from_list_ = false;
+  bool client_ids_unread_ = false;
   bool last_change_failed_ = false;
   Refusals refusals_;                                // could not be attached
   std::map<std::string, Stuck, std::less<>> stuck_;  // could not be taken off

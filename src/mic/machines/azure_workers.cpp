@@ -139,7 +139,8 @@ void AzureWorkers::pump_target(AzureTarget& target) {
     dirty_.emplace(key, now);  // the end of a round pumps again
     return;
   }
-  const bool is_listed = target.repair_due(now) && owner_.any_in_use(key) && look_by_list(target);
+  const bool is_listed =
+      target.repair_due(now) && !target.needs_own_look() && owner_.any_in_use(key) && look_by_list(target);
   if (active_ >= options_.max_parallel) {
     dirty_.emplace(key, now);  // the list was the last request allowed; its end pumps again
     return;
@@ -178,14 +179,15 @@ base::Task<> AzureWorkers::run_round(std::string key, Round round) {
   --active_;
   AzureTarget& target = *targets_.at(key);
   owner_.on_round_ended(target.resource(), clock_.steady_now() - started);
-  const RoundOutcome outcome = target.end_round(round, result, clock_.steady_now(), random_.unit());
+  const RoundOutcome outcome =
+      target.end_round(round, result, owner_.assigned_on(key), clock_.steady_now(), random_.unit());
   if (result.error) {
     base::log::warning("changing the identities of a VM or scale set failed",
                        {{"resource", key}, {"error", *result.error}, {"refused", result.refused.size()}});
   }
   for (const RoundOutcome::Refusal& refusal : outcome.refusals) owner_.on_refused(refusal);
   if (!outcome.ready_pods.empty()) owner_.on_ready(outcome.ready_pods);
-  if (round.repair) owner_.on_looked_at(key);
+  if (result.after) owner_.on_looked_at(key);
   poke(key);
 }
 

@@ -153,6 +153,16 @@ TEST_F(ControllerListTest, AMachineThatTheListLeavesOutIsLookedAtByItself) {
   EXPECT_EQ(azure.lists, 1);
 }
 
+TEST_F(ControllerListTest, ClientIdsThatCouldNotBeReadAreAskedForWithoutLists) {
+  azure.client_ids_unread = true;
+  many_machines();
+  azure.client_ids_unread = false;
+  advance(std::chrono::seconds(10));
+  expect_repaired();
+  EXPECT_EQ(azure.lists, 0) << "they would be ignored: each machine is known from a moment ago";
+  EXPECT_EQ(azure.calls, 24);
+}
+
 TEST_F(ControllerLoadTest, AnIdentityKnownToBeAttachedNeedsNoRequest) {  // MIC-5
   usual_cluster();
   pod({.name = "first"});

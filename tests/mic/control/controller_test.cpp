@@ -345,6 +345,23 @@ TEST_F(ControllerTest, AnIdentityDetachedByHandIsAttachedAgainWithinTheInterval)
   EXPECT_EQ(api.writes, writes) << "the repair writes no assignment";
 }
 
+TEST_F(ControllerTest, AnIdentityDetachedByHandIsAttachedAgainHoweverOftenTheMachineIsChanged) {
+  usual_cluster();
+  pod({.name = "web"});
+  start();
+  settle();
+  azure.attached[vm("node-a")].clear();
+  for (int i = 0; i < 2; ++i) {
+    const std::string n = std::to_string(i);
+    advance(options.azure.timing.max_age * 2 / 3);
+    identity("id-" + n, "other-" + n);
+    binding("b-" + n, "id-" + n, "app-" + n);
+    pod({.name = "web-" + n, .label = "app-" + n});
+    settle();
+  }
+  EXPECT_THAT(azure.attached[vm("node-a")], Contains(identity_id("one"))) << "each change moves the repair";
+}
+
 TEST_F(ControllerTest, ForeignIdentitiesAreNeverTouched) {
   usual_cluster();
   azure.attached[vm("node-a")] = {identity_id("foreign")};

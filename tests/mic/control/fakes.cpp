@@ -218,6 +218,7 @@ base::Task<azure::UpdateResult> FakeAzure::update(azure::AzureResource resource,
     }
   }
   if (on_it != before) ++patches;
+  result.client_ids_unread = client_ids_unread;
   result.after.emplace();
   for (const std::string& id : on_it) result.after->user_assigned.emplace(id, details(id));
   co_return result;

@@ -81,6 +81,7 @@ class FakeAzure final : public mic::IdentityApi {
   std::set<std::string> stuck;                            // identities that Azure does not take off
   std::set<std::string> gone;                             // resources that do not exist
   std::optional<base::Error> failure;                     // of every call, before anything is changed
+  bool client_ids_unread = false;                         // after a change they cannot be asked for
   std::optional<base::Error> list_failure;
   std::set<std::string> unlisted;  // resources that lists leave out
   int calls = 0;

@@ -47,7 +47,7 @@ class AzureTargetTest : public ::testing::Test {
   RoundOutcome run(base::SteadyTime now, const azure::UpdateResult& result) {
     const std::optional<Round> round = begin(now);
     EXPECT_TRUE(round.has_value());
-    return round ? target.end_round(*round, result, now, 0.0) : RoundOutcome();
+    return round ? target.end_round(*round, result, wanted(assigned), now, 0.0) : RoundOutcome();
   }
 
   AzureTarget target{
@@ -71,7 +71,7 @@ TEST_F(AzureTargetTest, OneRoundCarriesAllThatIsWaitedFor) {
   EXPECT_THAT(round->change.add, ElementsAre("one"));
   EXPECT_THAT(round->change.remove, ElementsAre("two"));
   EXPECT_FALSE(begin(kStart)) << "one round at a time";
-  const RoundOutcome outcome = target.end_round(*round, success({"one"}), kStart, 0.0);
+  const RoundOutcome outcome = target.end_round(*round, success({"one"}), wanted(assigned), kStart, 0.0);
   EXPECT_THAT(outcome.ready_pods, ElementsAre("p1", "p2", "p3"));
   EXPECT_THAT(outcome.refusals, IsEmpty());
 }
@@ -130,7 +130,7 @@ TEST_F(AzureTargetTest, RefusedIdentitiesWaitLongerEachTimeWithoutDelayingOthers
   const auto other = begin(kStart + seconds(30));
   ASSERT_TRUE(other) << "others need not wait";
   EXPECT_THAT(other->change.add, ElementsAre("third"));
-  target.end_round(*other, success({"good", "third"}), kStart + seconds(30), 0.0);
+  target.end_round(*other, success({"good", "third"}), wanted(assigned), kStart + seconds(30), 0.0);
 
   EXPECT_EQ(target.next_time(kStart + seconds(31), Repairs::unwanted), kStart + minutes(1));
   azure::UpdateResult again = success({"good", "third"});
@@ -158,7 +158,7 @@ TEST_F(AzureTargetTest, ARefusedRemovalDelaysNobodyElse) {
   ASSERT_TRUE(other) << "others need not wait";
   EXPECT_THAT(other->change.add, ElementsAre("good"));
   EXPECT_THAT(other->change.remove, IsEmpty());
-  target.end_round(*other, success({"good", "stuck"}), kStart, 0.0);
+  target.end_round(*other, success({"good", "stuck"}), wanted(assigned), kStart, 0.0);
 
   EXPECT_EQ(target.next_time(kStart, Repairs::unwanted), kStart + minutes(1));
   EXPECT_THAT(run(kStart + minutes(1), success({"good"})).ready_pods, ElementsAre("p", "q"));
@@ -206,7 +206,7 @@ TEST_F(AzureTargetTest, WhatWasRefusedBeforeIsTriedAfterTheOthers) {
   ASSERT_TRUE(round);
   EXPECT_THAT(round->change.add, ElementsAre("fresh"));
   EXPECT_THAT(round->change.remove, IsEmpty());
-  target.end_round(*round, success({"fresh", "stuck"}), kStart + minutes(1), 0.0);
+  target.end_round(*round, success({"fresh", "stuck"}), wanted(assigned), kStart + minutes(1), 0.0);
   const auto after = begin(kStart + minutes(1));
   ASSERT_TRUE(after);
   EXPECT_THAT(after->change.add, ElementsAre("bad"));
@@ -224,7 +224,8 @@ TEST_F(AzureTargetTest, AFailureIsTriedAgainSoonWhenSomethingIsWaitedForNoMore) 
   const auto again = begin(kStart + seconds(21));
   ASSERT_TRUE(again);
   EXPECT_THAT(again->change.add, ElementsAre("good"));
-  target.end_round(*again, failure(base::ErrorKind::throttled, seconds(60)), kStart + seconds(21), 0.0);
+  target.end_round(*again, failure(base::ErrorKind::throttled, seconds(60)), wanted(assigned), kStart + seconds(21),
+                   0.0);
   target.forget_pod("q");
   target.wait_attached("other", "r", kTeam);
   EXPECT_FALSE(begin(kStart + seconds(80))) << "Azure has asked for that time";
@@ -242,7 +243,7 @@ TEST_F(AzureTargetTest, ARepairAsksForWhatIsAssigned) {
   ASSERT_TRUE(round);
   EXPECT_TRUE(round->repair);
   EXPECT_THAT(round->change.add, ElementsAre("one"));
-  target.end_round(*round, success({"one"}), kStart + minutes(3), 0.5);
+  target.end_round(*round, success({"one"}), wanted(assigned), kStart + minutes(3), 0.5);
   EXPECT_EQ(target.next_time(kStart + minutes(3), Repairs::wanted), kStart + minutes(3) + seconds(162))
       << "within the interval";
 }
@@ -282,6 +283,10 @@ TEST_F(AzureTargetTest, AListMayBeBehindOurOwnChanges) {  // MIC-5
   const base::SteadyTime soon = kStart + seconds(10);
   target.observed({}, wanted({"one"}), soon, soon, 0.0);
   EXPECT_TRUE(target.attached("one", soon)) << "our own look is not old enough to be replaced";
+  target.set_next_repair(soon);
+  target.observed({}, wanted({"one"}), soon, soon, 0.0);
+  EXPECT_FALSE(target.repair_due(kStart + seconds(89))) << "the next list would not help either";
+  EXPECT_TRUE(target.repair_due(kStart + seconds(90)));
   const base::SteadyTime later = kStart + minutes(2);
   target.observed({}, {}, later, later, 0.0);
   EXPECT_FALSE(target.attached("one", later));

@@ -63,7 +63,7 @@ class RefusalsTest : public ::testing::Test {
     }
     result.after.emplace();
     for (const std::string& id : attached) result.after->user_assigned.emplace(id, azure::UserIdentity());
-    target.end_round(*round, result, now, 0.0);
+    target.end_round(*round, result, {}, now, 0.0);
     round.reset();
   }
   // Until nothing is left to ask, or for so long.
