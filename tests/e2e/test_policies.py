@@ -17,6 +17,7 @@ POLICIES = DEPLOY / "policies"
 OURS = "aadpodidentity.k8s.io/v1"
 LABEL = "policy.aadpodidentity.k8s.io/team"
 MIC = "system:serviceaccount:podid-system:podid-mic"
+IN_DEFAULT = "system:serviceaccount:default:aad-pod-id-mic-service-account"
 GROUP = "/subscriptions/s1/resourceGroups/{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
 OWN_CLIENT, OTHER_CLIENT = "11111111-aaaa-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 
@@ -91,6 +92,7 @@ def guarded(real: ApiServer) -> Iterator[Guarded]:  # noqa: F811
               "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "polly"}]}
     real.apply([*role("Role", "tenant", "shop", "alice", everything), *role("ClusterRole", "namespaces", None, "nora", namespaces),
                 *role("ClusterRole", "polly-namespaces", None, "polly", namespaces), editor,
+                *role("Role", "default", "shop", IN_DEFAULT, everything),
                 *role("Role", "upgrade", "shop", MIC, [{"apiGroups": ["aadpodidentity.k8s.io"], "resources": ["azureidentities"], "verbs": ["get", "update", "patch"]}])])
     made = Guarded(real)
     until("roles count", lambda: real.may("alice", "create", "azureidentities", "shop") and real.may("polly", "update", "azureidentitypolicies/default", "shop"))
@@ -145,6 +147,15 @@ def test_objects_from_before_can_be_labelled_and_deleted_and_the_mic_may_rewrite
     assert guarded.patch(MIC, "azureidentity", "old", change, "-n", "shop") == ""
     assert guarded.patch("", "azureidentitybinding", "old", {"metadata": {"labels": {"a": "b"}}}, "-n", "none") == ""
     assert guarded.says("alice", "delete", "azureidentity", "old", "-n", "shop") == ""
+
+
+def test_a_name_makes_no_mic_of_an_account_in_namespace_default(guarded: Guarded) -> None:
+    theirs = identity("made", managed("theirs", "x"))
+    assert "no rule that lets namespace shop" in guarded.create(IN_DEFAULT, theirs)
+    # As deploy/rbac/mic.yaml has it.
+    guarded.server.apply(role("ClusterRole", "mic-in-default", None, IN_DEFAULT,
+                              [{"apiGroups": ["aadpodidentity.k8s.io"], "resources": ["azureassignedidentities"], "verbs": ["create"]}]))
+    until("it is the MIC's", lambda: guarded.create(IN_DEFAULT, theirs) == "")
 
 
 def test_a_binding_needs_some_rule_for_its_namespace(guarded: Guarded) -> None:
