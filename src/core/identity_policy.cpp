@@ -141,14 +141,19 @@ bool IdentityPolicy::is_of_type(const IdentityRule& rule, IdentityType type) {
   return rule.types.empty() || std::ranges::find(rule.types, static_cast<std::int64_t>(type)) != rule.types.end();
 }
 
-void IdentityPermissions::set_policy(std::shared_ptr<const IdentityPolicy> policy) {
+bool IdentityPermissions::set_policy(std::shared_ptr<const IdentityPolicy> policy) {
+  const bool are_both = policy && policy_;
+  if (problem_.empty() && (are_both ? *policy == *policy_ : policy == policy_)) return false;
   policy_ = std::move(policy);
   problem_.clear();
+  return true;
 }
 
-void IdentityPermissions::set_unreadable(std::string problem) {
+bool IdentityPermissions::set_unreadable(std::string problem) {
+  if (!policy_ && problem_ == problem) return false;
   policy_ = nullptr;
   problem_ = std::move(problem);
+  return true;
 }
 
 bool IdentityPermissions::put_namespace(PolicyLabels labels) {

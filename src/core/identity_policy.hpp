@@ -45,6 +45,8 @@ struct IdentityRule {
   // A member that we do not know, or what else is wrong with the rule. Then nobody may use its identities: whatever it was to
   // say, it may have been a restriction.
   std::string not_understood;
+
+  bool operator==(const IdentityRule&) const = default;
 };
 
 // The rules of the object, with an index of their identities. Immutable.
@@ -53,6 +55,7 @@ class IdentityPolicy {
   // Problems of the object as a whole; those of a rule are left to it (not_understood).
   static Read<IdentityPolicy> read(const boost::json::value& object);
 
+  bool operator==(const IdentityPolicy&) const = default;
   bool goes_by_labels() const { return !rules_by_labels_.empty(); }
   // Whether some rule names the namespace, or is not understood and may mean it.
   bool may_name(std::string_view ns) const { return any_not_understood_ || namespaces_.contains(ns); }
@@ -116,10 +119,10 @@ struct PolicyVerdict {
 // The policy as it is known, and the labels of Namespaces that it goes by.
 class IdentityPermissions {
  public:
-  // Null: there is none.
-  void set_policy(std::shared_ptr<const IdentityPolicy> policy);
-  // There is one, and this is wrong with it.
-  void set_unreadable(std::string problem);
+  // Null: there is none. False: that is what was known.
+  bool set_policy(std::shared_ptr<const IdentityPolicy> policy);
+  // There is one, and this is wrong with it. False: that is what was known.
+  bool set_unreadable(std::string problem);
   // False: they are those that were known.
   bool put_namespace(PolicyLabels labels);
   bool erase_namespace(const std::string& name) { return labels_.erase(name) > 0; }

@@ -183,6 +183,21 @@ TEST(IdentityPolicy, RulesAreAlternatives) {
   EXPECT_EQ(verdict.rule->name, "b");
 }
 
+TEST(IdentityPolicy, AWriteThatLeavesTheRulesAsTheyAreIsNoNews) {
+  IdentityPermissions permissions;
+  EXPECT_FALSE(permissions.set_policy(nullptr));
+  EXPECT_TRUE(permissions.set_policy(policy_of(rule_for(kGroup + "reader"))));
+  EXPECT_FALSE(permissions.set_policy(policy_of(rule_for(kGroup + "reader"))));
+  EXPECT_TRUE(permissions.set_policy(policy_of(rule_for(kGroup + "writer"))));
+  EXPECT_TRUE(permissions.set_policy(policy_of(rule_for(kGroup + "writer", R"(, "requireAccess": ["grant"])"))));
+  EXPECT_TRUE(permissions.set_policy(policy_of(rule_for(kGroup + "writer", "", R"({"names": ["vault"]})"))));
+  EXPECT_TRUE(permissions.set_unreadable("one"));
+  EXPECT_FALSE(permissions.set_unreadable("one"));
+  EXPECT_TRUE(permissions.set_unreadable("two"));
+  EXPECT_TRUE(permissions.set_policy(nullptr)) << "there is none any more";
+  EXPECT_FALSE(permissions.set_policy(nullptr));
+}
+
 TEST(IdentityPolicy, LabelsOfANamespaceMustAllBeThere) {
   IdentityPermissions permissions = permissions_of(rule_for(
       kGroup + "*", "",

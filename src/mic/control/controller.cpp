@@ -51,15 +51,20 @@ void Controller::put(AssignedStore::Object assigned) {
   mark({std::move(pod)});
 }
 
-// What was said of a former policy is worth saying again of this one.
 void Controller::put(std::shared_ptr<const core::IdentityPolicy> policy) {
-  warned_.clear();
-  mark(cluster_.put(std::move(policy)));
+  on_other_policy(cluster_.put(std::move(policy)));
 }
 
 void Controller::put_unreadable_policy(std::string problem) {
+  on_other_policy(cluster_.put_unreadable_policy(std::move(problem)));
+}
+
+// What was said of a former policy is worth saying again of this one. A write that leaves the rules as they are concerns
+// nobody.
+void Controller::on_other_policy(const PodKeys& concerned) {
+  if (concerned.empty()) return;
   warned_.clear();
-  mark(cluster_.put_unreadable_policy(std::move(problem)));
+  mark(concerned);
 }
 
 void Controller::erase(const core::AzureAssignedIdentity& last) {

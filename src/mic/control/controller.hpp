@@ -121,6 +121,7 @@ class Controller final : private AzureWorkersOwner {
   void on_round_ended(const azure::AzureResource& resource, base::Duration took) override;
 
   void mark(const PodKeys& keys);
+  void on_other_policy(const PodKeys& concerned);
   void mark_pods_of(const std::string& node);
   void request_digest();
   void digest();

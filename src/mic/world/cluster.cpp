@@ -78,13 +78,11 @@ PodKeys Cluster::erase_identity(const core::ObjectKey& key) {
 }
 
 PodKeys Cluster::put(std::shared_ptr<const core::IdentityPolicy> policy) {
-  rules_.permissions().set_policy(std::move(policy));
-  return all_pods();
+  return rules_.permissions().set_policy(std::move(policy)) ? all_pods() : PodKeys{};
 }
 
 PodKeys Cluster::put_unreadable_policy(std::string problem) {
-  rules_.permissions().set_unreadable(std::move(problem));
-  return all_pods();
+  return rules_.permissions().set_unreadable(std::move(problem)) ? all_pods() : PodKeys{};
 }
 
 PodKeys Cluster::put(core::PolicyLabels labels) {

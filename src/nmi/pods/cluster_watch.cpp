@@ -219,8 +219,11 @@ ClusterWatch::~ClusterWatch() = default;
 
 void ClusterWatch::report_bad(std::string_view plural, const kube::ObjectKey& key, const base::Error& error) {
   bad_objects_.increment({plural});
-  base::log::warning("object cannot be read and is left out",
-                     {{"resource", plural}, {"object", key.to_string()}, {"error", error}});
+  if (!log_budget_.take(client_.clock().steady_now())) return;
+  base::log::warning("object cannot be read and is left out", {{"resource", plural},
+                                                               {"object", key.to_string()},
+                                                               {"error", error},
+                                                               {"suppressed_before", log_budget_.take_suppressed()}});
 }
 
 // What both name stays followed throughout.

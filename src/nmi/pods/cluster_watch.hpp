@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_budget.hpp"
 #include "base/metrics/metrics.hpp"
 #include "base/next_turn.hpp"
 #include "base/task_group.hpp"
@@ -73,6 +74,7 @@ class ClusterWatch {
   SnapshotSource& source_;
   base::Family<base::Counter>& bad_objects_;
   base::Gauge* const pods_gauge_;
+  base::LogBudget log_budget_;  // of objects that cannot be read
 
   SnapshotBuilder builder_;
   bool synced_ = false;

@@ -33,9 +33,9 @@ PolicyWatch::PolicyWatch(kube::Client& client, Handlers handlers)
                .on_synced = [this] { handlers_.on_synced(); },
                .on_invalid =
                    [this](const kube::ObjectKey& key, const base::Error& error) {
-                     now_.set_unreadable(error.message);
+                     const bool is_news = now_.set_unreadable(error.message);
                      handlers_.on_invalid(kube::kAzureIdentityPolicies.plural, key, error);
-                     changed();
+                     if (is_news) changed();
                    }}),
       namespaces_(client, {.type = kube::kNamespaces}, *this) {}
 
@@ -50,7 +50,7 @@ std::shared_ptr<const core::IdentityPermissions> PolicyWatch::permissions() cons
 }
 
 void PolicyWatch::set_policy(std::shared_ptr<const core::IdentityPolicy> policy) {
-  now_.set_policy(std::move(policy));
+  if (!now_.set_policy(std::move(policy))) return;
   follow_namespaces();
   changed();
 }

@@ -113,6 +113,9 @@ TEST_F(ClusterTest, ThePolicyConcernsAllPodsAndANamespacesLabelsThosePodsThatThe
     return {ns, {{"policy.aadpodidentity.k8s.io/team", team}}};
   };
   EXPECT_THAT(cluster.put(policy(R"({"names": ["default"]})")), SizeIs(3));
+  EXPECT_THAT(cluster.put(policy(R"({"names": ["default"]})")), IsEmpty()) << "the rules are as they were";
+  EXPECT_THAT(cluster.put_unreadable_policy("problem"), SizeIs(3));
+  EXPECT_THAT(cluster.put_unreadable_policy("problem"), IsEmpty());
   EXPECT_THAT(cluster.put(labelled("default", "a")), IsEmpty()) << "no rule goes by labels";
   EXPECT_THAT(cluster.put(policy(R"({"matchLabels": {"policy.aadpodidentity.k8s.io/team": "a"}})")), SizeIs(3));
   EXPECT_THAT(cluster.put(labelled("default", "a")), IsEmpty()) << "no change";

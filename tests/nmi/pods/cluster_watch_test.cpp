@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/log_budget.hpp"
 #include "core/resources_json.hpp"
 #include "kube/kube_fixture.hpp"
 #include "support/builders.hpp"
@@ -84,6 +85,21 @@ class ClusterWatchTest : public test::KubeFixture<base::RealClock> {
   SnapshotSource source;
   ClusterWatch watch;
 };
+
+TEST_F(ClusterWatchTest, ObjectsThatCannotBeReadDoNotFillTheLog) {  // SEC-7
+  constexpr int kMany = 50 * base::LogBudget::kLinesPerSecond;
+  for (int i = 0; i < kMany; ++i) {
+    server.put(fmt::format("{}shop/azurepodidentityexceptions/e-{}", kGroup, i), {{"spec", {{"podLabels", 1}}}});
+  }
+  testing::internal::CaptureStderr();
+  start();
+  const std::string log = testing::internal::GetCapturedStderr();
+  int lines = 0;
+  constexpr std::string_view kLine = "object cannot be read";
+  for (std::size_t at = log.find(kLine); at != std::string::npos; at = log.find(kLine, at + 1)) ++lines;
+  EXPECT_GT(lines, 0);
+  EXPECT_LT(lines, kMany);
+}
 
 TEST_F(ClusterWatchTest, ConfirmsPodsWhoseListIsLargerThanOneAnswerMayBe) {
   start();
