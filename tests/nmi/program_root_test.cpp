@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program itself: its two processes on a node of the test's own, and what becomes of pods' requests when one of them
 // ends. Needs root.
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -228,6 +229,21 @@ TEST_F(ProgramRootTest, WhatNoOtherServerWouldDoBetterEndsTheProgram) {
   EXPECT_EQ(WEXITSTATUS(how), 255);
   EXPECT_TRUE(log().contains("cannot listen on 127.0.0.1:8081")) << log();
   EXPECT_TRUE(pod_gets(kMetadata).starts_with("REAL")) << "no rule was made";
+}
+
+TEST_F(ProgramRootTest, AServerThatNeverListensLeavesNothingOpen) {
+  const std::string stuck = folder.file("stuck");
+  ASSERT_EQ(::mkfifo(stuck.c_str(), 0600), 0);
+  start_program({"--kubeconfig=" + stuck});
+  ASSERT_TRUE(test::run_until(io, [this] { return server() != 0; })) << log();
+  EXPECT_TRUE(run("ip rule").output.contains("to 169.254.169.254 blackhole")) << "the fence is there before the server";
+  ASSERT_EQ(::kill(server(), SIGKILL), 0);
+  ASSERT_TRUE(test::run_until(io, [this] { return log().contains("redirect is in place"); })) << log();
+  EXPECT_EQ(pods_status(), "000");
+  end_keeper(SIGKILL);
+  // A server that waits for its configuration does not end with the keeper yet.
+  const int writer = ::open(stuck.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (writer >= 0) ::close(writer);
 }
 
 TEST_F(ProgramRootTest, WithUpstreamsCapabilitiesItWorksAndSaysWhatIsMissing) {

@@ -16,6 +16,8 @@ namespace {
 constexpr std::chrono::milliseconds kTellAgain{100};
 // The kubelet replaces a token when a fifth of its life is left, minutes at the least.
 constexpr std::chrono::minutes kLookAtToken{1};
+// A server listens within a second; a node on which none does is closed without it.
+constexpr std::chrono::seconds kWaitForServer{5};
 
 RedirectKeeperOptions joined(RedirectKeeperOptions options, std::function<void()> on_change,
                              std::function<bool()> is_served) {
@@ -33,12 +35,32 @@ Keeper::Keeper(base::Executor executor, KeeperOptions options, base::Clock& cloc
       clock_(clock),
       on_failed_(std::move(on_failed)),
       changed_(executor),
+      lays_fence_(options_.redirect.redirect.backend != "none" && options_.redirect.fence.priority != 0),
+      fence_(executor, options_.redirect.fence, options_.redirect.redirect.target, options_.redirect.interfaces, clock,
+             random, metrics_, [this] { changed(); }),
       redirect_(executor,
                 joined(
                     options_.redirect, [this] { changed(); }, [this] { return is_served_; }),
                 clock, random, metrics_, [this](const base::Error& error) { failed(error); }),
+      waiting_(executor),
       starting_(executor),
       stopping_(executor) {}
+
+base::Task<> Keeper::start() {
+  // It needs nobody who answers. Without one that is asked for, the redirect's start says so.
+  if (lays_fence_) co_await fence_.start();
+  waiting_.spawn("wait for a server", close_later());
+}
+
+base::Task<> Keeper::close_later() {
+  co_await clock_.sleep_for(kWaitForServer);
+  close();
+}
+
+void Keeper::close() {
+  if (redirect_stopped_ || std::exchange(redirect_started_, true)) return;
+  starting_.spawn("put the redirect in place", start_redirect());
+}
 
 void Keeper::changed() {
   ++changes_;
@@ -92,7 +114,7 @@ base::Result<> Keeper::take(const Received& received) {
   if (received.descriptor) return base::fail(base::ErrorKind::invalid, "a descriptor from the server");
   if (const auto* ready = std::get_if<Ready>(&received.message)) {
     is_served_ = true;
-    if (!std::exchange(redirect_started_, true)) starting_.spawn("put the redirect in place", start_redirect());
+    close();
     if (ready->wants_token && !std::exchange(hands_over_, true)) {
       with_server_->spawn("hand over tokens", hand_over_tokens(*link_));
     }
@@ -110,6 +132,7 @@ base::Result<> Keeper::take(const Received& received) {
 }
 
 base::Task<> Keeper::start_redirect() {
+  co_await fence_.stop();  // the redirect keeps it from here
   const base::Result<> started = co_await redirect_.start();
   if (!started) failed(started.error());
 }
@@ -161,15 +184,23 @@ void Keeper::hang_up() {
 }
 
 base::Task<> Keeper::stop_redirect() {
-  if (std::exchange(redirect_stopped_, true) || !redirect_started_) co_return;
+  if (std::exchange(redirect_stopped_, true)) co_return;
   co_await starting_.join();  // what is half in place could not be removed
   const auto rules =
       options_.cleanup_on_exit && !failed_ ? RedirectKeeper::Rules::are_removed : RedirectKeeper::Rules::stay;
-  const base::Result<> removed = co_await redirect_.stop(rules);
+  base::Result<> removed;
+  if (redirect_started_) {
+    removed = co_await redirect_.stop(rules);
+  } else {
+    co_await fence_.stop();
+    if (lays_fence_ && rules == RedirectKeeper::Rules::are_removed) removed = co_await fence_.remove();
+  }
   if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
 }
 
 base::Task<> Keeper::stop() {
+  waiting_.stop();
+  co_await waiting_.join();
   co_await stop_redirect();
   co_await stopping_.join();
 }

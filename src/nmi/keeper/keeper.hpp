@@ -28,6 +28,12 @@ class Keeper {
   Keeper(base::Executor executor, KeeperOptions options, base::Clock& clock, base::Random& random,
          std::function<void(const base::Error&)> on_failed);
 
+  // Before the first server. The fence is laid, as far as it can be, so that the endpoint is closed before there is
+  // anybody who answers (NMI-26); when no server is ready within a few seconds, close().
+  base::Task<> start();
+  // Has the redirect put in place although nobody answers: pods are refused. For a server that has failed.
+  void close();
+
   enum class End { lost, fatal };
   // Talks with one server, one after another, until its end of the link is closed: `fatal` when it has said that it
   // cannot go on. The first one that is ready has the redirect put in place, where it stays whatever becomes of servers.
@@ -48,6 +54,7 @@ class Keeper {
   void changed();
   base::Result<> take(const Received& received);
   void failed(const base::Error& error);
+  base::Task<> close_later();
   base::Task<> start_redirect();
   base::Task<> stop_redirect();
   // `link` lives until they are joined, longer than link_ leads to it.
@@ -62,6 +69,8 @@ class Keeper {
   base::MetricsRegistry metrics_;  // of what is kept here; the server shows them
   base::Event changed_;
   std::uint64_t changes_ = 0;
+  const bool lays_fence_;
+  Fence fence_;  // until the redirect's takes its place
   RedirectKeeper redirect_;
   bool redirect_started_ = false;
   bool is_served_ = false;  // a server is there, and ready
@@ -73,6 +82,7 @@ class Keeper {
   bool hands_over_ = false;     // it has asked for tokens
   base::TaskGroup* with_server_ = nullptr;
   // Last: they end before what they use.
+  base::TaskGroup waiting_;
   base::TaskGroup starting_;
   base::TaskGroup stopping_;
 };

@@ -63,6 +63,7 @@ base::Task<> Supervisor::give_up_later() {
 }
 
 base::Task<> Supervisor::run() {
+  co_await keeper_.start();
   for (;;) {
     base::Result<LinkPair> link = make_link();
     base::Result<std::unique_ptr<ServerProcess>> server = std::unexpected(base::Error{});
@@ -93,6 +94,7 @@ base::Task<> Supervisor::run() {
       ended = server.error().message;
     }
     stage_ = Stage::pausing;
+    keeper_.close();
     if (clock_.steady_now() - since > kCalm) backoff_.reset();
     const bool at_once = backoff_.attempts() == 0;
     const std::chrono::milliseconds pause = backoff_.next();

@@ -95,6 +95,15 @@ TEST_F(KeeperTest, TheRedirectIsPutInPlaceWhenTheServerListens) {
   EXPECT_TRUE(keeper->redirect().active());
 }
 
+TEST_F(KeeperTest, TheRedirectIsPutInPlaceAlsoWhenNoServerListens) {
+  test::run_task(io, keeper->start());
+  next_is<Hello>();
+  EXPECT_FALSE(next_is<KeeperState>().active);
+  ASSERT_TRUE(test::run_until(io, [this] { return clock.sleepers() == 1; }));
+  clock.advance(std::chrono::seconds(5));
+  EXPECT_TRUE(next_is<KeeperState>().active);
+}
+
 TEST_F(KeeperTest, AServerThatEndsLeavesTheRedirectAndTheNextOneIsToldOfIt) {
   say(Ready{});
   ASSERT_TRUE(test::run_until(io, [this] { return keeper->redirect().active(); }));
