@@ -34,6 +34,13 @@ base::Result<pid_t> spawn(std::vector<char*> argv, int link) {
   return pid;
 }
 
+int wait_for(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<ServerProcess>> ServerProcess::start(base::Executor executor,
@@ -47,8 +54,10 @@ base::Result<std::unique_ptr<ServerProcess>> ServerProcess::start(base::Executor
   const int watch = static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0));
   if (watch < 0) {
     const int code = errno;
-    // Not without knowing when it ends; its link is closed with `link`, so it does.
-    return base::fail(base::ErrorKind::internal,
+    // Not without knowing when it ends. It has hardly begun and is still of our user, so that we may.
+    if (::kill(*pid, SIGKILL) == 0) static_cast<void>(wait_for(*pid));
+    const bool never = code == ENOSYS || code == EPERM;
+    return base::fail(never ? base::ErrorKind::unsupported : base::ErrorKind::internal,
                       "cannot watch the server: pidfd_open: " + std::generic_category().message(code));
   }
   return std::unique_ptr<ServerProcess>(new ServerProcess(executor, *pid, watch));
@@ -57,10 +66,7 @@ base::Result<std::unique_ptr<ServerProcess>> ServerProcess::start(base::Executor
 base::Task<int> ServerProcess::ended() {
   const auto [error] = co_await watch_.async_wait(Stream::wait_read, base::as_result);
   if (error) throw boost::system::system_error(error);  // cancelled: we are being stopped
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
-  co_return status;
+  co_return wait_for(pid_);
 }
 
 }  // namespace podid::nmi

@@ -22,7 +22,7 @@ inline constexpr int kServerLink = 3;
 class ServerProcess {
  public:
   // `arguments` are the program's, without its name. By exec, not by fork alone: nothing that lies in our memory is in
-  // its, and what lies where is another matter there. To be called by the main thread: the server ends with it.
+  // its, and what lies where is another matter there. `unsupported`: it will never succeed here. To be called by the main thread: the server ends with it.
   static base::Result<std::unique_ptr<ServerProcess>> start(base::Executor executor,
                                                             const std::vector<std::string>& arguments, Descriptor link);
 

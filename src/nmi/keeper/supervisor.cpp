@@ -91,6 +91,11 @@ base::Task<> Supervisor::run() {
       }
       ended = how_it_ended(status);
     } else {
+      if (server.error().kind == base::ErrorKind::unsupported) {
+        base::log::error("no server can be started here", {{"error", server.error()}});
+        finish(ending_ ? exit_code_ : fatal_exit_code_);
+        co_return;
+      }
       ended = server.error().message;
     }
     stage_ = Stage::pausing;
