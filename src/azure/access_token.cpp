@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/serialize.hpp>
 
+#include "azure/error_text.hpp"
 #include "azure/json_fields.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -17,7 +17,6 @@ namespace {
 
 using base::ErrorKind;
 
-constexpr std::size_t kMaxQuotedBody = 8 * 1024;
 // Any plausible time or duration in seconds: sums of two stay far from overflow.
 constexpr std::int64_t kMaxSeconds = 1'000'000'000'000;
 constexpr int kOk = 200;
@@ -34,7 +33,7 @@ base::Error unreadable(std::string_view why, std::string_view body) {
   return answered(kOk, ErrorKind::invalid,
                   fmt::format("adal: Failed to unmarshal the service principal token during refresh. Error = '{}' "
                               "JSON = '{}'",
-                              why, without_tokens(body)));
+                              why, quoted_error(body)));
 }
 
 std::optional<std::int64_t> in_range(std::optional<std::int64_t> seconds) {
@@ -85,28 +84,6 @@ std::optional<std::int64_t> parse_slash_date(std::string_view text) {
       base::parse_rfc3339(fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", year, month, day, hour, minute, second));
   if (!parsed) return std::nullopt;
   return base::unix_seconds(*parsed);
-}
-
-// The value of a string member that begins after its name at `at`: its length up to the closing quote, or to
-// the end.
-std::size_t string_length(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
-  return std::min(end, text.size()) - at;
-}
-
-// Where the string value of the member whose name ends at `at` begins, if it is one.
-std::optional<std::size_t> value_start(std::string_view text, std::size_t at) {
-  const std::size_t colon = text.find_first_not_of(" \t\r\n", at);
-  if (colon == std::string_view::npos || text[colon] != ':') return std::nullopt;
-  const std::size_t quote = text.find_first_not_of(" \t\r\n", colon + 1);
-  if (quote == std::string_view::npos || text[quote] != '"') return std::nullopt;
-  return quote + 1;
-}
-
-bool is_token_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-         c == '.' || c == '+' || c == '/' || c == '=';
 }
 
 }  // namespace
@@ -174,9 +151,7 @@ base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTi
     token.expires_on = expires_on->is_string() ? parse_expires_on(expires_on->get_string()) : number_of(*expires_on);
     if (!token.expires_on) {
       return std::unexpected(answered(kOk, ErrorKind::invalid,
-                                      fmt::format("adal: failed to parse expires_on: neither a number nor a known date "
-                                                  "form value '{}'",
-                                                  without_tokens(boost::json::serialize(*expires_on)))));
+                                      "adal: failed to parse expires_on: neither a number nor a known date form"));
     }
   }
   return token;
@@ -187,11 +162,11 @@ base::Result<AccessToken> read_token_response(const net::Response& response, std
   base::Error error =
       answered(response.status, base::kind_of_http_status(response.status),
                fmt::format("adal: Refresh request failed. Status Code = '{}'. Response body: {} Endpoint {}",
-                           response.status, without_tokens(response.body), url));
+                           response.status, quoted_error(response.body), url));
   error.retry_after = net::retry_after(response.headers, now);
   if (const auto object = parse_object(response.body)) {
     error.code = aadsts_code(base::text_at(*object, {"error_description"}));
-    if (error.code.empty()) error.code = base::text_at(*object, {"error"});
+    if (error.code.empty()) error.code = quotable(base::text_at(*object, {"error"}), kMaxQuotedCode);
   }
   return std::unexpected(std::move(error));
 }
@@ -207,38 +182,9 @@ std::string aadsts_code(std::string_view description) {
   const std::size_t start = description.find(kPrefix);
   if (start == std::string_view::npos) return {};
   const std::size_t end = description.find_first_not_of("0123456789", start + kPrefix.size());
-  const std::string_view code = description.substr(start, end == std::string_view::npos ? end : end - start);
+  const std::string_view code =
+      description.substr(start, std::min(kMaxQuotedCode, end == std::string_view::npos ? end : end - start));
   return code.size() > kPrefix.size() ? std::string(code) : std::string();
-}
-
-std::string without_tokens(std::string_view body) {
-  constexpr std::string_view kBlank = "[removed]";
-  constexpr std::array<std::string_view, 2> kTokenNames = {"\"access_token\"", "\"refresh_token\""};
-  constexpr std::string_view kJwtStart = "eyJ";  // base64url of {"
-  std::string out;
-  std::size_t at = 0;
-  while (at < body.size() && out.size() < kMaxQuotedBody) {
-    const std::string_view rest = body.substr(at);
-    if (rest.starts_with(kJwtStart)) {
-      std::size_t end = at;
-      while (end < body.size() && is_token_character(body[end])) ++end;
-      out += kBlank;
-      at = end;
-      continue;
-    }
-    for (const std::string_view name : kTokenNames) {
-      if (!rest.starts_with(name)) continue;
-      if (const auto value = value_start(body, at + name.size())) {
-        out += body.substr(at, *value - at);
-        if (const std::size_t length = string_length(body, *value); length != 0) out += kBlank;
-        at = *value + string_length(body, *value);
-      }
-      break;
-    }
-    if (at < body.size()) out += body[at++];
-  }
-  if (at < body.size()) out += "...";
-  return out;
 }
 
 }  // namespace podid::azure

@@ -42,7 +42,7 @@ inline constexpr std::size_t kMaxTokenAnswerBytes = 256 * 1024;
 
 // The body of a 200 answer of either endpoint. Numbers may be JSON numbers or numeric strings; expires_on
 // also one of the date forms of azure-wire.md §1.2. Errors have the texts of nmi.md §10.4, with http_status
-// 200 unless the body was empty; tokens in a body that could not be read are blanked out.
+// 200 unless the body was empty, and quote of the body what error_text.hpp lets.
 base::Result<AccessToken> parse_token_answer(std::string_view body, base::WallTime received_at);
 
 // Either endpoint's answer: a 200 is a token, everything else the legacy refresh error with the answer's
@@ -59,9 +59,5 @@ std::optional<std::int64_t> parse_expires_on(std::string_view text);
 
 // The first "AADSTS" number in an error description, e.g. "AADSTS7000215", or "".
 std::string aadsts_code(std::string_view description);
-
-// `body` for an error text or a log: values of token members and everything that looks like a JWT blanked
-// out, at most 8 KiB, other characters unchanged.
-std::string without_tokens(std::string_view body);
 
 }  // namespace podid::azure

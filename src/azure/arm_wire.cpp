@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "azure/error_text.hpp"
 #include "azure/json_fields.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -62,7 +63,8 @@ void read_error(const boost::json::object& error, base::Error& out) {
                                  base::text_at(detail.get_object(), {"message"}));
     }
   }
-  if (out.message.size() > kMaxMessage) out.message.resize(kMaxMessage);
+  out.code = quotable(out.code, kMaxQuotedCode);
+  out.message = quotable(out.message, kMaxMessage);
 }
 
 // Whether the text ends an identity id that stands between quotes in a message.
@@ -205,7 +207,7 @@ base::Result<ResourcePage> parse_resource_page(std::string_view body, const Azur
 
 base::Error arm_error(const net::Response& response, base::WallTime now) {
   base::Error error;
-  error.message = base::trim(std::string_view(response.body).substr(0, kMaxMessage));
+  error.message = fmt::format("({} bytes that are no JSON object)", response.body.size());
   if (const auto body = parse_object(response.body)) {
     const boost::json::object* envelope = base::find_object(*body, {"error"});
     read_error(envelope == nullptr ? *body : *envelope, error);

@@ -18,21 +18,13 @@ namespace {
 
 constexpr std::chrono::seconds kStatusStopTimeout{1};
 
-net::ServerLimits status_limits() {
-  net::ServerLimits limits;
-  limits.max_header_bytes = 16 * 1024;
-  limits.max_body_bytes = 0;
-  limits.max_connections = 256;
-  return limits;
-}
-
 }  // namespace
 
 Mic::Mic(MicOptions options, MicDependencies dependencies)
     : options_(std::move(options)),
       dependencies_(std::move(dependencies)),
       metrics_(registry_),
-      status_(dependencies_.executor, dependencies_.clock, registry_, status_limits(),
+      status_(dependencies_.executor, dependencies_.clock, registry_,
               {.is_active = [this] { return active(); },
                .is_live = [this] { return !failed_; },
                .why_not_ready = [this]() -> std::optional<std::string> {

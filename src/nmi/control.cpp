@@ -47,20 +47,6 @@ TokenCacheOptions cache_options(const NmiOptions& options) {
   return cache;
 }
 
-// The probe and metrics ports are open to pods: one of them can neither keep the kubelet out nor use up much memory.
-net::ServerLimits status_limits() {
-  net::ServerLimits limits;
-  limits.max_header_bytes = 8 * 1024;
-  limits.max_body_bytes = 0;
-  limits.max_connections = 256;
-  limits.max_connections_per_peer = 16;
-  limits.max_buffered_bytes = 16 * 1024 * 1024;  // an answer with all metrics is the largest
-  limits.idle_timeout = std::chrono::seconds(10);
-  limits.header_timeout = std::chrono::seconds(10);
-  limits.write_timeout = std::chrono::seconds(10);
-  return limits;
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, const NmiOptions& options,
@@ -111,7 +97,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
           executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random),
       interfaces_(executor, context.clock, context.random, [this] { doubt_.interface_appeared(); }),
       keeper_(executor, std::move(context.keeper), context.metrics, std::move(context.events)),
-      status_(executor, context.clock, context.metrics, status_limits(),
+      status_(executor, context.clock, context.metrics,
               {.is_active = [this] { return keeper_.active(); },
                .is_live = [] { return true; },  // whoever answers is
                .why_not_ready = [this]() -> std::optional<std::string> {

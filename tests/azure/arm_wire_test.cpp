@@ -111,7 +111,15 @@ TEST(ArmError, ReadsBothEnvelopes) {
 
   const base::Error text = arm_error(response(502, "<html>bad gateway</html>\n"), kNow);
   EXPECT_EQ(text.kind, base::ErrorKind::unavailable);
-  EXPECT_EQ(text.message, "the resource manager answered 502: <html>bad gateway</html>");
+  EXPECT_EQ(text.message, "the resource manager answered 502: (25 bytes that are no JSON object)");
+
+  // What it says is shown in logs and events.
+  const base::Error wild = arm_error(
+      response(400, R"({"error":{"code":"A\u001bB","message":"one\ntwo \u009b2J eyJhbGciOi.e30.c2ln","details":)"
+                    R"([{"code":"C","message":"\u0007"}],"secret":"s"}})"),
+      kNow);
+  EXPECT_EQ(wild.message, "the resource manager answered 400: A\\u001bB: one\\ntwo \\u009b2J [removed]; C: \\u0007");
+  EXPECT_EQ(wild.code, "A\\u001bB");
 }
 
 constexpr std::string_view kLinked =

@@ -7,6 +7,21 @@ namespace podid::net {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
+// A connection that asks for the same rendering again pauses so long.
+constexpr std::chrono::milliseconds kRepeatPause{250};
+
+ServerLimits side_port_limits() {
+  ServerLimits limits;
+  limits.max_header_bytes = 8 * 1024;
+  limits.max_body_bytes = 0;
+  limits.max_connections = 256;
+  limits.max_connections_per_peer = 16;
+  limits.max_buffered_bytes = 16 * 1024 * 1024;  // an answer with all metrics is the largest
+  limits.idle_timeout = std::chrono::seconds(10);
+  limits.header_timeout = std::chrono::seconds(10);
+  limits.write_timeout = std::chrono::seconds(10);
+  return limits;
+}
 
 // All answers are at hand: no request ever waits.
 class Immediate : public HttpHandler {
@@ -57,8 +72,8 @@ class StatusServer::Probes final : public Immediate {
 
 class StatusServer::Metrics final : public Immediate {
  public:
-  Metrics(const base::MetricsRegistry& registry, std::function<void()> refresh)
-      : registry_(registry), refresh_(std::move(refresh)) {}
+  Metrics(const base::MetricsRegistry& registry, base::Clock& clock, std::function<void()> refresh)
+      : registry_(registry), clock_(clock), refresh_(std::move(refresh)) {}
 
  private:
   void answer(std::string_view path, ServerResponse& response) override {
@@ -66,20 +81,30 @@ class StatusServer::Metrics final : public Immediate {
       send_not_found(response);
       return;
     }
-    if (refresh_) refresh_();
-    response.send(200, base::kMetricsContentType, registry_.expose());
+    const base::SteadyTime now = clock_.steady_now();
+    if (!rendered_at_ || now >= *rendered_at_ + kMetricsInterval) {
+      if (refresh_) refresh_();
+      text_ = registry_.expose();
+      rendered_at_ = now;
+    } else {
+      response.pause_after(kRepeatPause);
+    }
+    response.send(200, base::kMetricsContentType, text_);
   }
 
   const base::MetricsRegistry& registry_;
+  base::Clock& clock_;
   const std::function<void()> refresh_;
+  std::string text_;  // the last rendering
+  std::optional<base::SteadyTime> rendered_at_;
 };
 
 StatusServer::StatusServer(base::Executor executor, base::Clock& clock, const base::MetricsRegistry& metrics,
-                           ServerLimits limits, StatusSource source)
+                           StatusSource source)
     : probes_(std::make_unique<Probes>(source)),
-      metrics_(std::make_unique<Metrics>(metrics, std::move(source.before_metrics))),
-      probe_server_(executor, clock, *probes_, limits),
-      metrics_server_(executor, clock, *metrics_, std::move(limits)) {}
+      metrics_(std::make_unique<Metrics>(metrics, clock, std::move(source.before_metrics))),
+      probe_server_(executor, clock, *probes_, side_port_limits()),
+      metrics_server_(executor, clock, *metrics_, side_port_limits()) {}
 
 StatusServer::~StatusServer() = default;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What kubelet and Prometheus ask a daemon: the probe and metrics ports (nmi.md §12, mic.md §10).
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,13 +26,18 @@ struct StatusSource {
   std::function<void()> before_metrics;  // sets gauges that are looked up when somebody asks; may be empty
 };
 
+// Whoever asks for metrics sooner than this after the last rendering gets that one.
+inline constexpr std::chrono::seconds kMetricsInterval{1};
+
 // /healthz: always 200, "Active" or "Not Active". /livez and /readyz: 200 "ok", else 503. On the other port /metrics. Belongs
 // to one executor; await stop() before the destructor.
+//
+// Both ports are open to pods, and share their thread with the daemon's work: one peer can neither keep the kubelet out nor
+// use up much memory or time (SEC-8).
 class StatusServer {
  public:
   // `clock` and `metrics` outlive it.
-  StatusServer(base::Executor executor, base::Clock& clock, const base::MetricsRegistry& metrics, ServerLimits limits,
-               StatusSource source);
+  StatusServer(base::Executor executor, base::Clock& clock, const base::MetricsRegistry& metrics, StatusSource source);
   ~StatusServer();
 
   struct Port {

@@ -7,6 +7,7 @@
 #include "base/metrics/metric_names.hpp"
 #include "net/http_client.hpp"
 #include "support/fake_clock.hpp"
+#include "support/raw_client.hpp"
 #include "support/run_task.hpp"
 
 namespace podid::net {
@@ -41,7 +42,6 @@ class StatusServerTest : public ::testing::Test {
   StatusServer status{io.get_executor(),
                       clock,
                       metrics,
-                      {},
                       {.is_active = [this] { return active; },
                        .is_live = [this] { return live; },
                        .why_not_ready = [this] { return problem; },
@@ -71,8 +71,49 @@ TEST_F(StatusServerTest, MetricsAreRefreshedWhenSomebodyLooks) {
   EXPECT_EQ(refreshed, 1);
 }
 
+// Each rendering walks over all series on the thread that also fetches tokens.
+TEST_F(StatusServerTest, MetricsAreRenderedOnceASecondHoweverOftenTheyAreAskedFor) {
+  test::RawClient scraper(io.get_executor());
+  test::run_task(io, scraper.connect({boost::asio::ip::address_v4::loopback(), status.metrics_port()}));
+  const std::string request = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+  metrics.counter(base::metric::kEventsDropped).increment({});
+  test::run_task(io, scraper.write(request + request + request));
+  EXPECT_THAT(test::run_task(io, scraper.read_until("dropped_total 1\n")), StartsWith("HTTP/1.1 200 "));
+  metrics.counter(base::metric::kEventsDropped).increment({});
+  EXPECT_THAT(test::run_task(io, scraper.read_until("dropped_total 1\n")), HasSubstr("HTTP/1.1 200 "));
+  EXPECT_EQ(refreshed, 1);
+  // Who asks for the same again is slowed down.
+  while (io.poll() > 0) {
+  }
+  EXPECT_EQ(scraper.socket().available(), 0u);
+  clock.advance(std::chrono::milliseconds(400));
+  test::run_task(io, scraper.read_until("dropped_total 1\n"));
+  EXPECT_EQ(refreshed, 1);
+  clock.advance(std::chrono::milliseconds(600));
+  EXPECT_THAT(get(status.metrics_port(), "/metrics"), HasSubstr("aadpodidentity_events_dropped_total 2"));
+  EXPECT_EQ(refreshed, 2);
+}
+
+// A pod that keeps connections open must not cost the kubelet its probe (SEC-8).
+TEST_F(StatusServerTest, IdleConnectionsOfOnePeerLeaveRoomForOthers) {
+  for (const std::uint16_t port : {status.probe_port(), status.metrics_port()}) {
+    const base::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
+    std::vector<std::unique_ptr<test::RawClient>> idle;
+    int refused = 0;
+    for (int n = 0; n < 256; ++n) {
+      idle.push_back(std::make_unique<test::RawClient>(io.get_executor()));
+      test::run_task(io, idle.back()->connect_from("127.0.0.2", endpoint));
+      while (io.poll() > 0) {
+      }
+      if (idle.back()->socket().available() > 0) ++refused;
+    }
+    EXPECT_GT(refused, 200) << "of 256";
+    EXPECT_EQ(get(port, port == status.probe_port() ? "/livez" : "/metrics").substr(0, 3), "200");
+  }
+}
+
 TEST_F(StatusServerTest, NamesThePortThatItCannotHave) {
-  StatusServer second(io.get_executor(), clock, metrics, {}, {});
+  StatusServer second(io.get_executor(), clock, metrics, {});
   const auto taken = second.start("127.0.0.1", {"--probes", 0}, {"--metrics", status.metrics_port()});
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().kind, base::ErrorKind::already_exists);
