@@ -18,6 +18,7 @@ struct ImdsTokenRequest {
   std::string client_id;
   std::string resource_id;  // sent as msi_res_id
   std::string object_id;
+  std::string asker = {};  // for the gate; not sent
   // Decoded query parameters passed on unchanged (bypass_cache, claims, xms_cc, ...). Names that are ours are
   // dropped, since the service refuses a repeated name.
   std::vector<std::pair<std::string, std::string>> extra;

@@ -33,6 +33,12 @@ class TokenBucket {
     if (left_ >= 0) return Duration(0);
     return std::chrono::duration_cast<Duration>(Seconds(-left_ / rate.per_second));
   }
+  // How long until take() succeeds after `before` others have taken one.
+  Duration until_taken(const TokenRate& rate, SteadyTime now, double before) const {
+    const double missing = before + 1 - left_now(rate, now);
+    if (missing <= 0) return Duration(0);
+    return std::chrono::ceil<Duration>(Seconds(missing / rate.per_second));
+  }
   // A full one may be forgotten: a new one is full as well.
   bool full(const TokenRate& rate, SteadyTime now) const { return left_now(rate, now) >= rate.burst; }
   // When it was last taken from, or made.

@@ -62,7 +62,9 @@ base::Result<std::unique_ptr<Control>> Control::create(base::Executor executor, 
       context.http(executor, azure::http_client_options(user_agent));
   if (!http) return std::unexpected(std::move(http.error()));
   clients.http = std::move(*http);
+  clients.turns = std::make_unique<FairTurns>(executor, options.max_imds_requests, context.clock, context.metrics);
   azure::ImdsOptions imds_options;
+  imds_options.gate = clients.turns.get();
   imds_options.endpoint = fmt::format("http://{}:{}", options.metadata_ip, options.metadata_port);
   base::Result<azure::ImdsClient> imds =
       azure::ImdsClient::create(imds_options, *clients.http, context.clock, context.random);

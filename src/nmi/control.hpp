@@ -26,6 +26,7 @@
 #include "nmi/pods/snapshot_source.hpp"
 #include "nmi/record/issuance_events.hpp"
 #include "nmi/token/azure_token_source.hpp"
+#include "nmi/token/fair_turns.hpp"
 #include "nmi/token/kube_secret_reader.hpp"
 #include "nmi/token/token_broker.hpp"
 #include "nmi/token/token_cache.hpp"
@@ -69,6 +70,7 @@ class Control {
   struct Clients {
     std::unique_ptr<kube::Client> kube;
     std::unique_ptr<net::HttpTransport> http;
+    std::unique_ptr<FairTurns> turns;  // of the pods, at the metadata endpoint
     std::unique_ptr<azure::ImdsClient> imds;
     azure::DirectoryEndpoints directories;
   };

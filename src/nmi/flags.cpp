@@ -120,6 +120,8 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "requests of one pod a second that are passed on to the real endpoint; 0: no limit", 0);
   flags.add("max-new-tokens-per-pod", o.max_new_tokens_per_pod,
             "different tokens that one pod may have fetched a second; 0: no limit", 0);
+  flags.add("max-imds-requests", o.max_imds_requests,
+            "requests a second for new tokens to the metadata endpoint, in all: pods take turns; 0: no limit", 0);
   flags.add("max-cached-tokens", o.max_cached_tokens, "tokens in the cache", 1);
   flags.add("max-header-bytes", o.max_header_bytes, "size of a request's head", 1024);
   flags.add("shutdown-timeout", o.shutdown_timeout, "longest wait for requests in flight when stopped");

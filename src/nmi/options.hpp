@@ -82,6 +82,7 @@ struct NmiOptions {
   int max_requests_per_pod = 1000;  // a second, of any kind; 0: no limit
   int max_forwards_per_pod = 20;    // a second, to the real endpoint; 0: no limit
   int max_new_tokens_per_pod = 10;  // fetches a second, four times as many at once; 0: no limit
+  int max_imds_requests = 20;       // for tokens, a second, of all pods together; 0: no limit
   int max_cached_tokens = 4096;
   int max_header_bytes = 64 * 1024;
   base::Duration shutdown_timeout = std::chrono::seconds(10);

@@ -163,5 +163,102 @@ TEST(ImdsClientWithoutSockets, AsksUntilTheEndpointAnswers) {
   EXPECT_EQ((*token)->received_at, clock.wall_now());
 }
 
+// One client on a network without sockets.
+class ImdsOnMemoryTest : public ::testing::Test {
+ protected:
+  ImdsOnMemoryTest() {
+    network.attach("169.254.169.254:80",
+                   [this](const test::MemoryNetwork::Exchange& exchange) { asked.push_back(exchange); });
+    http = network.connect(io.get_executor(), http_client_options("podid-test"));
+  }
+  void ask(ImdsOptions options, base::Duration time_limit) {
+    client.emplace(ImdsClient::create(std::move(options), *http, clock, random).value());
+    ImdsTokenRequest wanted;
+    wanted.resource = "https://vault.azure.net";
+    wanted.asker = "pod-1";
+    base::asio::co_spawn(
+        io, test::detail::store_result(client->token(std::move(wanted), clock.steady_now() + time_limit), token),
+        base::asio::detached);
+    run();
+  }
+  void run() {
+    io.restart();
+    io.poll();
+  }
+  void advance(base::Duration by) {
+    clock.advance(by);
+    run();
+  }
+
+  base::asio::io_context io{1};
+  test::FakeClock clock;
+  test::PlainRandom random;
+  test::MemoryNetwork network{clock};
+  std::vector<test::MemoryNetwork::Exchange> asked;
+  std::unique_ptr<net::HttpTransport> http;
+  std::optional<ImdsClient> client;
+  std::optional<base::Result<AccessToken>> token;
+};
+
+// A request that hangs shall not use up the time for the one that would be answered.
+TEST_F(ImdsOnMemoryTest, ARequestThatHangsLeavesTimeForAnother) {
+  ask({}, 20s);
+  ASSERT_THAT(asked, SizeIs(1));
+  advance(9s);
+  EXPECT_THAT(asked, SizeIs(1));
+  advance(2s);
+  ASSERT_THAT(asked, SizeIs(2));
+  EXPECT_FALSE(token);
+  asked[1].answer(200, std::string(test::kImdsToken));
+  run();
+  ASSERT_TRUE(token);
+  EXPECT_TRUE(*token) << token->error().message;
+}
+
+TEST_F(ImdsOnMemoryTest, WhereThereIsNoTimeForTwoOneHasItAll) {
+  ask({}, 5s);
+  advance(4900ms);
+  EXPECT_FALSE(token) << "still waits for the answer";
+  asked[0].answer(200, std::string(test::kImdsToken));
+  run();
+  ASSERT_TRUE(token);
+  EXPECT_TRUE(*token) << token->error().message;
+}
+
+struct FakeGate final : ImdsGate {
+  base::Task<bool> enter(std::string asker, base::SteadyTime) override {
+    entered.push_back(std::move(asker));
+    co_return entered.size() <= lets_in;
+  }
+  std::vector<std::string> entered;
+  std::size_t lets_in = 0;
+};
+
+TEST_F(ImdsOnMemoryTest, EachAttemptPassesTheGate) {
+  FakeGate gate;
+  gate.lets_in = 1;
+  ask({.gate = &gate}, 60s);
+  ASSERT_THAT(asked, SizeIs(1));
+  asked[0].answer(500, "");
+  run();
+  advance(2s);
+  EXPECT_THAT(gate.entered, ElementsAre("pod-1", "pod-1"));
+  EXPECT_THAT(asked, SizeIs(1));
+  ASSERT_TRUE(token);
+  ASSERT_FALSE(*token);
+  EXPECT_THAT(token->error().message, StartsWith("no token before the deadline, 1 attempt made"));
+}
+
+TEST_F(ImdsOnMemoryTest, WhomTheGateLetsNotThroughIsToldToComeAgain) {
+  FakeGate gate;
+  ask({.gate = &gate}, 60s);
+  EXPECT_THAT(asked, IsEmpty());
+  ASSERT_TRUE(token);
+  ASSERT_FALSE(*token);
+  EXPECT_EQ(token->error().kind, base::ErrorKind::throttled);
+  EXPECT_EQ(token->error().retry_after, 1s);
+  EXPECT_FALSE(token_endpoint_answered(token->error()));
+}
+
 }  // namespace
 }  // namespace podid::azure

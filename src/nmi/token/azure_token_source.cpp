@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
+#include "core/redact.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -31,6 +33,13 @@ bool may_not_know_resource_ids(const Credential& credential, const base::Error& 
     return false;
   if (error.http_status != kBadRequest || error.message.contains("Identity not found")) return false;
   return error.code != "invalid_resource" && !error.code.starts_with("AADSTS");
+}
+
+// What came is of an identity that was not asked for, by its own word.
+bool ignores_resource_ids(const Credential& credential, const TokenOwner& owner) {
+  return credential.whom == Credential::For::bound && !credential.resource_id.empty() &&
+         !base::trim(credential.client_id.text()).empty() && !owner.resource_id.empty() &&
+         !base::iequals(base::trim(owner.resource_id), base::trim(credential.resource_id.text()));
 }
 
 }  // namespace
@@ -119,8 +128,9 @@ base::Result<> AzureTokenSource::check(const Credential& credential,
   return {};
 }
 
-// An endpoint that does not know msi_res_id (a cloud of one's own) gives its only identity, or refuses to choose among
-// several, and is asked again by client ID. That a VM has no such identity is the word of one that does know.
+// An endpoint that does not know msi_res_id (a cloud of one's own) refuses to choose among several identities, or gives its
+// only or its system-assigned one whatever is asked for. It is asked again by client ID. That a VM has no such identity is
+// the word of one that does know.
 base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_imds(const TokenRequest& request,
                                                                  base::SteadyTime deadline) {
   azure::ImdsTokenRequest imds;
@@ -129,19 +139,36 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_imds(const TokenRequ
   imds.resource_id = credential.resource_id.text();
   if (credential.resource_id.empty()) imds.client_id = credential.client_id.text();
   imds.object_id = credential.object_id.text();
+  imds.asker = request.asker;
   imds.extra = request.extra;
   base::Result<azure::AccessToken> token = co_await imds_.token(imds, deadline);
-  if (!token && may_not_know_resource_ids(credential, token.error())) {
-    imds.resource_id.clear();
-    imds.client_id = credential.client_id.text();
-    token = co_await imds_.token(std::move(imds), deadline);
-    // Whose it is must be seen: a sealed token would be anybody's whose client ID was named.
-    if (token && !owner_of(*token).readable) token = std::unexpected(unproven_owner());
+  const bool again =
+      token ? ignores_resource_ids(credential, owner_of(*token)) : may_not_know_resource_ids(credential, token.error());
+  if (again) {
+    token = co_await by_client_id(std::move(imds), credential, deadline);
   }
   if (!token) co_return std::unexpected(std::move(token.error()));
   std::vector<azure::AccessToken> tokens;
   tokens.push_back(std::move(*token));
   co_return tokens;
+}
+
+// The client ID is what the AzureIdentity says, so a token that only repeats it would be anybody's whose client ID was named:
+// what comes must itself name the resource ID.
+base::Task<base::Result<azure::AccessToken>> AzureTokenSource::by_client_id(azure::ImdsTokenRequest request,
+                                                                            const Credential& credential,
+                                                                            base::SteadyTime deadline) {
+  request.resource_id.clear();
+  request.client_id = credential.client_id.text();
+  base::Result<azure::AccessToken> token = co_await imds_.token(std::move(request), deadline);
+  if (log_budget_.take(clock_.steady_now())) {
+    base::log::warning("the metadata endpoint does not choose by resource ID: asked by client ID",
+                       {{"identity", credential.identity.text()},
+                        {"client_id", core::redact(credential.client_id.text())},
+                        {"suppressed_before", log_budget_.take_suppressed()}});
+  }
+  if (token && owner_of(*token).resource_id.empty()) co_return std::unexpected(unproven_by_client_id());
+  co_return token;
 }
 
 base::Task<AzureTokenSource::Tokens> AzureTokenSource::from_directory(const TokenRequest& request,

@@ -5,6 +5,7 @@
 
 #include "azure/entra_client.hpp"
 #include "azure/imds_client.hpp"
+#include "base/log_budget.hpp"
 #include "base/metrics/metrics.hpp"
 #include "nmi/token/token_owner.hpp"
 #include "nmi/token/token_source.hpp"
@@ -43,6 +44,9 @@ class AzureTokenSource final : public TokenSource {
   base::Task<Tokens> fetch_unchecked(const TokenRequest& request, base::SteadyTime deadline);
   base::Result<> check(const Credential& credential, const std::vector<azure::AccessToken>& tokens) const;
   base::Task<Tokens> from_imds(const TokenRequest& request, base::SteadyTime deadline);
+  // The same request by client ID, of an endpoint that does not choose by resource ID.
+  base::Task<base::Result<azure::AccessToken>> by_client_id(azure::ImdsTokenRequest request,
+                                                            const Credential& credential, base::SteadyTime deadline);
   base::Task<Tokens> from_directory(const TokenRequest& request, base::SteadyTime deadline);
   base::Task<base::Result<azure::ClientCredential>> client_credential(const Credential& credential,
                                                                       base::SteadyTime deadline);
@@ -55,6 +59,7 @@ class AzureTokenSource final : public TokenSource {
   base::Clock& clock_;
   base::Family<base::Histogram>& durations_;
   base::Family<base::Counter>& errors_;
+  base::LogBudget log_budget_;
 };
 
 // Whether an identity may use a Secret of that namespace (API-1). The error says what to change.

@@ -11,11 +11,14 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::size_t kMaxAllowances = 1024;  // pods with a fetch in the last seconds: far above a node's pods
+constexpr base::TokenRate kBypassRate{.per_second = 1, .burst = 1};
+constexpr std::chrono::seconds kLongestBypassWait{3};
 
 // Client capabilities are part of the token. bypass_cache is about how a token is got, claims about which ones were not
 // good enough: a token that answers them is as good for everybody.
 std::string cache_key(const TokenRequest& request) {
-  std::string key = request.credential->key;
+  std::string key;
+  append_to_key(key, request.credential->key);  // which has as many parts as it likes
   append_to_key(key, request.resource);
   for (const auto& [name, value] : request.extra) {
     if (name == "xms_cc") append_to_key(key, value);
@@ -31,6 +34,10 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
     append_to_key(challenge, value);
   }
   return challenge;
+}
+
+bool bypasses_cache(const TokenRequest& request) {
+  return std::ranges::any_of(request.extra, [](const auto& pair) { return pair.first == "bypass_cache"; });
 }
 
 }  // namespace
@@ -107,10 +114,12 @@ base::Result<> TokenCache::at_limit(std::string_view limit, std::string message)
 }
 
 base::Result<> TokenCache::allow_fetch(const std::string& pod) {
-  if (fetches_ >= options_.max_fetches) {
+  const auto in_flight = pod_fetches_.find(pod);
+  // Those who fill all places keep nobody out who has none.
+  const bool first = !pod.empty() && in_flight == pod_fetches_.end();
+  if (fetches_ >= (first ? 2 * options_.max_fetches : options_.max_fetches)) {
     return at_limit("fetches", "too many token requests are being served at the moment");
   }
-  const auto in_flight = pod_fetches_.find(pod);
   if (!pod.empty() && in_flight != pod_fetches_.end() && in_flight->second >= options_.max_fetches_per_pod) {
     return at_limit("fetches_per_pod", "too many token requests of this pod are being served at the moment");
   }
@@ -120,15 +129,31 @@ base::Result<> TokenCache::allow_fetch(const std::string& pod) {
   return {};
 }
 
+base::TokenBucket* TokenCache::bucket_of(Allowances& of, const std::string& pod, const base::TokenRate& rate) {
+  const base::SteadyTime now = clock_.steady_now();
+  if (of.size() >= kMaxAllowances && !of.contains(pod)) {
+    std::erase_if(of, [&](const auto& allowance) { return allowance.second.full(rate, now); });
+    if (of.size() >= kMaxAllowances) return nullptr;
+  }
+  return &of.try_emplace(pod, rate, now).first->second;
+}
+
 bool TokenCache::allow_rate(const std::string& pod) {
   if (pod.empty() || options_.pod_rate <= 0) return true;
-  const base::SteadyTime now = clock_.steady_now();
   const base::TokenRate rate{.per_second = options_.pod_rate, .burst = options_.pod_burst};
-  if (allowances_.size() >= kMaxAllowances && !allowances_.contains(pod)) {
-    std::erase_if(allowances_, [&](const auto& allowance) { return allowance.second.full(rate, now); });
-    if (allowances_.size() >= kMaxAllowances) return false;
+  base::TokenBucket* const bucket = bucket_of(allowances_, pod, rate);
+  return bucket != nullptr && bucket->take(rate, clock_.steady_now());
+}
+
+base::Result<base::SteadyTime> TokenCache::allow_bypass(const std::string& pod) {
+  const base::SteadyTime now = clock_.steady_now();
+  if (pod.empty()) return now;
+  base::TokenBucket* const bucket = bucket_of(bypasses_, pod, kBypassRate);
+  if (bucket == nullptr || bucket->until_taken(kBypassRate, now, 0) > kLongestBypassWait) {
+    base::Result<> full = at_limit("bypass_per_pod", "a pod may bypass the cache once a second");
+    return std::unexpected(std::move(full.error()));
   }
-  return allowances_.try_emplace(pod, rate, now).first->second.take(rate, now);
+  return now + bucket->take_ahead(kBypassRate, now);
 }
 
 void TokenCache::adopt(const std::string& key, const CachedTokenPtr& token) {
@@ -183,6 +208,11 @@ TokenCache::Waiter TokenCache::get(TokenWant want, Done done) {
     if (entry != entries_.end() && steady < entry->second.refused_until) return answer(nullptr, entry->second.refusal);
     const base::Result<> allowed = allow_fetch(flight.pod);
     if (!allowed) return answer(nullptr, allowed.error());
+    if (bypasses_cache(flight.request)) {
+      const base::Result<base::SteadyTime> begin = allow_bypass(flight.pod);
+      if (!begin) return answer(nullptr, begin.error());
+      flight.not_before = *begin;
+    }
     entry = find_or_add(flight.key);
   }
   Waiter waiter{flight.key, ++last_waiter_};
@@ -210,11 +240,13 @@ void TokenCache::start_fetch(Entry& entry, Flight flight) {
   } else {
     ++fetches_;
     ++pod_fetches_[flight.pod];
+    flight.request.asker = flight.pod;
   }
   tasks_.spawn("token fetch", fetch(std::move(flight)));
 }
 
 base::Task<> TokenCache::fetch(Flight flight) {
+  if (flight.not_before > clock_.steady_now()) co_await clock_.sleep_until(flight.not_before);
   const base::WallTime began = clock_.wall_now();
   const base::SteadyTime deadline = clock_.steady_now() + options_.fetch_timeout;
   const std::shared_ptr<const Credential> credential = flight.request.credential;

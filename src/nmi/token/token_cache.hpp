@@ -60,7 +60,7 @@ struct TokenCacheOptions {
   base::Duration fetch_timeout = std::chrono::seconds(20);  // NMI-15
   std::size_t max_entries = 4096;
   // In flight, of different keys.
-  std::size_t max_fetches = 256;         // that somebody waits for
+  std::size_t max_fetches = 256;         // that somebody waits for; twice as many, of pods that have none yet
   std::size_t max_fetches_per_pod = 16;  // of these, begun for one pod
   std::size_t max_refreshes = 128;       // of tokens that are still valid: besides these
   // New tokens that one pod can cause to be fetched: so many at once, so many a second after that. Keeps a pod that
@@ -114,7 +114,7 @@ class TokenCache {
   // wait; when it fails for any reason but a refusal (is_refusal), a cached token that is still valid answers. In such
   // an outage nobody waits again: the cached token answers at once, and fetches are tried behind its back.
   // Errors: the source's; `throttled` with retry_after when a limit is reached; `unavailable` for cached_only without
-  // a token.
+  // a token. Requests of one pod that bypass the cache begin a second apart: one waits a few seconds for that.
   Waiter get(TokenWant want, Done done);
   // Forgets who waits there, if he still does. The fetch goes on.
   void leave(const Waiter& waiter);
@@ -141,7 +141,9 @@ class TokenCache {
     bool refresh = false;     // of a token that is still valid: nobody's in particular
     std::string pod;          // else: who began it; empty: nobody
     TokenRequest request;
+    base::SteadyTime not_before{};
   };
+  using Allowances = std::map<std::string, base::TokenBucket>;  // by pod; one that is full again is dropped
   struct Refusal {
     std::string key;
     base::SteadyTime until;
@@ -157,6 +159,10 @@ class TokenCache {
   base::Result<> allow_fetch(const std::string& pod);
   base::Result<> at_limit(std::string_view limit, std::string message);
   bool allow_rate(const std::string& pod);
+  // When the pod's next request that bypasses the cache may be made: soon, else the error.
+  base::Result<base::SteadyTime> allow_bypass(const std::string& pod);
+  // Null: there are too many.
+  base::TokenBucket* bucket_of(Allowances& of, const std::string& pod, const base::TokenRate& rate);
   // Puts a token that was evicted back. From then on a refusal or a challenge ends it as any other.
   void adopt(const std::string& key, const CachedTokenPtr& token);
   void start_fetch(Entry& entry, Flight flight);
@@ -178,10 +184,11 @@ class TokenCache {
   base::Family<base::Counter>& limit_hits_;
   // state
   Entries entries_;
-  std::list<std::string> recently_used_;                 // keys, the latest first
-  std::deque<Refusal> refusals_;                         // the oldest first
-  std::map<std::string, base::TokenBucket> allowances_;  // by pod; one that is full again is dropped
-  std::size_t fetches_ = 0;                              // in flight, without refreshes
+  std::list<std::string> recently_used_;  // keys, the latest first
+  std::deque<Refusal> refusals_;          // the oldest first
+  Allowances allowances_;
+  Allowances bypasses_;
+  std::size_t fetches_ = 0;  // in flight, without refreshes
   std::size_t refreshes_in_flight_ = 0;
   std::unordered_map<std::string, std::size_t> pod_fetches_;  // in flight, by pod
   std::uint64_t last_waiter_ = 0;

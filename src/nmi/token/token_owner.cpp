@@ -109,6 +109,14 @@ base::Error unproven_owner() {
       .error();
 }
 
+base::Error unproven_by_client_id() {
+  return withheld(
+             kClientIdMismatch,
+             "the metadata endpoint does not choose by spec.resourceID, and the token that it gave for spec.clientID "
+             "does not say which identity it is of; nothing is issued")
+      .error();
+}
+
 NeverIssue::NeverIssue(const std::vector<std::string>& ids) {
   for (const std::string& id : ids) ids_.insert(base::to_lower(base::trim(id)));
 }

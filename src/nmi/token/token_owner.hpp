@@ -34,8 +34,9 @@ base::Result<> check_published(const core::AzureAssignedIdentity& assigned);
 // The message of an error of withheld_for(), with the name of the AzureIdentity; null: none.
 std::string withheld_text(const core::AzureIdentity* identity, const base::Error& error);
 
-// The error of a token of which that cannot be told.
+// The errors of a token of which that cannot be told: one that was asked for by resource ID, and by client ID in its place.
 base::Error unproven_owner();
+base::Error unproven_by_client_id();
 
 // --never-issue: client, object and resource IDs of identities whose tokens nobody gets.
 class NeverIssue {

@@ -18,6 +18,7 @@ struct TokenRequest {
   std::shared_ptr<const Credential> credential;
   std::string resource;
   std::vector<std::pair<std::string, std::string>> extra;  // decoded: claims, xms_cc, bypass_cache, …
+  std::string asker;                                       // whose turn it takes: a pod's uid; empty: nobody's
 };
 
 // Whether an error of fetch() is a definite no: the endpoint's refusal, a Secret that is gone or may not be read, a

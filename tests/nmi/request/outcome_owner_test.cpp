@@ -113,6 +113,11 @@ const char* const kWrongClient =
     "#####mine; nothing is "
     "issued until the AzureIdentity is corrected";
 
+const char* const kUnproven =
+    "the metadata endpoint does not choose by spec.resourceID, and the token that it gave for spec.clientID does not "
+    "say "
+    "which identity it is of; nothing is issued";
+
 TEST_F(OutcomeOwnerTest, AnothersClientIdBesideAResourceIdOfOnesOwnIsRefusedAtOnce) {
   for (const bool sealed_tokens : kBoth) {
     sealed = sealed_tokens;
@@ -259,10 +264,12 @@ TEST_F(OutcomeOwnerTest, AnEndpointThatKnowsNoResourceIds) {
         by_default = chosen;
         serve(cluster, {});
         const Got got = ask_for_token(false, resource + chosen + mode);
-        // One that hands out another identity unasked is not believed; a cloud has one or the other.
-        const bool usable = by_default.empty() || by_default == "mine";
+        // One that hands out another identity unasked is asked again by client ID, and believed where the token says that it
+        // is of the resource ID: the client ID is only what the AzureIdentity says.
+        const bool usable = names || by_default == "mine";
         EXPECT_EQ(is_of(got, "mine"), usable) << got.body;
         if (!usable) EXPECT_EQ(got.status, 403);
+        if (!names && by_default.empty()) expect_told(got, false, {403, sentence(kUnproven)});
       }
     }
   }
@@ -272,14 +279,19 @@ TEST_F(OutcomeOwnerTest, AnEndpointThatKnowsNoResourceIds) {
 TEST_F(OutcomeOwnerTest, AskingByClientIdProvesWhoseTheTokenIs) {
   knows_resource_ids = false;
   serve(standard_with(identity("mine", "victim")), {});
-  expect_told(
-      ask_for_token(false, "resource=r"), false,
-      {403, sentence("the token that came is of another identity than the one that spec.resourceID names; nothing "
-                     "is issued until the AzureIdentity is corrected")});
-  sealed = true;
-  expect_told(ask_for_token(false, "resource=s"), false,
-              {403, sentence("it cannot be told whether the token that came is of the identity that spec.resourceID "
-                             "names; nothing is issued")});
+  for (const char* chosen : {"", "system", "victim"}) {
+    by_default = chosen;
+    expect_told(
+        ask_for_token(false, std::string("resource=r") + chosen), false,
+        {403, sentence("the token that came is of another identity than the one that spec.resourceID names; nothing "
+                       "is issued until the AzureIdentity is corrected")});
+  }
+  by_default.clear();
+  for (const bool sealed_tokens : kBoth) {
+    sealed = sealed_tokens;
+    names_resource_ids = false;
+    expect_told(ask_for_token(false, sealed ? "resource=s" : "resource=n"), false, {403, sentence(kUnproven)});
+  }
 }
 
 // "Identity not found" is the word of an endpoint that knows resource IDs: nothing else is tried.

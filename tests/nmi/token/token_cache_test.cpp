@@ -402,6 +402,53 @@ TEST_F(TokenCacheTest, FetchesInFlightAreBounded) {
   EXPECT_NE((*first)->token, nullptr);
 }
 
+TEST_F(TokenCacheTest, ThoseWhoFillAllPlacesKeepNobodyOutWhoHasNone) {
+  make({.max_fetches = 2, .pod_rate = 0});
+  source.closed = true;
+  const auto of_pod = [this](const std::string& pod, const std::string& resource) {
+    TokenWant wanted = want(resource);
+    wanted.pod = pod;
+    return token_of(ask(std::move(wanted)));
+  };
+  EXPECT_EQ(of_pod("a", "1"), "(waits)");
+  EXPECT_EQ(of_pod("a", "2"), "(waits)");
+  EXPECT_EQ(of_pod("a", "3"), "(too many token requests are being served at the moment)");
+  EXPECT_EQ(of_pod("b", "4"), "(waits)");
+  EXPECT_EQ(of_pod("b", "5"), "(too many token requests are being served at the moment)");
+  EXPECT_EQ(of_pod("c", "6"), "(waits)");
+  EXPECT_EQ(of_pod("d", "7"), "(too many token requests are being served at the moment)") << "there is an end";
+}
+
+// Each costs the node a request to the endpoint, whatever is in the cache.
+TEST_F(TokenCacheTest, APodBypassesTheCacheOnceASecond) {
+  const auto bypass = [this](const std::string& resource, const std::string& pod = "pod") {
+    TokenWant wanted = want(resource);
+    wanted.request.extra = {{"bypass_cache", "true"}};
+    wanted.new_token = true;
+    wanted.pod = pod;
+    return ask(std::move(wanted));
+  };
+  EXPECT_EQ(token_of(bypass("a")), "token-1");
+  const auto second = bypass("a");
+  const auto third = bypass("b");
+  const auto fourth = bypass("c");
+  EXPECT_EQ(token_of(second), "(waits)");
+  EXPECT_EQ(token_of(bypass("a", "other pod")), "(waits)") << "shares the one that is under way";
+  EXPECT_EQ(token_of(bypass("d")), "(a pod may bypass the cache once a second)") << "and nobody waits long";
+  EXPECT_EQ(token_of(bypass("d", "other pod")), "token-2") << "others are not concerned";
+  EXPECT_EQ(token_of(ask(want("a"))), "token-1") << "the cache serves meanwhile";
+  clock.advance(seconds(1));
+  settle();
+  EXPECT_EQ(token_of(second), "token-3");
+  EXPECT_EQ(token_of(third), "(waits)");
+  clock.advance(seconds(2));
+  settle();
+  EXPECT_NE(token_of(third), "(waits)");
+  EXPECT_NE(token_of(fourth), "(waits)");
+  EXPECT_EQ(source.requests.size(), 5u);
+  EXPECT_EQ(source.requests.back().asker, "pod");
+}
+
 TEST_F(TokenCacheTest, OnePodHasAShareOfTheFetchesInFlight) {
   make({.max_fetches_per_pod = 2, .pod_rate = 0});
   const CachedTokenPtr old = ask(want("old"))->value().token;
