@@ -17,6 +17,7 @@ namespace podid::cli {
 namespace {
 
 constexpr std::string_view kNotServed = "pod_not_served";
+constexpr std::string_view kNotControllersIdentity = "controller_identity";  // the NMI's reason
 
 template <class T>
 std::vector<const T*> pointers_to(const std::vector<T>& objects) {
@@ -70,7 +71,7 @@ std::vector<core::DoubtedAssignment> doubts_about(const PodObjects& objects) {
 }
 
 // The pod is not served, or gets what its node gets, whatever its bindings are. `checks`: of core/serving.
-void conclude(core::Serving serving, const core::CheckList& checks, Explanation& out) {
+void conclude(core::Serving serving, const core::CheckList& checks, const ExplainRequest& request, Explanation& out) {
   if (core::verdict_of(serving) == core::ServingVerdict::refused) {
     const auto obstacle = std::ranges::find(checks, core::CheckOutcome::failed, &core::Check::outcome);
     out.reason = kNotServed;
@@ -78,9 +79,17 @@ void conclude(core::Serving serving, const core::CheckList& checks, Explanation&
     out.waiting_may_help = serving == core::Serving::unscheduled;
     return;
   }
+  if (core::is_let_through_as_controller(serving)) {
+    const core::IdentityRequest asked{request.client_id, request.resource_id, request.object_id};
+    if (const auto why = core::controller_may_not_have(request.controller_identity, asked)) {
+      out.reason = kNotControllersIdentity;
+      out.conclusion = *why;
+      return;
+    }
+  }
   out.granted = true;
   out.reason = core::to_string(core::RefusalReason::none);
-  out.conclusion = serving == core::Serving::excepted
+  out.conclusion = serving != core::Serving::controller
                        ? "the pod gets what its node gets: an AzurePodIdentityException lets its requests pass"
                        : "the pod gets what its node gets: it is a pod of the MIC";
 }
@@ -140,12 +149,13 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const core::ServingInput whether{.pod = pod,
                                    .deletion = base::parse_rfc3339(pod.deletion_timestamp),
                                    .exceptions = exceptions,
-                                   .mic_namespace = request.mic_namespace};
+                                   .mic_namespace = request.mic_namespace,
+                                   .mic_service_accounts = request.mic_service_accounts};
   const core::ServingTerms terms(whether);
   const core::Serving serving = terms.at(now);
   out.serving = core::to_string(serving);
   core::record_serving(whether, terms, now, out.checks);
-  if (serving != core::Serving::served) conclude(serving, out.checks, out);
+  if (serving != core::Serving::served) conclude(serving, out.checks, request, out);
   // Nothing else matters to a pod that is passed through; what else stands in the way of a refused one is worth knowing.
   if (core::verdict_of(serving) == core::ServingVerdict::passed_through) return out;
   const core::Decision decision = core::decide(input, &out.checks);

@@ -16,7 +16,9 @@ struct ExplainRequest {
   bool namespaced = false;                                          // the NMI runs with --forceNamespaced
   core::IdentityPolicyMode policy = core::IdentityPolicyMode::off;  // the programs' --identity-policy
   std::string mic_namespace = "default";  // the NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false
-  core::ClientId client_id;               // what the application asks for; all empty: any identity
+  std::vector<std::string> mic_service_accounts = {};  // the NMI's --mic-service-account; empty: its default
+  std::string controller_identity = {};                // the NMI's --controller-identity
+  core::ClientId client_id;                            // what the application asks for; all empty: any identity
   core::ResourceId resource_id;
   core::ObjectId object_id;
 };

@@ -78,6 +78,9 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
   pod->add_option("--mic-namespace", s.request.mic_namespace,
                   "The NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false")
       ->capture_default_str();
+  pod->add_option("--mic-service-account", s.request.mic_service_accounts,
+                  "The NMI's --mic-service-account; none: its default");
+  pod->add_option("--controller-identity", s.request.controller_identity, "The NMI's --controller-identity");
   pod->add_option("-o,--output", s.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

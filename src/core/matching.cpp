@@ -9,20 +9,19 @@
 namespace podid::core {
 namespace {
 
-bool excepts(const AzurePodIdentityException& exception, const Pod& pod) {
-  if (exception.meta.ns != pod.ns) return false;
-  return std::ranges::any_of(exception.pod_labels, [&pod](const auto& wanted) {
-    const auto label = pod.labels.find(wanted.first);
-    return label != pod.labels.end() && equal_ignoring_case(label->second, wanted.second);
-  });
+bool is_controller_pair(std::string_view key, std::string_view value) {
+  constexpr std::array<std::string_view, 3> kKeys = {"app", "component", "app.kubernetes.io/component"};
+  return std::ranges::find(kKeys, key) != kKeys.end() && equal_ignoring_case(value, "mic");
 }
 
-bool has_controller_mark(const Pod& pod) {
-  constexpr std::array<std::string_view, 3> kLabels = {"app", "component", "app.kubernetes.io/component"};
-  constexpr std::array<std::string_view, 2> kServiceAccounts = {"aad-pod-id-mic-service-account",
-                                                                "aad-pod-identity-mic"};
-  return std::ranges::any_of(kLabels, [&pod](auto key) { return value_or_empty(pod.labels, key) == "mic"; }) ||
-         std::ranges::find(kServiceAccounts, pod.service_account) != kServiceAccounts.end();
+bool has(const Pod& pod, const std::pair<const std::string, std::string>& wanted) {
+  const auto label = pod.labels.find(wanted.first);
+  return label != pod.labels.end() && equal_ignoring_case(label->second, wanted.second);
+}
+
+bool excepts(const AzurePodIdentityException& exception, const Pod& pod) {
+  return exception.meta.ns == pod.ns &&
+         std::ranges::any_of(exception.pod_labels, [&pod](const auto& wanted) { return has(pod, wanted); });
 }
 
 }  // namespace
@@ -53,8 +52,27 @@ bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException* cons
   return std::ranges::any_of(exceptions, [&pod](const auto* exception) { return excepts(*exception, pod); });
 }
 
-bool is_controller_pod(const Pod& pod, std::string_view mic_namespace) {
-  return equal_ignoring_case(pod.ns, mic_namespace) && pod.replica_set.starts_with("mic-") && has_controller_mark(pod);
+bool is_excepted_for_itself(const Pod& pod, std::span<const AzurePodIdentityException* const> exceptions) {
+  return std::ranges::any_of(exceptions, [&pod](const auto* exception) {
+    return exception->meta.ns == pod.ns && std::ranges::any_of(exception->pod_labels, [&pod](const auto& wanted) {
+             return has(pod, wanted) && !is_controller_pair(wanted.first, wanted.second);
+           });
+  });
+}
+
+bool names_controller(const AzurePodIdentityException& exception) {
+  return std::ranges::any_of(exception.pod_labels,
+                             [](const auto& pair) { return is_controller_pair(pair.first, pair.second); });
+}
+
+std::span<const std::string> stock_controller_accounts() {
+  static const std::array<std::string, 2> accounts = {"aad-pod-id-mic-service-account", "aad-pod-identity-mic"};
+  return accounts;
+}
+
+bool is_controller_pod(const Pod& pod, std::string_view mic_namespace, std::span<const std::string> service_accounts) {
+  return equal_ignoring_case(pod.ns, mic_namespace) && pod.replica_set.starts_with("mic-") &&
+         std::ranges::find(service_accounts, pod.service_account) != service_accounts.end();
 }
 
 }  // namespace podid::core

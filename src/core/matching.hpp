@@ -27,8 +27,17 @@ bool gives_the_same(const AzureIdentity& copy, const AzureIdentity& identity);
 bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException> exceptions);
 bool is_excepted(const Pod& pod, std::span<const AzurePodIdentityException* const> exceptions);
 
-// The controller's own pods get node tokens directly (nmi.md §5.3), in the safe form of NMI-2: namespace, a
-// ReplicaSet named "mic-…", and one of the stock controller labels or service accounts.
-bool is_controller_pod(const Pod& pod, std::string_view mic_namespace);
+// Whether one is by a label that is not what exceptions for the controller name.
+bool is_excepted_for_itself(const Pod& pod, std::span<const AzurePodIdentityException* const> exceptions);
+// Has a pair that the exceptions shipped with aad-pod-identity name the controller by: any pod with that label passes.
+bool names_controller(const AzurePodIdentityException& exception);
+
+// The service accounts under which aad-pod-identity's manifests and charts run the controller.
+std::span<const std::string> stock_controller_accounts();
+
+// The controller's own pods get node tokens directly (nmi.md §5.3), in the safe form of NMI-2 and SEC-2: namespace, a
+// ReplicaSet named "mic-…", and one of these service accounts (whoever may use that may do what the controller may). Labels
+// and owners are what anybody writes who may create pods.
+bool is_controller_pod(const Pod& pod, std::string_view mic_namespace, std::span<const std::string> service_accounts);
 
 }  // namespace podid::core

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/decide.hpp"
 #include "core/matching.hpp"
 
 namespace podid::core {
@@ -16,8 +17,10 @@ Serving phase_of(const Pod& pod) {
 }
 
 Serving passing_of(const ServingInput& input) {
-  if (is_excepted(input.pod, input.exceptions)) return Serving::excepted;
-  const bool controller = !input.mic_namespace.empty() && is_controller_pod(input.pod, input.mic_namespace);
+  if (is_excepted_for_itself(input.pod, input.exceptions)) return Serving::excepted;
+  if (is_excepted(input.pod, input.exceptions)) return Serving::excepted_controller;
+  const auto accounts = input.mic_service_accounts.empty() ? stock_controller_accounts() : input.mic_service_accounts;
+  const bool controller = !input.mic_namespace.empty() && is_controller_pod(input.pod, input.mic_namespace, accounts);
   return controller ? Serving::controller : Serving::served;
 }
 
@@ -44,6 +47,20 @@ Serving ServingTerms::at(Time now) const { return std::min({node_, phase(now), n
 
 bool ServingTerms::owns_its_addresses() const {
   return verdict_of(std::min({node_, phase_, network_})) != ServingVerdict::refused;
+}
+
+bool is_let_through_as_controller(Serving serving) {
+  return serving == Serving::excepted_controller || serving == Serving::controller;
+}
+
+std::optional<std::string> controller_may_not_have(std::string_view controller_identity, const IdentityRequest& asked) {
+  if (controller_identity.empty()) return std::nullopt;
+  const bool by_client = !asked.client_id.empty();
+  if (!by_client && asked.resource_id.empty() && asked.object_id.empty()) return std::nullopt;
+  if (by_client && asked.client_id.same_as(ClientIdView(controller_identity))) return std::nullopt;
+  return "the pod is let through as the controller, which may have one identity alone (--controller-identity of the "
+         "NMI): "
+         "ask for that one by its client ID, or for none";
 }
 
 bool is_confirmed(const AzureAssignedIdentity& assigned, const AzureIdentity* declared,
@@ -80,6 +97,8 @@ std::string_view to_string(Serving serving) {
       return "host_network";
     case Serving::excepted:
       return "excepted";
+    case Serving::excepted_controller:
+      return "excepted_controller";
     case Serving::controller:
       return "controller";
     case Serving::served:

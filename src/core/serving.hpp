@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/decide.hpp"
@@ -13,6 +14,8 @@
 #include "core/resources.hpp"
 
 namespace podid::core {
+
+struct IdentityRequest;
 
 // What becomes of the requests that come from a pod's own address. Of several that apply the first counts.
 enum class Serving : std::uint8_t {
@@ -23,8 +26,9 @@ enum class Serving : std::uint8_t {
   grace_period_over,  // its address may be another pod's by now
   host_network,       // its address is everybody's on the node, and its requests do not pass the NMI
   // Passed through, to the node's identities:
-  excepted,    // by an AzurePodIdentityException (nmi.md §5.2)
-  controller,  // a pod of the MIC (nmi.md §5.3, NMI-2)
+  excepted,             // by an AzurePodIdentityException (nmi.md §5.2)
+  excepted_controller,  // by one for the controller, whose label any pod may carry (SEC-2)
+  controller,           // a pod of the MIC (nmi.md §5.3, NMI-2)
   // Served: decide() says as which identity.
   served,
 };
@@ -44,6 +48,8 @@ struct ServingInput {
   std::optional<std::chrono::system_clock::time_point> deletion;
   std::span<const AzurePodIdentityException* const> exceptions;  // those of the pod's namespace at least
   std::string_view mic_namespace;  // the controller's; empty: no pod is taken for the controller
+  std::span<const std::string> mic_service_accounts =
+      {};  // under which it runs there; empty: stock_controller_accounts()
 };
 
 // All that objects say about it, so that a request only has to compare times.
@@ -71,6 +77,13 @@ class ServingTerms {
   Serving passing_ = Serving::served;
   std::chrono::system_clock::time_point until_ = std::chrono::system_clock::time_point::max();
 };
+
+// What pods that are let through as the controller may have (SEC-2): any identity of the node (""), the system-assigned one
+// ("system"), or the one with that client ID.
+inline constexpr std::string_view kSystemIdentity = "system";
+bool is_let_through_as_controller(Serving serving);
+// Whether such a pod may ask for that identity, and what is wrong otherwise. Asking for none is asking for the one it may have.
+std::optional<std::string> controller_may_not_have(std::string_view controller_identity, const IdentityRequest& asked);
 
 // Whether the identity that an assignment grants is what its AzureIdentity says (NMI-27). `declared`: the AzureIdentity that
 // the assignment names, null where there is none. `confirmed_before`: the pod's assignments that were confirmed when last

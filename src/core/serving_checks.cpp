@@ -58,14 +58,17 @@ Check network_check(const Pod& pod, Serving serving) {
                   fmt::format("has address {}", fmt::join(pod.pod_ips, ", ")));
 }
 
-Check exception_check(const ServingInput& input) {
+Check exception_check(const ServingInput& input, Serving serving) {
   const auto selecting = std::ranges::find_if(input.exceptions, [&input](const AzurePodIdentityException* exception) {
     return is_excepted(input.pod, std::span(&exception, 1));
   });
   return {CheckId::exception,
           "azurepodidentityexception " + (*selecting)->meta.key().text(),
           CheckOutcome::passed,
-          "selects the pod: its requests go on to the node's own endpoint, unchanged",
+          serving == Serving::excepted_controller
+              ? "selects the pod as the controller: its requests go on to the node's own endpoint, limited to the "
+                "NMI's --controller-identity where that is set"
+              : "selects the pod: its requests go on to the node's own endpoint, unchanged",
           {}};
 }
 
@@ -78,7 +81,9 @@ void record_serving(const ServingInput& input, const ServingTerms& terms, std::c
   checks.push_back(phase_check(pod, terms.phase(now)));
   checks.push_back(network_check(pod, terms.network()));
   const Serving serving = terms.at(now);
-  if (serving == Serving::excepted) checks.push_back(exception_check(input));
+  if (serving == Serving::excepted || serving == Serving::excepted_controller) {
+    checks.push_back(exception_check(input, serving));
+  }
   if (serving == Serving::controller) {
     checks.push_back(
         check_of(CheckId::controller, pod, CheckOutcome::passed,

@@ -23,6 +23,7 @@ constexpr std::size_t kEventWriters = 2;
 ClusterWatchOptions watch_options(const NmiOptions& options) {
   return {.snapshot = {.mode = options.operation_mode(),
                        .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string(),
+                       .mic_service_accounts = options.mic_service_accounts,
                        .policy = core::IdentityPolicyMode{options.identity_policy == "enforce"}},
           .node = options.node,
           .only_this_node = options.scale_features};
@@ -121,6 +122,11 @@ void Control::start(bool wants_token) {
   metrics_.gauge(base::metric::kModeInfo).set({options_.mode, options_.namespaced ? "true" : "false"}, 1);
   if (!options_.namespaced) {
     base::log::warning("not in namespaced mode: a pod of any namespace gets the identity whose label it carries");
+  }
+  if (options_.mic_short_circuit && options_.controller_identity.empty()) {
+    base::log::warning(
+        "pods of the controller get tokens of any identity of this node: --controller-identity names the one that they "
+        "need, --mic-short-circuit=false gives them none");
   }
   recorder_.start();
   interfaces_.start();  // before the first lists: what appears later than they were asked for is noticed

@@ -83,6 +83,11 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "namespace of the pods that prove the redirect (deploy/prober.yaml); empty: none counts");
   flags.add("uninstall", o.uninstall, "remove everything that any NMI made on this node, and exit");
   flags.add("mic-short-circuit", o.mic_short_circuit, "give the controller's pods tokens of the node's identities");
+  flags.add("mic-service-account", o.mic_service_accounts,
+            "service accounts under which the controller runs, in --MICNamespace; none: those of aad-pod-identity");
+  flags.add(
+      "controller-identity", o.controller_identity,
+      "the only identity that pods get that are let through as the controller: a client ID, or system; empty: any");
   flags.add("startup-taint-prefix", o.startup_taint_prefix,
             "taints of our node with this prefix are removed once we are ready; empty: none");
   flags.add("max-snapshot-age", o.max_snapshot_age,
@@ -178,6 +183,9 @@ base::Result<> complete_options(NmiOptions& options) {
       return base::fail(base::ErrorKind::invalid, "--proxy-paths: " + path + ": " + problem);
     }
     path = proxy_path_form(path);
+  }
+  if (const std::string problem = problem_with_controller_identity(options.controller_identity); !problem.empty()) {
+    return base::fail(base::ErrorKind::invalid, "--controller-identity: " + problem);
   }
   // One that names nothing would protect nothing.
   for (const std::string& id : options.never_issue) {

@@ -60,7 +60,8 @@ WorkerOptions worker_options(const NmiOptions& options) {
                         .node_name = options.node,
                         .max_wait = options.max_wait,
                         .retry = options.retry,
-                        .retry_limits = options.retry_given};
+                        .retry_limits = options.retry_given,
+                        .controller_identity = options.controller_identity};
   handler.metadata_header_required = options.metadata_header_required;
   handler.host_token = options.host_token;
   handler.permanent_config_errors_403 = options.permanent_config_errors_403;

@@ -175,18 +175,21 @@ TEST_F(ExplainClusterTest, SaysWhatThePolicyDeniesAndWhatWouldHelp) {
 
 TEST_F(ExplainClusterTest, KnowsTheControllersPods) {
   define_kinds();
-  put(kube::kPods,
-      {{"metadata",
-        {{"name", "mic-5d4f-x"},
-         {"namespace", "default"},
-         {"labels", {{"component", "mic"}}},
-         {"ownerReferences",
-          json::array{
-              json::object{{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", "mic-5d4f"}, {"uid", "u"}}}}}},
-       {"spec",
-        {{"nodeName", "node-a"}, {"containers", json::array{json::object{{"name", "main"}, {"image", "none"}}}}}}});
+  put(kube::kPods, {{"metadata",
+                     {{"name", "mic-5d4f-x"},
+                      {"namespace", "default"},
+                      {"ownerReferences",
+                       json::array{json::object{
+                           {"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", "mic-5d4f"}, {"uid", "u"}}}}}},
+                    {"spec",
+                     {{"nodeName", "node-a"},
+                      {"serviceAccountName", "aad-pod-id-mic-service-account"},
+                      {"containers", json::array{json::object{{"name", "main"}, {"image", "none"}}}}}}});
   EXPECT_EQ(explain({"mic-5d4f-x"}), kOk);
   EXPECT_THAT(out_, HasSubstr("it is a pod of the MIC"));
+  EXPECT_EQ(explain({"mic-5d4f-x", "--mic-service-account", "another"}), kFailed);
+  EXPECT_EQ(explain({"mic-5d4f-x", "--controller-identity", "c1", "--client-id", "c2"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (controller_identity)"));
   EXPECT_EQ(explain({"mic-5d4f-x", "--mic-namespace", "kube-system"}), kFailed);
   EXPECT_EQ(explain({"mic-5d4f-x", "--mic-namespace", ""}), kFailed);
   EXPECT_THAT(out_, HasSubstr("refused (no_binding_label)"));

@@ -142,6 +142,14 @@ const Case kCases[] = {
        r.mic_namespace = "Shop";
      },
      "none", "controller", CheckOutcome::passed, "is a pod of the MIC"},
+    {"ExceptedAsTheController",
+     [](PodObjects& o, ExplainRequest&) {
+       o.pod.labels["component"] = "mic";
+       o.exceptions.resize(1);
+       o.exceptions[0].meta.ns = "shop";
+       o.exceptions[0].pod_labels = {{"component", "mic"}};
+     },
+     "none", "exception", CheckOutcome::passed, "as the controller"},
     {"ControllerInAnotherNamespace",
      [](PodObjects& o, ExplainRequest&) {
        make_controller(o.pod);

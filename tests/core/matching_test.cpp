@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "support/builders.hpp"
 
 namespace podid::core {
@@ -61,18 +63,45 @@ TEST(Matching, ExceptionsAreOfTheirNamespace) {
 }
 
 TEST(Matching, KnowsControllerPods) {
+  const auto stock = stock_controller_accounts();
   Pod pod = make_pod("Default", "mic-5d4c-x");
   pod.replica_set = "mic-5d4c";
-  EXPECT_FALSE(is_controller_pod(pod, "default")) << "the name alone is not enough";
   pod.labels["component"] = "mic";
-  EXPECT_TRUE(is_controller_pod(pod, "default"));
-  EXPECT_FALSE(is_controller_pod(pod, "kube-system"));
+  EXPECT_FALSE(is_controller_pod(pod, "default", stock)) << "whoever may create pods writes names and labels (SEC-2)";
+  for (const char* account : {"aad-pod-id-mic-service-account", "aad-pod-identity-mic"}) {
+    pod.service_account = account;
+    EXPECT_TRUE(is_controller_pod(pod, "default", stock));
+  }
+  EXPECT_FALSE(is_controller_pod(pod, "kube-system", stock));
+  const std::array<std::string, 1> mine = {"identity-controller"};
+  EXPECT_FALSE(is_controller_pod(pod, "default", mine));
+  pod.service_account = mine[0];
+  EXPECT_TRUE(is_controller_pod(pod, "default", mine));
+  EXPECT_FALSE(is_controller_pod(pod, "default", stock));
   pod.replica_set = "microshop-5d4c";
-  EXPECT_FALSE(is_controller_pod(pod, "default"));
-  pod.replica_set = "mic-5d4c";
-  pod.labels.erase("component");
-  pod.service_account = "aad-pod-id-mic-service-account";
-  EXPECT_TRUE(is_controller_pod(pod, "default"));
+  EXPECT_FALSE(is_controller_pod(pod, "default", mine));
+}
+
+TEST(Matching, ExceptionsForTheControllerAreKnown) {
+  Pod pod = make_pod("default", "web");
+  pod.labels = {{"app", "MIC"}, {"tier", "back"}};
+  AzurePodIdentityException shipped;
+  shipped.meta.ns = "default";
+  shipped.pod_labels = {{"app", "mic"}, {"component", "mic"}};
+  AzurePodIdentityException own = shipped;
+  own.pod_labels = {{"tier", "back"}};
+  AzurePodIdentityException both = shipped;
+  both.pod_labels["tier"] = "Back";
+  AzurePodIdentityException elsewhere = own;
+  elsewhere.meta.ns = "shop";
+  EXPECT_TRUE(names_controller(shipped) && names_controller(both));
+  EXPECT_FALSE(names_controller(own));
+  const auto for_itself = [&pod](std::vector<const AzurePodIdentityException*> exceptions) {
+    return is_excepted_for_itself(pod, exceptions);
+  };
+  EXPECT_FALSE(for_itself({&shipped, &elsewhere}));
+  EXPECT_TRUE(for_itself({&shipped, &own}));
+  EXPECT_TRUE(for_itself({&both}));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ struct Subject {
   void except() { exception.pod_labels = {{std::string(kBindingLabel), "reader"}}; }
   void make_controller() {
     pod.replica_set = "mic-5d4f";
-    pod.labels["component"] = "mic";
+    pod.service_account = "aad-pod-id-mic-service-account";
     mic_namespace = "shop";
   }
 };
@@ -64,6 +64,19 @@ const Case kCases[] = {
     {"an end that is no time", [](Subject& s) { s.delete_at({}); }, Serving::grace_period_over},
     {"host network", [](Subject& s) { s.pod.host_network = true; }, Serving::host_network},
     {"excepted", [](Subject& s) { s.except(); }, Serving::excepted},
+    {"excepted as the controller",
+     [](Subject& s) {
+       s.pod.labels["component"] = "mic";
+       s.exception.pod_labels = {{"component", "mic"}};
+     },
+     Serving::excepted_controller},
+    {"excepted as the controller, and by a label of its own",
+     [](Subject& s) {
+       s.pod.labels["component"] = "mic";
+       s.except();
+       s.exception.pod_labels["component"] = "mic";
+     },
+     Serving::excepted},
     {"exception of another namespace",
      [](Subject& s) {
        s.except();
@@ -123,7 +136,7 @@ TEST(Serving, SaysWhoIsServed) {
     Subject subject;
     c.change(subject);
     const std::array exceptions = {&std::as_const(subject.exception)};
-    const ServingInput input{subject.pod, subject.deletion, exceptions, subject.mic_namespace};
+    const ServingInput input{subject.pod, subject.deletion, exceptions, subject.mic_namespace, {}};
     const ServingTerms terms(input);
     EXPECT_EQ(terms.at(kNow), c.serving) << to_string(terms.at(kNow));
 
@@ -133,6 +146,29 @@ TEST(Serving, SaysWhoIsServed) {
     EXPECT_EQ(any_failed, verdict_of(c.serving) == ServingVerdict::refused) << "the list says the same";
     const bool passing = checks.back().id == CheckId::exception || checks.back().id == CheckId::controller;
     EXPECT_EQ(passing, verdict_of(c.serving) == ServingVerdict::passed_through);
+  }
+}
+
+TEST(Serving, TheControllerMayHaveOneIdentity) {
+  struct Row {
+    const char* configured;
+    IdentityRequest asked;
+    bool allowed;
+  };
+  const Row rows[] = {
+      {"", {ClientIdView("any"), {}, {}}, true},
+      {"", {{}, ResourceIdView("/any"), {}}, true},
+      {"c1", {}, true},
+      {"c1", {ClientIdView("C1"), {}, {}}, true},
+      {"c1", {ClientIdView("c2"), {}, {}}, false},
+      {"c1", {{}, ResourceIdView("/c1"), {}}, false},
+      {"c1", {{}, {}, ObjectIdView("o")}, false},
+      {"system", {}, true},
+      {"system", {ClientIdView("c1"), {}, {}}, false},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(!controller_may_not_have(row.configured, row.asked), row.allowed)
+        << row.configured << " " << row.asked.client_id.text() << row.asked.resource_id.text();
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "core/matching.hpp"
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
 
@@ -58,6 +59,21 @@ std::optional<kube::ObjectKey> object_key(const core::ObjectMeta& named) {
   if (!is_object_name(named.ns) || !is_object_name(named.name)) return std::nullopt;
   return kube::ObjectKey{named.ns, named.name};
 }
+
+// SEC-2: aad-pod-identity installs it into a namespace in which others may create pods, too.
+bool opens_default(const core::AzurePodIdentityException& exception) {
+  return exception.meta.ns == "default" && core::names_controller(exception);
+}
+void warn_of_new(const core::AzurePodIdentityException* before, const core::AzurePodIdentityException& now) {
+  if (!opens_default(now) || (before != nullptr && opens_default(*before))) return;
+  base::log::warning(
+      "any pod of namespace default that has a label of the controller gets tokens of this node's identities: move the "
+      "controller into a namespace of its own, with an exception whose label nobody else has, or name the one identity "
+      "that it needs with --controller-identity",
+      {{"azurepodidentityexception", now.meta.key().text()}});
+}
+template <class T>
+void warn_of_new(const T*, const T&) {}
 
 }  // namespace
 
@@ -128,11 +144,13 @@ std::unique_ptr<kube::Informer<T>> ClusterWatch::make_informer(kube::ReflectorOp
   const auto decode = [read](const boost::json::value& json) { return decode_as(read, json); };
   kube::InformerHandlers<T> handlers;
   handlers.on_added = [this](const std::shared_ptr<const T>& object) {
+    warn_of_new(static_cast<const T*>(nullptr), *object);
     builder_.put(object);
     follow(nullptr, object.get());
     changed();
   };
   handlers.on_updated = [this](const std::shared_ptr<const T>& before, const std::shared_ptr<const T>& now) {
+    warn_of_new(before.get(), *now);
     builder_.remove(*before);
     builder_.put(now);
     follow(before.get(), now.get());

@@ -172,7 +172,8 @@ core::ServingTerms SnapshotBuilder::serving_of(const core::Pod& pod) const {
   return core::ServingTerms({.pod = pod,
                              .deletion = base::parse_rfc3339(pod.deletion_timestamp),
                              .exceptions = of_namespace,
-                             .mic_namespace = options_.mic_namespace});
+                             .mic_namespace = options_.mic_namespace,
+                             .mic_service_accounts = options_.mic_service_accounts});
 }
 
 PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {

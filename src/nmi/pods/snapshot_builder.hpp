@@ -20,6 +20,7 @@ struct SnapshotOptions {
   core::OperationMode mode = core::OperationMode::standard;
   // The controller's namespace; empty: no pod is treated as the controller (--mic-short-circuit=false).
   std::string mic_namespace = "default";
+  std::vector<std::string> mic_service_accounts = {};  // as core::ServingInput's
   core::IdentityPolicyMode policy = core::IdentityPolicyMode::off;
 };
 

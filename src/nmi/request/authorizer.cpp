@@ -45,7 +45,7 @@ Authorizer::Authorizer(AuthorizerOptions options, const SnapshotSource& source, 
 
 std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now) {
   const Snapshot& snapshot = *call.snapshot;
-  PodEntryPtr entry;
+  PodEntryPtr entry, over;
   if (call.host) {
     entry = snapshot.named(call.pod_ns, call.pod_name);
   } else {
@@ -57,12 +57,14 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
                      "address_ambiguous");
     }
     if (at.entry && is_served(*at.entry, wall_now)) entry = at.entry;
+    if (at.entry && !entry) over = at.entry;
   }
   if (!entry && !call.entry) {
     const base::SteadyTime until = call.start + (snapshot.complete() ? base::Duration(kPodWait) : options_.max_wait);
     if (now < until) return wait(until);
     if (!snapshot.complete()) return pods_not_known();
     if (call.host) return host_pod_unknown(call);
+    if (over && !options_.style.legacy) return grace_period_over(*over);
     api_errors_.increment({"get_pod_list"});
     return refused(error_answer(options_.style, 500, "pod list is empty"), "pod_unknown");
   }
@@ -75,6 +77,17 @@ std::optional<Verdict> Authorizer::identify(TokenCall& call, base::SteadyTime no
     call.changed_at = now;
   }
   return std::nullopt;
+}
+
+// Or a new one that has its address, before the API server says so: worth coming back for.
+Verdict Authorizer::grace_period_over(const PodEntry& entry) const {
+  return refused(
+      unavailable(options_.style,
+                  fmt::format("the last pod known at this address, {}, was to be gone at {}: its grace period is "
+                              "over, and it is not served any more",
+                              entry.pod->key().text(), entry.pod->deletion_timestamp),
+                  kNotFoundRetryAfter),
+      "grace_period_over");
 }
 
 Verdict Authorizer::pods_not_known() const {
@@ -120,12 +133,7 @@ Verdict Authorizer::judge(TokenCall& call) {
   const core::Serving serving = call.entry->serving.at(wall_now);
   if (!call.host && core::verdict_of(serving) == core::ServingVerdict::passed_through) {
     call.decision = {};
-    verdict.kind = Verdict::Kind::granted;
-    const bool controller = serving == core::Serving::controller;
-    const auto whom = controller ? Credential::For::controller : Credential::For::excepted;
-    verdict.credential = std::make_shared<const Credential>(
-        node_credential(whom, call.query.client_id, call.query.resource_id, call.query.object_id));
-    return verdict;
+    return pass_through(serving, call.query);
   }
 
   if (call.entry->unread) {
@@ -161,6 +169,23 @@ Verdict Authorizer::judge(TokenCall& call) {
   const base::SteadyTime until = wait_limit(call);
   if (now < until) return wait(until);
   return refuse(input, call);
+}
+
+Verdict Authorizer::pass_through(core::Serving serving, const TokenQuery& asked) const {
+  Verdict verdict;
+  verdict.kind = Verdict::Kind::granted;
+  if (core::is_let_through_as_controller(serving) && !options_.controller_identity.empty()) {
+    const core::IdentityRequest request{asked.client_id, asked.resource_id, asked.object_id};
+    if (const auto why = core::controller_may_not_have(options_.controller_identity, request)) {
+      return refused(error_answer(options_.style, 403, *why), kNotControllersIdentity);
+    }
+    verdict.credential = std::make_shared<const Credential>(controllers_credential(options_.controller_identity));
+    return verdict;
+  }
+  const auto whom = serving == core::Serving::controller ? Credential::For::controller : Credential::For::excepted;
+  verdict.credential =
+      std::make_shared<const Credential>(node_credential(whom, asked.client_id, asked.resource_id, asked.object_id));
+  return verdict;
 }
 
 // What is Created stays so until somebody edits the AzureIdentity.

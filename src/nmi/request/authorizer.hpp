@@ -25,7 +25,8 @@ struct AuthorizerOptions {
   std::string node_name;
   base::Duration max_wait = std::chrono::seconds(40);
   core::LegacyRetry retry;
-  bool retry_limits = false;  // the retry flags replace max_wait
+  bool retry_limits = false;        // the retry flags replace max_wait
+  std::string controller_identity;  // what pods let through as the controller may have: core::controller_may_not_have()
 };
 
 // One thread's. The source outlives it.
@@ -49,8 +50,11 @@ class Authorizer {
  private:
   // Nothing: call.entry is the pod. Else the verdict.
   std::optional<Verdict> identify(TokenCall& call, base::SteadyTime now, base::WallTime wall_now);
+  // Of a pod that is passed through to the node's identities.
+  Verdict pass_through(core::Serving serving, const TokenQuery& asked) const;
   Verdict pods_not_known() const;
   Verdict objects_not_known(const core::Pod& pod) const;  // of its namespace, in managed mode
+  Verdict grace_period_over(const PodEntry& entry) const;
   // A process of the node has named a pod that is not here.
   Verdict host_pod_unknown(const TokenCall& call) const;
   // An assignment is awaited that will not come: Azure contradicts the AzureIdentity.

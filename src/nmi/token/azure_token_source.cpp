@@ -118,9 +118,13 @@ base::Task<AzureTokenSource::Tokens> AzureTokenSource::fetch_unchecked(const Tok
 
 base::Result<> AzureTokenSource::check(const Credential& credential,
                                        const std::vector<azure::AccessToken>& tokens) const {
-  if (credential.whom == Credential::For::controller) return {};
+  if (credential.whom == Credential::For::controller && !credential.controllers_own) return {};
   for (const azure::AccessToken& token : tokens) {
     const TokenOwner owner = owner_of(token);
+    if (credential.controllers_own) {
+      if (base::Result<> own = check_controllers_own(credential, owner); !own) return own;
+      continue;
+    }
     if (base::Result<> allowed = never_issue_.check(owner); !allowed) return allowed;
     if (credential.whom != Credential::For::bound) continue;
     if (base::Result<> mine = check_owner(credential, owner); !mine) return mine;

@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "base/text.hpp"
+#include "core/serving.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -61,6 +62,16 @@ Credential node_credential(Credential::For whom, core::ClientIdView client_id, c
   if (client_id.empty()) credential.resource_id = core::ResourceId(resource_id);
   if (client_id.empty() && resource_id.empty()) credential.object_id = core::ObjectId(object_id);
   credential.key = managed_key(whom == Credential::For::controller ? "controller" : "excepted", credential);
+  return credential;
+}
+
+Credential controllers_credential(std::string_view controller_identity) {
+  Credential credential;
+  credential.whom = Credential::For::controller;
+  credential.controllers_own = true;
+  if (controller_identity != core::kSystemIdentity)
+    credential.client_id = core::ClientId(std::string(controller_identity));
+  credential.key = managed_key("controller's own", credential);
   return credential;
 }
 

@@ -23,6 +23,8 @@ struct Credential {
   // controller even what --never-issue names.
   enum class For : std::uint8_t { bound, excepted, controller };
   For whom = For::bound;
+  // The controller gets this identity alone: the one of client_id, or where that is empty the system-assigned one.
+  bool controllers_own = false;
   // Service principals.
   bool namespaced = false;
   std::string tenant_id;
@@ -43,6 +45,10 @@ Credential credential_of(const core::AzureIdentity& identity);
 // system-assigned or only identity.
 Credential node_credential(Credential::For whom, core::ClientIdView client_id, core::ResourceIdView resource_id,
                            core::ObjectIdView object_id);
+
+// What whoever is let through as the controller asks for where --controller-identity (a client ID, or core::kSystemIdentity)
+// names the only identity that it may have.
+Credential controllers_credential(std::string_view controller_identity);
 
 // Appends a part to a key that others may not be able to imitate by what they put into a part.
 void append_to_key(std::string& key, std::string_view part);

@@ -11,6 +11,7 @@
 #include "core/azure_ids.hpp"
 #include "core/naming.hpp"
 #include "core/redact.hpp"
+#include "core/serving.hpp"
 #include "nmi/token/token_source.hpp"
 
 namespace podid::nmi {
@@ -89,6 +90,22 @@ base::Result<> check_owner(const Credential& credential, const TokenOwner& owner
   return {};
 }
 
+base::Result<> check_controllers_own(const Credential& credential, const TokenOwner& owner) {
+  if (credential.client_id.empty()) {
+    if (!base::to_lower(owner.resource_id).contains("/userassignedidentities/")) return {};
+    return withheld(kNotControllersIdentity,
+                    "the node has no system-assigned identity, which is the only one that the controller may have "
+                    "(--controller-identity of the NMI): the metadata endpoint gave another");
+  }
+  for (const std::string_view found : {std::string_view(owner.client_id), std::string_view(owner.app_id)}) {
+    if (found.empty() || same(found, credential.client_id.text())) continue;
+    return withheld(kNotControllersIdentity,
+                    "the token that came is of another identity than the one that the controller may have "
+                    "(--controller-identity of the NMI)");
+  }
+  return {};
+}
+
 base::Result<> check_published(const core::AzureAssignedIdentity& assigned) {
   const std::string_view of_azure = core::value_or_empty(assigned.meta.annotations, core::kAzureClientIdAnnotation);
   if (!assigned.identity.user_assigned() || base::trim(assigned.identity.client_id.text()).empty()) return {};
@@ -142,6 +159,11 @@ base::Result<> NeverIssue::check(const TokenOwner& owner) const {
                     "whatever is bound");
   }
   return {};
+}
+
+std::string problem_with_controller_identity(std::string_view id) {
+  if (id.empty() || id == core::kSystemIdentity || is_guid(id)) return {};
+  return fmt::format("\"{}\" is neither \"{}\" nor a client ID", id, core::kSystemIdentity);
 }
 
 std::string problem_with_never_issue(std::string_view id) {

@@ -27,6 +27,10 @@ TokenOwner owner_of(const azure::AccessToken& token);
 // kClientIdMismatch) is a sentence about it, of bounded length, that does not name it: several may share a fetch.
 base::Result<> check_owner(const Credential& credential, const TokenOwner& owner);
 
+// Whether it is the identity of --controller-identity. `credential`: of controllers_credential(). The error: `denied`, code
+// kNotControllersIdentity.
+base::Result<> check_controllers_own(const Credential& credential, const TokenOwner& owner);
+
 // What the controller has published on the assignment of what Azure says: the same error where that contradicts the
 // AzureIdentity.
 base::Result<> check_published(const core::AzureAssignedIdentity& assigned);
@@ -53,5 +57,7 @@ class NeverIssue {
 
 // What is wrong with a value of --never-issue, or "".
 std::string problem_with_never_issue(std::string_view id);
+// The same of --controller-identity.
+std::string problem_with_controller_identity(std::string_view id);
 
 }  // namespace podid::nmi

@@ -23,7 +23,7 @@ bool is_refusal(const base::Error& error) {
 
 std::string_view withheld_for(const base::Error& error) {
   if (error.kind != base::ErrorKind::denied || azure::token_endpoint_answered(error)) return {};
-  for (const std::string_view code : {kClientIdMismatch, kNeverIssued}) {
+  for (const std::string_view code : {kClientIdMismatch, kNeverIssued, kNotControllersIdentity}) {
     if (error.code == code) return code;
   }
   return {};

@@ -30,6 +30,7 @@ bool is_refusal(const base::Error& error);
 // them. A token endpoint's error has an http_status whatever its code says.
 inline constexpr std::string_view kClientIdMismatch = "client_id_mismatch";
 inline constexpr std::string_view kNeverIssued = "never_issue";
+inline constexpr std::string_view kNotControllersIdentity = "controller_identity";
 // Which of them the error is, or "".
 std::string_view withheld_for(const base::Error& error);
 

@@ -111,6 +111,8 @@ core::AzurePodIdentityException exception_for(const std::string& label, const st
   return exception;
 }
 
+constexpr const char* kAccount = "aad-pod-id-mic-service-account";
+
 core::Pod controller_pod(const std::string& replica_set, const core::StringMap& labels,
                          const std::string& service_account = "") {
   core::Pod pod = test::make_pod("default", "mic-7d-x", "");
@@ -125,9 +127,11 @@ TEST_F(OutcomeGrantTest, ExceptedPodsAndTheControllerGetTheNodesIdentities) {
   core::Pod agent = usual_pod();
   agent.labels = {{"app", "agent"}};
   const Cluster excepted{.pods = {agent}, .exceptions = {exception_for("app", "agent")}};
-  const Cluster by_label{.pods = {controller_pod("mic-7d", {{"component", "mic"}})}};
-  const Cluster by_account{.pods = {controller_pod("mic-7d", {}, "aad-pod-id-mic-service-account")}};
-  Cluster elsewhere = by_label;
+  const Cluster by_account{.pods = {controller_pod("mic-7d", {}, kAccount)}};
+  core::Pod labelled = usual_pod();
+  labelled.labels = {{"component", "mic"}};
+  const Cluster as_controller{.pods = {labelled}, .exceptions = {exception_for("component", "mic")}};
+  Cluster elsewhere = by_account;
   elsewhere.pods[0].ns = "identity";
   elsewhere.options.mic_namespace = "Identity";
   Cluster in_managed_mode = excepted;
@@ -135,7 +139,7 @@ TEST_F(OutcomeGrantTest, ExceptedPodsAndTheControllerGetTheNodesIdentities) {
   const std::vector<std::pair<const char*, Cluster>> pods = {
       {"excepted", excepted},
       {"excepted, managed mode", in_managed_mode},
-      {"the controller by its labels", by_label},
+      {"excepted as the controller", as_controller},
       {"the controller by its service account", by_account},
       {"the controller in --MICNamespace", elsewhere},
   };
@@ -153,7 +157,7 @@ TEST_F(OutcomeGrantTest, ExceptedPodsAndTheControllerGetTheNodesIdentities) {
 
 TEST_F(OutcomeGrantTest, NoOtherPodIsTakenForTheController) {
   const core::StringMap label = {{"component", "mic"}};
-  core::Pod in_shop = controller_pod("mic-7d", label);
+  core::Pod in_shop = controller_pod("mic-7d", label, kAccount);
   in_shop.ns = "shop";
   struct Row {
     const char* what;
@@ -161,12 +165,13 @@ TEST_F(OutcomeGrantTest, NoOtherPodIsTakenForTheController) {
     std::string mic_namespace = "default";
   };
   const Row rows[] = {
-      {"a ReplicaSet that begins like it", controller_pod("microshop-7d", label)},
+      {"a ReplicaSet that begins like it", controller_pod("microshop-7d", label, kAccount)},
       {"its name alone", controller_pod("mic-7d", {})},
+      {"its name and label, as whoever may create pods writes them", controller_pod("mic-7d", label)},
       {"another component", controller_pod("mic-7d", {{"component", "nmi"}}, "default")},
-      {"no ReplicaSet", controller_pod("", label)},
+      {"no ReplicaSet", controller_pod("", label, kAccount)},
       {"another namespace", in_shop},
-      {"switched off", controller_pod("mic-7d", label), ""},
+      {"switched off", controller_pod("mic-7d", label, kAccount), ""},
   };
   for (const bool legacy : kBoth) {
     for (const Row& row : rows) {
@@ -176,6 +181,38 @@ TEST_F(OutcomeGrantTest, NoOtherPodIsTakenForTheController) {
     }
   }
   EXPECT_TRUE(tokens.requests.empty());
+}
+
+// SEC-2: whoever passes for the controller, by its service account or by the exception that is shipped with it, gets the
+// identity that the operator has named, and no other one of the node.
+TEST_F(OutcomeGrantTest, TheControllerGetsOneIdentityAlone) {
+  core::Pod labelled = usual_pod();
+  labelled.labels = {{"component", "mic"}};
+  const Cluster excepted{.pods = {labelled}, .exceptions = {exception_for("component", "mic")}};
+  const Cluster by_account{.pods = {controller_pod("mic-7d", {}, kAccount)}};
+  const std::string told =
+      "the pod is let through as the controller, which may have one identity alone (--controller-identity of the NMI): "
+      "ask for that one by its client ID, or for none";
+  for (const Cluster& cluster : {excepted, by_account}) {
+    options.authorizer.controller_identity = "C-Own";
+    expect_grants({{"it", cluster, "", "C-Own"}, {"by its client ID", cluster, "&client_id=c-own", "C-Own"}}, false);
+    options.authorizer.controller_identity = "system";
+    expect_grants({{"the node's", cluster, "", ""}}, false);
+    for (const char* own : {"c-own", "system"}) {
+      options.authorizer.controller_identity = own;
+      for (const bool legacy : kBoth) {
+        serve(cluster, {.legacy = legacy});
+        for (const char* selector : {"&client_id=other", "&mi_res_id=/y", "&object_id=o"}) {
+          expect_told(ask_for_token(false, std::string("resource=r") + selector), legacy, {403, told});
+        }
+      }
+    }
+  }
+  // A pod that is excepted by a label of its own is no controller.
+  core::Pod agent = usual_pod();
+  agent.labels = {{"app", "agent"}};
+  expect_grants({{"excepted", {.pods = {agent}, .exceptions = {exception_for("app", "agent")}}, "&client_id=x", "x"}},
+                false);
 }
 
 TEST_F(OutcomeGrantTest, ExceptionsAndTheControllersMarkAreNotForHostRequests) {

@@ -336,7 +336,7 @@ TEST_F(OutcomeOwnerTest, WhatTheOperatorExcludesIsNeverIssued) {
     core::Pod controller = usual_pod();
     controller.ns = "default";
     controller.replica_set = "mic-7d";
-    controller.labels = {{"component", "mic"}};
+    controller.service_account = "aad-pod-id-mic-service-account";
     serve({.pods = {controller}}, {});
     EXPECT_TRUE(is_of(ask_for_token(false, "resource=r&client_id=client-mine"), "mine"));
     serve({.pods = {agent}, .exceptions = {exception}}, {});

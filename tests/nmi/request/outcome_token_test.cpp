@@ -378,7 +378,7 @@ TEST_F(OutcomeTokenTest, FailuresOfTheNodesIdentitiesAreForbidden) {
   core::Pod controller = usual_pod();
   controller.ns = "default";
   controller.replica_set = "mic-7d";
-  controller.labels = {{"component", "mic"}};
+  controller.service_account = "aad-pod-id-mic-service-account";
   imds.reply_status = 400;
   imds.reply_body = R"({"error":"invalid_request"})";
   const std::string from = "http://127.0.0.1:" + std::to_string(proxy_options.endpoint.port) +

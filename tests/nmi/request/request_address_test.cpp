@@ -59,7 +59,14 @@ TEST_F(RequestHandlerTest, ATerminatingPodIsRefusedAfterItsGracePeriod) {
   clock.advance(seconds(30));
   const Pending pending = begin(kTokenPath);
   advance(seconds(2));
-  EXPECT_EQ(finish(pending).status, 500);
+  expect_json(
+      finish(pending), 503, "service_unavailable",
+      "the last pod known at this address, shop/web-0, was to be gone at 2027-01-15T08:00:30Z: its grace period is "
+      "over, and it is not served any more");
+  legacy();
+  const Pending old_style = begin(kTokenPath);
+  advance(seconds(2));
+  expect_text(finish(old_style), 500, "pod list is empty");
 }
 
 TEST_F(RequestHandlerTest, APodWhoseGracePeriodEndsDuringAFetchGetsNothing) {
