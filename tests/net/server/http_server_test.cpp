@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/server/http_server.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -208,6 +209,40 @@ TEST_F(HttpServerTest, RefusesMalformedRequestsAndCloses) {
   }
   EXPECT_EQ(server->statistics().malformed_requests, std::size(cases));
   EXPECT_EQ(server->statistics().requests, 0u);
+}
+
+// What stands in a body, or behind the end that a client announced, is no request, whatever it looks like.
+TEST_F(HttpServerTest, AHiddenRequestIsNeverRun) {
+  const std::string hidden = "GET /fast HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string length = "Content-Length: " + std::to_string(hidden.size()) + "\r\n";
+  const std::string chunk = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", hidden.size(), hidden);
+  struct Case {
+    const char* what;
+    std::string bytes;
+    const char* answer;
+  };
+  const Case cases[] = {
+      {"in the body of a GET", "GET /slow HTTP/1.1\r\n" + length + kLast + "\r\n" + hidden, "HTTP/1.1 200 "},
+      {"in the body of a POST", "POST /slow HTTP/1.1\r\n" + length + kLast + "\r\n" + hidden, "HTTP/1.1 200 "},
+      {"in a chunk", "POST /slow HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + std::string(kLast) + "\r\n" + chunk,
+       "HTTP/1.1 200 "},
+      {"behind the last request", "GET /slow HTTP/1.1\r\n" + std::string(kLast) + "\r\n" + hidden, "HTTP/1.1 200 "},
+      {"behind one that waits for its body",
+       "POST /slow HTTP/1.1\r\nExpect: 100-continue\r\n" + length + kLast + "\r\n" + hidden, "HTTP/1.1 "},
+      {"behind the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + hidden, "HTTP/1.1 505 "},
+      {"behind a request of HTTP/0.9", "GET /slow\r\n" + hidden, "HTTP/1.1 400 "},
+      {"with a coding that is not known",
+       "POST /slow HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n" + hidden, "HTTP/1.1 501 "},
+      {"with a coding whose name has a blank",
+       "POST /slow HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n" + hidden, "HTTP/1.1 400 "},
+      {"with two lengths in one", "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 5, 5\r\n\r\n" + hidden,
+       "HTTP/1.1 400 "},
+  };
+  for (const Case& c : cases) {
+    const std::string answers = talk(c.bytes);
+    EXPECT_THAT(answers, StartsWith(c.answer)) << c.what;
+    EXPECT_THAT(answers, Not(HasSubstr("hello"))) << c.what;
+  }
 }
 
 TEST_F(HttpServerTest, RefusesABodyWithBrokenChunks) {

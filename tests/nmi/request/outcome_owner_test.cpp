@@ -163,6 +163,51 @@ TEST_F(OutcomeOwnerTest, TheCacheDoesNotGiveItEither) {
   }
 }
 
+// Whatever a pod writes into its query, the endpoint is asked for the pod's own identity, once, and hears the rest as values.
+TEST_F(OutcomeOwnerTest, NoParameterReachesAnotherIdentity) {
+  const std::string victim = test::identity_resource_id("victim");
+  const char* const refused[] = {
+      "&client_id=client-victim",
+      "&client_id=client-victim&client_id=client-mine",
+      "&object_id=object-victim",
+      "&client_id=client-mine%26client_id%3Dclient-victim",
+      "&client_id=client-mine%00client-victim",
+      "&client_id=client-mine%0d%0aX: y",
+  };
+  const char* const own[] = {
+      "&client_id=client-mine&client_id=client-victim",
+      "&Client_Id=client-victim",
+      "&CLIENT_ID=client-victim",
+      "&client_id%00=client-victim",
+      "%26client_id%3Dclient-victim",
+      "&claims=%7B%7D%26client_id%3Dclient-victim",
+      "&xms_cc=CP1%26client_id%3Dclient-victim%26msi_res_id%3Dx",
+      "&token_sha256_to_refresh=ab%26object_id%3Dobject-victim",
+      "&x=y%0d%0aMetadata:%20false",
+      ";client_id=client-victim",
+  };
+  serve(standard_with(identity("mine", "mine")), {});
+  for (const char* query : refused) {
+    const Got got = ask_for_token(false, std::string("resource=r") + query);
+    EXPECT_EQ(got.status, 400) << query << " " << got.body;
+  }
+  EXPECT_EQ(ask_for_token(false, "resource=r&mi_res_id=" + base::form_encode(victim)).status, 400);
+  EXPECT_TRUE(imds.requests.empty());
+  for (const char* query : own) {
+    imds.requests.clear();
+    const Got got = ask_for_token(false, std::string("resource=r") + std::to_string(&query - own) + query);
+    EXPECT_TRUE(is_of(got, "mine") || got.status == 400) << query << " " << got.body;
+    for (const std::string& request : imds.requests) {
+      EXPECT_TRUE(request.contains("msi_res_id=" + base::form_encode(test::identity_resource_id("mine")) + "&"))
+          << request;
+      EXPECT_FALSE(request.contains("&client_id=") || request.contains("?client_id=") ||
+                   request.contains("&object_id="))
+          << request;
+      EXPECT_EQ(request.find("msi_res_id="), request.rfind("msi_res_id=")) << request;
+    }
+  }
+}
+
 TEST_F(OutcomeOwnerTest, TheSentenceIsCountedForTheAzureIdentityAndTheBinding) {
   serve(standard_with(identity("mine", "victim")), {});
   for (int i = 0; i < 3; ++i) ask_for_token(false, "resource=r" + std::to_string(i));

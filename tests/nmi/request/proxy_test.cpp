@@ -40,6 +40,29 @@ TEST_F(ProxyTest, TheRestGoesToTheRealEndpoint) {
   EXPECT_FALSE(seen.contains("Host: 169.254.169.254\n")) << seen;
 }
 
+TEST_F(ProxyTest, NoTunnelIsMade) {
+  for (const char* request :
+       {"CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\n\r\n",
+        "CONNECT /metadata/instance HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\n\r\n"}) {
+    test::RawClient client = connect_from("127.0.0.5");
+    test::run_task(io, client.write(std::string(request) + "GET /metadata/instance HTTP/1.1\r\nHost: "
+                                                           "169.254.169.254\r\nConnection: close\r\n\r\n"));
+    const Got got = test::parse_answer(test::run_task(io, client.read_to_end()));
+    EXPECT_GE(got.status, 400) << request;
+    EXPECT_LT(got.status, 500) << request;
+  }
+  EXPECT_TRUE(imds.requests.empty());
+  for (const char* upgrade :
+       {"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n"}) {
+    imds.requests.clear();
+    EXPECT_EQ(ask("/metadata/instance", std::string("Metadata: true\r\n") + upgrade).status, 200);
+    ASSERT_EQ(imds.requests.size(), 1u);
+    EXPECT_FALSE(imds.requests[0].contains("Upgrade")) << imds.requests[0];
+    EXPECT_FALSE(imds.requests[0].contains("HTTP2-Settings")) << imds.requests[0];
+  }
+}
+
 TEST_F(ProxyTest, StatusesAndRedirectsOfTheEndpointPassThrough) {
   imds.reply_status = 404;
   EXPECT_EQ(ask("/metadata/instance/nothing").status, 404);
