@@ -165,15 +165,6 @@ TEST_F(OutcomeOwnerTest, TheCacheDoesNotGiveItEither) {
 
 // Whatever a pod writes into its query, the endpoint is asked for the pod's own identity, once, and hears the rest as values.
 TEST_F(OutcomeOwnerTest, NoParameterReachesAnotherIdentity) {
-  const std::string victim = test::identity_resource_id("victim");
-  const char* const refused[] = {
-      "&client_id=client-victim",
-      "&client_id=client-victim&client_id=client-mine",
-      "&object_id=object-victim",
-      "&client_id=client-mine%26client_id%3Dclient-victim",
-      "&client_id=client-mine%00client-victim",
-      "&client_id=client-mine%0d%0aX: y",
-  };
   const char* const own[] = {
       "&client_id=client-mine&client_id=client-victim",
       "&Client_Id=client-victim",
@@ -187,12 +178,6 @@ TEST_F(OutcomeOwnerTest, NoParameterReachesAnotherIdentity) {
       ";client_id=client-victim",
   };
   serve(standard_with(identity("mine", "mine")), {});
-  for (const char* query : refused) {
-    const Got got = ask_for_token(false, std::string("resource=r") + query);
-    EXPECT_EQ(got.status, 400) << query << " " << got.body;
-  }
-  EXPECT_EQ(ask_for_token(false, "resource=r&mi_res_id=" + base::form_encode(victim)).status, 400);
-  EXPECT_TRUE(imds.requests.empty());
   for (const char* query : own) {
     imds.requests.clear();
     const Got got = ask_for_token(false, std::string("resource=r") + std::to_string(&query - own) + query);
