@@ -45,7 +45,7 @@ struct NmiOptions {
   bool scale_features = true;
   std::string mic_namespace = "default";
   bool mic_short_circuit = true;
-  std::string identity_policy = "off";  // or "enforce" (SEC-10)
+  std::string identity_policy = "off";            // or "enforce" (SEC-10)
   std::vector<std::string> mic_service_accounts;  // empty: those of aad-pod-identity's manifests and charts
   std::string controller_identity;                // a client ID, "system", or any
   std::string startup_taint_prefix = "startup.aadpodidentity.k8s.io/";

@@ -271,8 +271,10 @@ class Node {
  public:
   explicit Node(const Cluster& c) : name_(c.objects.pod.node_name.empty() ? "node-a" : c.objects.pod.node_name) {
     const bool managed = c.request.mode == core::OperationMode::managed;
-    nmi::SnapshotBuilder builder(
-        {.mode = c.request.mode, .mic_namespace = c.request.mic_namespace, .mic_service_accounts = c.request.mic_service_accounts, .policy = c.request.policy});
+    nmi::SnapshotBuilder builder({.mode = c.request.mode,
+                                  .mic_namespace = c.request.mic_namespace,
+                                  .mic_service_accounts = c.request.mic_service_accounts,
+                                  .policy = c.request.policy});
     if (c.request.policy == core::IdentityPolicyMode::enforce) {
       builder.set_permissions(std::make_shared<const core::IdentityPermissions>(c.objects.permissions));
     }
@@ -330,14 +332,6 @@ class Node {
     return said;
   }
 
-  // Whether there is an assignment of an identity of the pod's own namespace that this NMI does not watch.
-  bool misses_own(const Cluster& c) const {
-    return c.only_this_node &&
-           std::ranges::any_of(c.objects.assigned, [&](const core::AzureAssignedIdentity& assigned) {
-             const std::string_view label = core::value_or_empty(assigned.meta.labels, core::kNodeNameLabel);
-             return assigned.identity.meta.ns == c.objects.pod.ns && !core::is_node_label_value(label, name_);
-           });
-  }
   // What the snapshot says of the pod's state. A pod of no node is in none.
   core::Serving serving(const core::Pod& pod) const {
     nmi::SnapshotSource::Reader reader(source_);
@@ -393,10 +387,6 @@ TEST(OneVerdict, TheNmiAndExplainSayTheSameOfAnyPod) {
       continue;
     }
     ++verdicts[{c.request.mode, told.verdict}];
-    if (told.reason == "awaiting_creation" && answered.verdict == core::ServingVerdict::served && node.misses_own(c)) {
-      ++refinements["granted → awaiting_creation"];
-      continue;
-    }
     ASSERT_EQ(answered.verdict, told.verdict) << answered.reason << "\n" << to_text(explanation);
     ASSERT_EQ(answered.identity, told.identity) << to_text(explanation);
     ASSERT_EQ(answered.assigned, told.assigned) << to_text(explanation);
