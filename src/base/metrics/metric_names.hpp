@@ -113,8 +113,9 @@ inline constexpr MetricDefinition kModeInfo = {"aadpodidentity_mode_info", Metri
                                                "Always 1; the labels say how the program runs", kByMode};
 
 // ---- ours: NMI ----
-inline constexpr MetricDefinition kNmiRefusals = {"aadpodidentity_nmi_refusals_total", MetricType::counter,
-                                                  "Token requests refused, by the check that failed", kByReason};
+inline constexpr MetricDefinition kNmiRefusals = {
+    "aadpodidentity_nmi_refusals_total", MetricType::counter,
+    "Requests refused, for tokens or to be passed on, by the check that failed", kByReason};
 inline constexpr MetricDefinition kNmiTokensIssued = {"aadpodidentity_nmi_tokens_issued_total", MetricType::counter,
                                                       "Tokens handed out, by where they came from", kBySource};
 inline constexpr MetricDefinition kNmiTokenCacheEntries = {"aadpodidentity_nmi_token_cache_entries", MetricType::gauge,
