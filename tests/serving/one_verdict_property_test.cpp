@@ -214,7 +214,10 @@ class Generator {
       c.objects.permissions.put_namespace(std::move(labels));
     }
     if (chance(8)) return;
-    if (chance(20)) return c.objects.permissions.set_unreadable("spec.rules: expected a list, found a string");
+    if (chance(20)) {
+      c.objects.permissions.set_unreadable("spec.rules: expected a list, found a string");
+      return;
+    }
     json::array rules;
     for (std::size_t n = random_.below(5); n > 0; --n) rules.push_back(rule(n));
     json::object policy;
