@@ -138,9 +138,11 @@ void Control::start(bool wants_token) {
 
 std::optional<std::string> Control::not_ready() {
   if (std::optional<std::string> problem = keeper_.not_ready()) return problem;
-  proof_.look(*snapshots_.get(), clock_.steady_now());  // a prober may be known only since the last time
+  const SnapshotPtr snapshot = snapshots_.get();
+  proof_.look(*snapshot, clock_.steady_now());  // a prober may be known only since the last time
   if (proof_.problem()) return proof_.problem();
-  if (!watch_.synced()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
+  // What is published counts, not what has been read: it is published on a later turn.
+  if (!snapshot->complete()) return "caches are not filled: " + watch_.problem().value_or("waiting for the API server");
   return std::nullopt;
 }
 
