@@ -246,6 +246,23 @@ TEST_F(ProgramRootTest, AServerThatNeverListensLeavesNothingOpen) {
   if (writer >= 0) ::close(writer);
 }
 
+// Talks nonsense, and goes on living.
+TEST_F(ProgramRootTest, AServerThatIsCutOffAndDoesNotEndHoldsTheKeeperUpForAWhileAlone) {
+  start_ready();
+  const pid_t stuck = server();
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, stuck, 0));
+  const int link = static_cast<int>(::syscall(SYS_pidfd_getfd, process, 3, 0));
+  ASSERT_GE(link, 0) << std::strerror(errno);
+  ASSERT_EQ(::kill(stuck, SIGSTOP), 0);
+  ASSERT_EQ(::send(link, "?", 1, 0), 1);
+  ::close(link);
+  ::close(process);
+  ASSERT_TRUE(test::run_until(
+      io, [this] { return log().contains("does not end"); }, std::chrono::seconds(30)))
+      << log();
+  ASSERT_TRUE(test::run_until(io, [stuck] { return is_gone(stuck); })) << log();
+}
+
 TEST_F(ProgramRootTest, WithUpstreamsCapabilitiesItWorksAndSaysWhatIsMissing) {
   start_ready({}, sandbox::capabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_DAC_READ_SEARCH}));
   const pid_t its_server = server();

@@ -63,6 +63,8 @@ base::Result<std::unique_ptr<ServerProcess>> ServerProcess::start(base::Executor
   return std::unique_ptr<ServerProcess>(new ServerProcess(executor, *pid, watch));
 }
 
+bool ServerProcess::kill() { return ::kill(pid_, SIGKILL) == 0; }
+
 base::Task<int> ServerProcess::ended() {
   const auto [error] = co_await watch_.async_wait(Stream::wait_read, base::as_result);
   if (error) throw boost::system::system_error(error);  // cancelled: we are being stopped

@@ -27,6 +27,8 @@ class ServerProcess {
                                                             const std::vector<std::string>& arguments, Descriptor link);
 
   pid_t pid() const { return pid_; }
+  // Before ended() has returned. False: we may not, as it has become another user. It ends with us.
+  bool kill();
   // Its status, as waitpid() gives it. Once.
   base::Task<int> ended();
 

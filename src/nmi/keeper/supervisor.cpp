@@ -15,6 +15,8 @@ constexpr base::BackoffOptions kRestart{.initial = std::chrono::milliseconds(100
                                         .limit = std::chrono::milliseconds(5'000)};
 // One that has lived so long ended for a new reason.
 constexpr std::chrono::seconds kCalm{10};
+// How long one whose link is closed may take to end.
+constexpr std::chrono::seconds kMostReaping{5};
 
 std::string how_it_ended(int status) {
   if (WIFSIGNALED(status)) return std::string("signal ") + ::strsignal(WTERMSIG(status));
@@ -62,6 +64,13 @@ base::Task<> Supervisor::give_up_later() {
   }
 }
 
+base::Task<> Supervisor::reap_in_time(ServerProcess& server, std::uint64_t number) {
+  co_await clock_.sleep_for(kMostReaping);
+  if (stage_ != Stage::reaping || number != servers_) co_return;
+  base::log::error("the server has no link any more and does not end");
+  if (!server.kill()) finish(ending_ ? exit_code_ : fatal_exit_code_);
+}
+
 base::Task<> Supervisor::run() {
   co_await keeper_.start();
   for (;;) {
@@ -78,12 +87,15 @@ base::Task<> Supervisor::run() {
     const base::SteadyTime since = clock_.steady_now();
     if (server) {
       stage_ = Stage::serving;
+      ++servers_;
       const Keeper::End end = co_await keeper_.serve(std::move(link->keeper));
       stage_ = Stage::reaping;
       if (left_behind_) {
         finish(exit_code_);
         co_return;
       }
+      // It looks at the server only while that is waited for.
+      tasks_.spawn("patience with a server without a link", reap_in_time(**server, servers_));
       const int status = co_await (*server)->ended();
       if (ending_ || end == Keeper::End::fatal) {
         finish(ending_ ? exit_code_ : fatal_exit_code_);

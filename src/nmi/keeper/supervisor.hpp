@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sees to it that there is a server.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ class Supervisor {
   enum class Stage { pausing, serving, reaping };
   base::Task<> run();
   base::Task<> give_up_later();
+  base::Task<> reap_in_time(ServerProcess& server, std::uint64_t number);
   void finish(int exit_code);
 
   const SupervisorOptions options_;
@@ -48,6 +50,7 @@ class Supervisor {
   const int fatal_exit_code_;
   std::function<void(int)> on_end_;
   Stage stage_ = Stage::pausing;
+  std::uint64_t servers_ = 0;  // that were started
   bool ending_ = false;
   bool left_behind_ = false;
   bool finished_ = false;
