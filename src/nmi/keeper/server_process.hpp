@@ -22,12 +22,13 @@ inline constexpr int kServerLink = 3;
 class ServerProcess {
  public:
   // `arguments` are the program's, without its name. By exec, not by fork alone: nothing that lies in our memory is in
-  // its, and what lies where is another matter there. `unsupported`: it will never succeed here. To be called by the main thread: the server ends with it.
+  // its, and what lies where is another matter there. `unsupported`: it will never succeed here. To be called by the
+  // main thread: while the server is of our user the kernel ends it with that thread; later it sees its link closed.
   static base::Result<std::unique_ptr<ServerProcess>> start(base::Executor executor,
                                                             const std::vector<std::string>& arguments, Descriptor link);
 
   pid_t pid() const { return pid_; }
-  // Before ended() has returned. False: we may not, as it has become another user. It ends with us.
+  // Before ended() has returned. False: we may not, as it has become another user.
   bool kill();
   // Its status, as waitpid() gives it. Once.
   base::Task<int> ended();
