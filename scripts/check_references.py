@@ -213,8 +213,14 @@ class Tree:
         """What was found by attack and closed stands in the threat model, with a test that holds it."""
         threats = (self.root / THREATS).read_text() if THREATS in self.known else ""
         held = set(re.findall(r"^\| (SEC-\d+) \|.*::", threats, re.M))
+        seen = set()
         for number, line in enumerate((self.root / HARDENING).read_text().split("\n"), 1):
-            if (row := re.match(r"\| (SEC-\d+) \|", line)) and row[1] not in held:
+            if not (row := re.match(r"\| ([A-Z]+-\d+) \|", line)):
+                continue
+            if row[1] in seen:
+                self.problem(HARDENING, number, f"{row[1]} has a row already")
+            seen.add(row[1])
+            if row[1].startswith("SEC-") and row[1] not in held:
                 self.problem(HARDENING, number, f"{row[1]} has no row in {THREATS} that names a test")
 
     def check_source(self, name: str, path: pathlib.Path) -> None:
@@ -348,7 +354,8 @@ def self_test() -> int:
         "scripts/doc.py": ('"""As\ndocs/doc.md"""\n', "doc.py:2: no such page: docs/doc.md"),
         "docs/link.md": ("\n[a](design/none.md)\n", "link.md:2: no such file: design/none.md"),
         "docs/anchor.md": ("[a](design/nmi.md#3-end)\n", "anchor.md:1: no such heading: design/nmi.md#3-end"),
-        HARDENING: ("| SEC-1 | x |\n| SEC-2 | x |\n", "hardening.md:2: SEC-2 has no row in docs/threat-model.md"),
+        HARDENING: ("| SEC-1 | x |\n| SEC-2 | x |\n| SEC-1 | y |\n",
+                    "hardening.md:2: SEC-2 has no row in docs/threat-model.md", "hardening.md:3: SEC-1 has a row already"),
         "docs/test.md": ("nmi/c_test.cpp::C.Falls\n", "test.md:1: no such test: nmi/c_test.cpp::C.Falls"),
         "docs/place.md": ("nmi/d_test.cpp::C.Holds\n", "place.md:1: no such test: nmi/d_test.cpp::C.Holds"),
         WALKS: ("`kUrl`\n`Cache::get`\n", "architecture.md:2: no source has Cache::get"),
@@ -356,17 +363,16 @@ def self_test() -> int:
     }
     failures = []
     with tempfile.TemporaryDirectory() as folder:
-        files = good | {name: text for name, (text, _) in bad.items()}
+        files = good | {name: text for name, (text, *_) in bad.items()}
         for name, text in files.items():
             path = pathlib.Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         tree = Tree(pathlib.Path(folder), list(files))
         tree.check()
-    for name, (_, expected) in bad.items():
+    for name, (_, *expected) in bad.items():
         found = [problem for problem in tree.problems if problem.startswith(name + ":")]
-        if not any(expected in problem for problem in found):
-            failures.append(f"{name}: expected {expected!r}, found {found}")
+        failures += [f"{name}: expected {one!r}, found {found}" for one in expected if not any(one in problem for problem in found)]
     failures += [f"nothing is wrong there: {problem}" for problem in tree.problems if problem.split(":")[0] in good]
     print("\n".join(failures), end="\n" if failures else "")
     return 1 if failures else 0

@@ -5,8 +5,8 @@
 
 namespace podid::nmi {
 
-inline constexpr std::string_view kProofNodeEnd = "podid-proof0";  // where packets arrive like a pod's
-inline constexpr std::string_view kProofOurEnd = "podid-proof1";
+inline constexpr const char* kProofNodeEnd = "podid-proof0";  // where packets arrive like a pod's
+inline constexpr const char* kProofOurEnd = "podid-proof1";
 
 inline bool is_own_link(std::string_view name) { return name == kProofNodeEnd || name == kProofOurEnd; }
 

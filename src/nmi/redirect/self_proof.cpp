@@ -58,7 +58,7 @@ base::Task<base::Result<>> remove_veth(Netlink& netlink) {
   alignas(nlmsghdr) char buffer[256];
   nlmsghdr* message = put_message(buffer, RTM_DELLINK, 0);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd.data());
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd);
   const base::Result<> removed = co_await change(netlink, *message, "removal of the proof's veth");
   if (!removed && removed.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
   co_return removed;
@@ -68,14 +68,14 @@ base::Task<base::Result<>> make_veth(Netlink& netlink) {
   alignas(nlmsghdr) char buffer[512];
   nlmsghdr* message = put_message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd.data());
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofNodeEnd);
   mnl_attr_put(message, IFLA_ADDRESS, kNodeMac.size(), kNodeMac.data());
   nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
   mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
   nlattr* data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
   nlattr* peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
   put_link(message);
-  mnl_attr_put_strz(message, IFLA_IFNAME, kProofOurEnd.data());
+  mnl_attr_put_strz(message, IFLA_IFNAME, kProofOurEnd);
   mnl_attr_nest_end(message, peer);
   mnl_attr_nest_end(message, data);
   mnl_attr_nest_end(message, info);
@@ -163,15 +163,15 @@ base::Task<base::Result<>> SelfProof::open() {
 }
 
 bool SelfProof::has_links() const {
-  return node_end_ != 0 && static_cast<int>(::if_nametoindex(kProofNodeEnd.data())) == node_end_;
+  return node_end_ != 0 && static_cast<int>(::if_nametoindex(kProofNodeEnd)) == node_end_;
 }
 
 base::Task<base::Result<>> SelfProof::connect() {
   base::Result<std::unique_ptr<Netlink>> opened_netlink = Netlink::open(executor_, NETLINK_ROUTE);
   if (!opened_netlink) co_return std::unexpected(std::move(opened_netlink.error()));
   Netlink& netlink = **opened_netlink;
-  const auto node_end = static_cast<int>(::if_nametoindex(kProofNodeEnd.data()));
-  const auto our_end = static_cast<int>(::if_nametoindex(kProofOurEnd.data()));
+  const auto node_end = static_cast<int>(::if_nametoindex(kProofNodeEnd));
+  const auto our_end = static_cast<int>(::if_nametoindex(kProofOurEnd));
   node_end_ = node_end;
   for (const int end : {node_end, our_end}) {
     const base::Result<> up = co_await set_up(netlink, end);
