@@ -204,8 +204,11 @@ class Lab:
 
     # -- what the NMI says -----------------------------------------------------------------------------------------
     def nmi_metrics(self, node: str) -> dict[str, float]:
-        """Series, as the NMI writes them, → value."""
-        text = self.node_exec(node, "curl", "-sS", "http://127.0.0.1:9090/metrics").stdout
+        """Series, as the NMI writes them, → value; rendered now, not for somebody who asked within the last second."""
+        def rendered() -> str | None:
+            head, _, body = self.node_exec(node, "curl", "-sS", "-i", "http://127.0.0.1:9090/metrics").stdout.partition("\n\n")
+            return None if "\nAge:" in head else body
+        text = self.wait("metrics that are rendered now", rendered)
         lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {series: float(value) for series, _, value in lines}
 

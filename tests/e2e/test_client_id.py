@@ -124,6 +124,10 @@ def test_never_issue_and_an_endpoint_without_resource_ids():
         add_evil_pod(lab, names, "default", "evil", NODE)
         lab.wait("the controller has seen it", lambda: events(lab, "AzureIdentity", "default"))
         expect_refusal(lab, names, "default", NODE)
+        # Tokens that do not say either whose they are: the client ID is only what an AzureIdentity says.
+        lab.azure("/_lab/world", {"settings": {"imds_resource_ids": False, "token_resource_ids": False}})
+        untold = lab.token("one", "https://storage.azure.com/")
+        assert untold.status == 403 and "does not say which identity it is of" in untold.body, untold
     flag = "--nmi-flag=--never-issue=" + names["identities"][NODE]["clientID"].upper()
     with temporary_lab("e2ecidnever", "--nodes", "1", flag) as lab:
         names = lab.names()

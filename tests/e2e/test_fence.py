@@ -96,6 +96,7 @@ def test_the_redirect_is_proven_by_a_pod_and_failed_where_a_datapath_goes_around
     finally:
         prober.kill()
         prober.wait()
+        fenced.remove_pod("podid-prober", "podid-system")  # one that runs and does not ask is a failed proof
 
 
 def test_the_nmi_notices_rules_of_others_that_lead_elsewhere(fenced):

@@ -23,6 +23,12 @@
 namespace podid::nmi {
 namespace {
 
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSystemCallsAreFiltered = false;  // sandbox/system_calls.cpp
+#else
+constexpr bool kSystemCallsAreFiltered = true;
+#endif
+
 class ServerSandboxRootTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -85,7 +91,7 @@ TEST_F(ServerSandboxRootTest, OtherFilesProcessesAndPortsAreOutOfReach) {
         char byte = 0;
         const iovec here{&byte, 1};
         if (::process_vm_readv(::getppid(), &here, 1, &here, 1, 0) >= 0) wrong += "the keeper's memory is read; ";
-        if (::listen(listener, 1) == 0) wrong += "a port is opened; ";
+        if (kSystemCallsAreFiltered && ::listen(listener, 1) == 0) wrong += "a port is opened; ";
         if (::setuid(0) == 0) wrong += "it is root again; ";
         return wrong;
       }),

@@ -154,15 +154,14 @@ std::expected<TokenSubject, Reply> ImdsService::choose(const Call& call, const N
   const auto object_id = call.parameter("object_id");
   auto resource_id = call.parameter("msi_res_id");
   if (const auto other = call.parameter("mi_res_id"); other && !resource_id) resource_id = other;
-  const bool knows_resource_ids = world_.settings.imds_resource_ids;
-  if (!knows_resource_ids) resource_id.reset();
+  if (!world_.settings.imds_resource_ids) resource_id.reset();
   const int selectors = (client_id ? 1 : 0) + (object_id ? 1 : 0) + (resource_id ? 1 : 0);
   if (selectors > 1) {
     return std::unexpected(
         imds_token_error(400, "invalid_request", "Only one of client_id, object_id and msi_res_id may be specified"));
   }
-  const auto claim_of = [knows_resource_ids](const std::string& id) {
-    return knows_resource_ids ? managed_identity_claim(id) : std::string();
+  const auto claim_of = [named = world_.settings.token_resource_ids](const std::string& id) {
+    return named ? managed_identity_claim(id) : std::string();
   };
   const auto user_assigned = [&](const std::string& id, const UserAssignedIdentity& identity) {
     return TokenSubject{.tenant_id = identity.tenant_id,

@@ -112,8 +112,8 @@ struct Settings {
   std::chrono::seconds managed_identity_lifetime{86'400};
   std::chrono::seconds application_lifetime{3'600};
   std::int64_t list_page_size = 100;  // items per page of an ARM list
-  // False: a cloud whose IMDS ignores msi_res_id and mi_res_id and whose tokens name no resource ID.
-  bool imds_resource_ids = true;
+  bool imds_resource_ids = true;      // false: a cloud whose IMDS ignores msi_res_id and mi_res_id
+  bool token_resource_ids = true;     // false: a cloud whose tokens name no resource ID (xms_mirid)
 };
 
 struct World {

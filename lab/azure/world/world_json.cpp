@@ -123,6 +123,7 @@ Settings read_settings(const json::value& value, const std::string& path, std::s
   fields.read("application_lifetime_seconds", settings.application_lifetime);
   fields.read("list_page_size", settings.list_page_size, 1, 10'000);
   fields.read("imds_resource_ids", settings.imds_resource_ids);
+  fields.read("token_resource_ids", settings.token_resource_ids);
   fields.refuse_unknown();
   return settings;
 }
@@ -351,7 +352,8 @@ json::object write_world(const World& world, SecretValues secrets) {
                             {"managed_identity_lifetime_seconds", settings.managed_identity_lifetime.count()},
                             {"application_lifetime_seconds", settings.application_lifetime.count()},
                             {"list_page_size", settings.list_page_size},
-                            {"imds_resource_ids", settings.imds_resource_ids}};
+                            {"imds_resource_ids", settings.imds_resource_ids},
+                            {"token_resource_ids", settings.token_resource_ids}};
   if (settings.retry_after) settings_out["retry_after_seconds"] = settings.retry_after->count();
   return {{"tenants", std::move(tenants)},
           {"subscriptions", std::move(subscriptions)},

@@ -88,6 +88,7 @@ class StatusServer::Metrics final : public Immediate {
       rendered_at_ = now;
     } else {
       response.pause_after(kRepeatPause);
+      response.header("Age", "0");  // RFC 9111 §5.1: not made for this request
     }
     response.send(200, base::kMetricsContentType, text_);
   }

@@ -74,7 +74,7 @@ TEST_F(ImdsTest, EverySelectorFindsAnAssignedIdentityAndNoOther) {
   }
 }
 
-// A cloud of one's own: an unknown parameter is no selector, and tokens name no resource ID.
+// Clouds of one's own: an unknown parameter is no selector; tokens may name no resource ID.
 TEST_F(ImdsTest, OneThatKnowsNoResourceIds) {
   world().settings.imds_resource_ids = false;
   const UserAssignedIdentity& node = identity(names().node_identity);
@@ -82,8 +82,11 @@ TEST_F(ImdsTest, OneThatKnowsNoResourceIds) {
     const auto response = imds_token(name + base::percent_encode(names().app_one));
     ASSERT_EQ(response.status, 200) << name << response.body;
     EXPECT_EQ(text_at(parse_body(response), {"client_id"}), node.client_id) << "the only one";
-    EXPECT_FALSE(claims_of(text_at(parse_body(response), {"access_token"})).contains("xms_mirid"));
+    EXPECT_TRUE(claims_of(text_at(parse_body(response), {"access_token"})).contains("xms_mirid"));
   }
+  world().settings.token_resource_ids = false;
+  const auto unnamed = imds_token("&bypass_cache=true");
+  EXPECT_FALSE(claims_of(text_at(parse_body(unnamed), {"access_token"})).contains("xms_mirid"));
   world().machines.find(names().node_a_machine)->second.identity.user_assigned.insert(names().app_one);
   EXPECT_TRUE(description_of(imds_token("&msi_res_id=" + base::percent_encode(names().app_one)))
                   .starts_with("Multiple user assigned identities exist"));
