@@ -63,10 +63,10 @@ class Situation:
             out, _ = process.communicate(timeout=150)
             self.results[key] = json.loads(out.strip().splitlines()[-1])
 
-    def answers(self, pod):
-        """Statuses that the NMI answered requests for the pod's resource with → how often."""
+    def answers(self, pod, metrics=None):
+        """Statuses that the NMI answered requests for the pod's resource with → how often; by the NMI's metrics of now."""
         found = Counter()
-        for series, count in self.lab.nmi_metrics("node-a").items():
+        for series, count in (metrics or self.lab.nmi_metrics("node-a")).items():
             match = SECONDS_PATTERN.match(series)
             if match and match[2].rstrip("/") == resource_of(pod):
                 found[int(match[1])] += int(count)
@@ -155,7 +155,8 @@ def at_the_limit(lab):
     situation.start()
 
     def all_were_refused():
-        for pod in [pod for pod in holders if situation.answers(pod)[429]]:
+        metrics = lab.nmi_metrics("node-a")
+        for pod in [pod for pod in holders if situation.answers(pod, metrics)[429]]:
             holder = holders.pop(pod)
             holder.kill()
             holder.wait()
