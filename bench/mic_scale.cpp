@@ -73,7 +73,7 @@ class Bench {
       for (int i = 0; i < pods_ / 2; ++i) controller_->erase_pod(pod(i).key());
     });
     measure("a full pass over the rest, nothing to do", pods_ / 2,
-            [this] { controller_->reconfigure(options_.compute_defaults, options_.immutable); });
+            [this] { controller_->reconfigure(options_.compute_defaults, options_.immutable, options_.cluster); });
     std::cout << fmt::format("peak memory: {} MiB (the fakes' copies included)\n", peak_mebibytes());
     finish();
   }
