@@ -35,9 +35,6 @@ Keeper::Keeper(base::Executor executor, KeeperOptions options, base::Clock& cloc
       clock_(clock),
       on_failed_(std::move(on_failed)),
       changed_(executor),
-      lays_fence_(options_.redirect.redirect.backend != "none" && options_.redirect.fence.priority != 0),
-      fence_(executor, options_.redirect.fence, options_.redirect.redirect.target, options_.redirect.interfaces, clock,
-             random, metrics_, [this] { changed(); }),
       redirect_(executor,
                 joined(
                     options_.redirect, [this] { changed(); }, [this] { return is_served_; }),
@@ -47,8 +44,7 @@ Keeper::Keeper(base::Executor executor, KeeperOptions options, base::Clock& cloc
       stopping_(executor) {}
 
 base::Task<> Keeper::start() {
-  // It needs nobody who answers. Without one that is asked for, the redirect's start says so.
-  if (lays_fence_) co_await fence_.start();
+  co_await redirect_.close();
   waiting_.spawn("wait for a server", close_later());
 }
 
@@ -132,7 +128,6 @@ base::Result<> Keeper::take(const Received& received) {
 }
 
 base::Task<> Keeper::start_redirect() {
-  co_await fence_.stop();  // the redirect keeps it from here
   const base::Result<> started = co_await redirect_.start();
   if (!started) failed(started.error());
 }
@@ -188,13 +183,7 @@ base::Task<> Keeper::stop_redirect() {
   co_await starting_.join();  // what is half in place could not be removed
   const auto rules =
       options_.cleanup_on_exit && !failed_ ? RedirectKeeper::Rules::are_removed : RedirectKeeper::Rules::stay;
-  base::Result<> removed;
-  if (redirect_started_) {
-    removed = co_await redirect_.stop(rules);
-  } else {
-    co_await fence_.stop();
-    if (lays_fence_ && rules == RedirectKeeper::Rules::are_removed) removed = co_await fence_.remove();
-  }
+  const base::Result<> removed = co_await redirect_.stop(rules);
   if (!removed) base::log::error("redirect cannot be removed", {{"error", removed.error()}});
 }
 

@@ -69,8 +69,6 @@ class Keeper {
   base::MetricsRegistry metrics_;  // of what is kept here; the server shows them
   base::Event changed_;
   std::uint64_t changes_ = 0;
-  const bool lays_fence_;
-  Fence fence_;  // until the redirect's takes its place
   RedirectKeeper redirect_;
   bool redirect_started_ = false;
   bool is_served_ = false;  // a server is there, and ready

@@ -30,8 +30,9 @@ struct FenceOptions {
   std::chrono::seconds check_interval{60};
 };
 
-// One executor. Netlink alone is used, and nft where the machine's uplink is a port of a bridge. References outlive it; await stop() before the destructor. Rules stay when the
-// object or the process ends: only remove() and remove_fence() take them away.
+// One executor. Netlink alone is used, and nft where the machine's uplink is a port of a bridge. References outlive it;
+// await stop() before the destructor. Rules stay when the object or the process ends: only remove() and remove_fence()
+// take them away.
 class Fence {
  public:
   // `interfaces`: where the fence proves that it holds, as the kernel answers for packets that arrive there. `on_change`:

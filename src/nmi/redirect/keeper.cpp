@@ -99,8 +99,11 @@ base::Task<base::Result<>> RedirectKeeper::install() {
   co_return base::Result<>{};
 }
 
-base::Task<base::Result<>> RedirectKeeper::start() {
+base::Task<> RedirectKeeper::close() {
   if (with_rules(options_)) co_await fence_.start();
+}
+
+base::Task<base::Result<>> RedirectKeeper::start() {
   base::Result<> installed = co_await install();
   if (!installed) {
     if (is_hopeless(installed.error())) co_return base::fail(std::move(installed.error()), "redirect");
@@ -221,7 +224,11 @@ base::Task<base::Result<>> RedirectKeeper::stop(Rules rules) {
     const base::Result<> removed = co_await remove_self_proof();
     if (!removed) base::log::warning("the proof's veth stays behind", {{"error", removed.error()}});
   }
-  if (rules == Rules::stay || !redirect_ || redirect_->name() == "none") co_return base::Result<>{};
+  if (rules == Rules::stay || !with_rules(options_)) co_return base::Result<>{};
+  if (!redirect_) {
+    base::Result<> opened = co_await fence_.remove();
+    co_return opened;
+  }
   // Without our rules an open loopback would stay open, so it is closed first.
   base::Result<> closed = co_await interfaces_.close_opened();
   base::Result<> removed = co_await redirect_->remove();

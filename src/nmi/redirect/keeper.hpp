@@ -40,8 +40,11 @@ class RedirectKeeper {
   RedirectKeeper(base::Executor executor, RedirectKeeperOptions options, base::Clock& clock, base::Random& random,
                  base::MetricsRegistry& metrics, std::function<void(const base::Error&)> on_failed);
 
-  // The fence, then the first installation. An error when it can never succeed here (no tool, no permission); other failures are
-  // retried in the background, where the rules are then kept.
+  // The fence alone, which needs nobody who answers: laid as far as it can be, and kept. Without rules (back end none)
+  // nothing.
+  base::Task<> close();
+  // After close(): the first installation. An error when it can never succeed here (no tool, no permission); other
+  // failures are retried in the background, where the rules are then kept.
   base::Task<base::Result<>> start();
   // Somebody knows that pods' packets reach us: for 10 s that outranks what we find when we try the rules.
   void proven();

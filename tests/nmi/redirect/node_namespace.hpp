@@ -160,6 +160,7 @@ class NodeNamespaceTest : public ::testing::Test {
     options.expected_proof = expected_proof;
     keeper = std::make_unique<RedirectKeeper>(io.get_executor(), options, *keeper_clock, random, metrics,
                                               [this](const base::Error& error) { given_up = error.message; });
+    test::run_task(io, keeper->close());
     const base::Result<> started = test::run_task(io, keeper->start());
     ASSERT_TRUE(started) << started.error().message;
   }
