@@ -93,7 +93,7 @@ int run_server(nmi::NmiOptions options, std::uint64_t max_files) {
                                  .threads = static_cast<unsigned>(options.workers) + 4});
   if (!measures) return fatal(measures.error());
   tell(*measures, metrics);
-  daemon.start(token_file.is_out_of_reach());
+  daemon.start({.wants_token = token_file.is_out_of_reach()});
   main_loop.run();
   daemon.stop();
   return exit_code;

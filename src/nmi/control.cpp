@@ -116,9 +116,9 @@ base::Result<> Control::listen() {
                        {"--prometheus-port", options_.prometheus_port});
 }
 
-void Control::start(bool wants_token) {
+void Control::start(Ready ready) {
   keeper_.start();
-  keeper_.ready({.wants_token = wants_token});
+  keeper_.ready(ready);
   metrics_.gauge(base::metric::kModeInfo).set({options_.mode, options_.namespaced ? "true" : "false"}, 1);
   if (!options_.namespaced) {
     base::log::warning("not in namespaced mode: a pod of any namespace gets the identity whose label it carries");

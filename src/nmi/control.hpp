@@ -54,8 +54,8 @@ class Control {
   // Opens the probe and metrics ports.
   base::Result<> listen();
   // After listen(), and with the service listening: tells the keeper, which puts the redirect in place whatever becomes
-  // of us (NMI-26), and begins to fill the caches. `wants_token`: of the keeper, as the file is out of our reach.
-  void start(bool wants_token);
+  // of us (NMI-26), and begins to fill the caches.
+  void start(Ready ready);
   // The reverse, when no request is in flight any more.
   base::Task<> stop(net::Deadline deadline);
 

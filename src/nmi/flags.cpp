@@ -8,9 +8,8 @@
 #include "base/flags/cli_flags.hpp"
 #include "base/version.hpp"
 #include "nmi/limits.hpp"
+#include "nmi/node_rules.hpp"
 #include "nmi/redirect/fence_rules.hpp"
-#include "nmi/redirect/pod_interfaces.hpp"
-#include "nmi/redirect/rules.hpp"
 #include "nmi/request/path.hpp"
 #include "nmi/token/token_owner.hpp"
 
@@ -169,15 +168,8 @@ base::Result<> complete_options(NmiOptions& options) {
   if (options.node.empty() && !options.uninstall) {
     return base::fail(base::ErrorKind::invalid, "--node: must be the name of the node that we run on");
   }
-  base::Result<RedirectTarget> target = checked_target({.metadata_ip = options.metadata_ip,
-                                                        .metadata_port = options.metadata_port,
-                                                        .listen_ip = options.listen_address,
-                                                        .listen_port = options.port,
-                                                        .metadata_ip6 = options.metadata_ip6,
-                                                        .listen_ip6 = options.listen_address6});
-  if (!target) return std::unexpected(std::move(target.error()));
-  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
-  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
+  base::Result<RedirectKeeperOptions> rules = node_rules(options);
+  if (!rules) return std::unexpected(std::move(rules.error()));
   for (std::string& path : options.proxy_paths) {
     if (const std::string problem = problem_with_proxy_path(path); !problem.empty()) {
       return base::fail(base::ErrorKind::invalid, "--proxy-paths: " + path + ": " + problem);

@@ -128,12 +128,12 @@ class Nmi::Impl {
     return control_->listen();
   }
 
-  void start(bool wants_token) {
+  void start(Ready ready) {
     work_.emplace(io_.get_executor());
     thread_ = std::thread([this] { io_.run(); });
     for (const auto& worker : workers_) worker->start();
     // The service answers before the redirect leads there.
-    base::asio::post(io_, [this, wants_token] { control_->start(wants_token); });
+    base::asio::post(io_, [this, ready] { control_->start(ready); });
   }
 
   void stop() {
@@ -196,7 +196,7 @@ Nmi::Nmi(NmiOptions options, NmiDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(dependencies))) {}
 Nmi::~Nmi() = default;
 base::Result<> Nmi::open() { return impl_->open(); }
-void Nmi::start(bool wants_token) { impl_->start(wants_token); }
+void Nmi::start(Ready ready) { impl_->start(ready); }
 void Nmi::stop() { impl_->stop(); }
 std::uint16_t Nmi::service_port() const { return impl_->service_port(); }
 std::uint16_t Nmi::probe_port() const { return impl_->control().probe_port(); }

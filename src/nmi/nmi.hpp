@@ -40,8 +40,8 @@ class Nmi {
   // is left to be stopped.
   base::Result<> open();
   // After open(). From its return the keeper knows that the service listens, and the caches are being filled; /readyz
-  // tells when they are full and pods are led here. `wants_token`: the keeper is asked for the service account's token.
-  void start(bool wants_token = false);
+  // tells when they are full and pods are led here. `ready`: what the keeper is told, and asked for.
+  void start(Ready ready = {});
   // Requests in flight finish, at most for shutdown_timeout. Idempotent.
   void stop();
 

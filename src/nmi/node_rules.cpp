@@ -29,8 +29,6 @@ base::Task<base::Result<>> uninstall_all(NmiOptions options) {
 }  // namespace
 
 base::Result<RedirectKeeperOptions> node_rules(const NmiOptions& options) {
-  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
-  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
   base::Result<RedirectTarget> target = checked_target({.metadata_ip = options.metadata_ip,
                                                         .metadata_port = options.metadata_port,
                                                         .listen_ip = options.listen_address,
@@ -39,6 +37,8 @@ base::Result<RedirectKeeperOptions> node_rules(const NmiOptions& options) {
                                                         .listen_ip6 = options.listen_address6,
                                                         .close_wireserver = !options.allow_wireserver});
   if (!target) return std::unexpected(std::move(target.error()));
+  base::Result<InterfacePattern> interfaces = InterfacePattern::parse(options.pod_interfaces);
+  if (!interfaces) return std::unexpected(std::move(interfaces.error()));
   RedirectKeeperOptions rules;
   rules.redirect.backend = options.redirect;
   rules.redirect.target = std::move(*target);

@@ -7,7 +7,7 @@
 
 namespace podid::nmi {
 
-// `options` are complete (complete_options() of flags.hpp).
+// Fails on flags that no rules can be made of, and names them: complete_options() of flags.hpp asks it for that.
 base::Result<RedirectKeeperOptions> node_rules(const NmiOptions& options);
 
 // nmi --uninstall: removes the rules and settings of any NMI from this node. Returns when done.

@@ -62,7 +62,7 @@ class ControlRootTest : public NodeNamespaceTest {
     control = std::move(*made);
     const base::Result<> listening = control->listen();
     ASSERT_TRUE(listening) << listening.error().message;
-    base::asio::post(io, [this] { control->start(/*wants_token=*/false); });
+    base::asio::post(io, [this] { control->start({.wants_token = false}); });
     ASSERT_TRUE(test::run_until(io, [this] { return node_half->redirect().active(); }));
   }
   void stop_control() {

@@ -407,7 +407,7 @@ TEST_F(NmiTest, TheKeeperIsToldWhenTheServiceListensAndWhenItHasEnded) {
   const base::Result<> opened = nmi->open();
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(keeper.next(), std::nullopt) << "no thread answers yet";
-  nmi->start(/*wants_token=*/true);
+  nmi->start({.wants_token = true});
   ASSERT_TRUE(test::run_until(io, [this] { return keeper.next() == Message(Ready{.wants_token = true}); }));
   keeper.tell(Drain{});
   told_to_end.get_future().wait();
