@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "kube/json.hpp"
 #include "kube/status.hpp"
 
 namespace podid::kube {
@@ -167,13 +169,9 @@ Task<Result<>> Reflector::list_objects() {
 }
 
 Result<> Reflector::take_page(json::value& answer) {
-  json::object* list = answer.if_object();
-  json::value* items = list == nullptr ? nullptr : list->if_contains("items");
-  if (items != nullptr && items->is_null()) return {};  // how Go writes an empty list that was never filled
-  if (items == nullptr || !items->is_array()) {
-    return base::fail(ErrorKind::invalid, fmt::format("the list of {} has no items", options_.type.plural));
-  }
-  for (json::value& item : items->get_array()) sink_.list_item(std::move(item));
+  const Result<std::span<json::value>> items = items_of(answer, options_.type.plural);
+  if (!items) return std::unexpected(items.error());
+  for (json::value& item : *items) sink_.list_item(std::move(item));
   return {};
 }
 

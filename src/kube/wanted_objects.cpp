@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "kube/json.hpp"
 
 namespace podid::kube {
 namespace {
@@ -225,15 +227,13 @@ Task<Result<>> WantedObjects::read_absent(ObjectKey want, std::uint64_t attempt)
   if (!current(want, attempt)) co_return Result<>();
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   std::string version = version_of(*answer);
-  json::object* list = answer->if_object();
-  json::value* items = list == nullptr ? nullptr : list->if_contains("items");
+  const Result<std::span<json::value>> items = items_of(*answer, options_.type.plural);
+  if (!items) co_return std::unexpected(items.error());
   bool is_there = false;
-  if (items != nullptr && items->is_array()) {
-    for (json::value& item : items->get_array()) {
-      if (key_of(item) != want) continue;
-      is_there = true;  // made meanwhile
-      take(std::move(item));
-    }
+  for (json::value& item : *items) {
+    if (key_of(item) != want) continue;
+    is_there = true;  // made meanwhile
+    take(std::move(item));
   }
   const auto known = states_.find(want);
   if (!is_there && known != states_.end() && !is_later_version(known->second.version, version))
@@ -255,10 +255,9 @@ Task<Result<>> WantedObjects::read_namespace(ObjectKey want, std::uint64_t attem
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     if (version.empty()) version = version_of(*answer);
     page.continue_token = base::text_at(*answer, {"metadata", "continue"});
-    json::object* list = answer->if_object();
-    json::value* items = list == nullptr ? nullptr : list->if_contains("items");
-    if (items == nullptr || !items->is_array()) continue;
-    for (json::value& item : items->get_array()) {
+    const Result<std::span<json::value>> items = items_of(*answer, options_.type.plural);
+    if (!items) co_return std::unexpected(items.error());
+    for (json::value& item : *items) {
       listed.insert(key_of(item));
       take(std::move(item));
     }

@@ -251,6 +251,25 @@ TEST_F(WantedObjectsTest, AnAnswerAheadOfTheWatchIsNotTakenBack) {
   EXPECT_EQ(heard.states, told_states + 1);
 }
 
+// An answer that is no list says nothing of what there is.
+TEST_F(WantedObjectsTest, AnAnswerWithoutItemsIsNoEmptyNamespace) {
+  put(kMine, "one");
+  this->server.intercept = [](const net::Request& request) -> std::optional<net::Response> {
+    if (!request.target.starts_with("/api/v1/namespaces/a/pods?")) return std::nullopt;
+    net::Response response;
+    response.status = 200;
+    response.body = R"({"kind":"PodList","metadata":{"resourceVersion":"1"}})";
+    return response;
+  };
+  wanted->start();
+  const ObjectKey all_of_a{"a", {}};
+  wanted->want(all_of_a);
+  ASSERT_TRUE(until([&] { return heard.unreadable_wants.contains(all_of_a); }));
+  EXPECT_FALSE(heard.known_wants.contains(all_of_a));
+  this->server.intercept = nullptr;
+  EXPECT_TRUE(is(kMine, "one"));
+}
+
 // What is refused for good keeps nobody waiting, and no other from being read.
 TEST_F(WantedObjectsTest, WhatIsRefusedIsUnreadableAndHoldsNothingUp) {
   for (const int status : {400, 403, 431}) {

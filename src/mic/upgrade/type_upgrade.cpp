@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mic/upgrade/type_upgrade.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/resources_json.hpp"
+#include "kube/json.hpp"
 #include "mic/upgrade/legacy_fields.hpp"
 
 namespace podid::mic {
@@ -73,9 +77,9 @@ class Upgrade {
     for (;;) {
       auto answer = co_await kube::list_page(client_, type, page, write_deadline());
       if (!answer) co_return std::unexpected(answer.error());
-      if (const json::value* items = base::find_path(*answer, {"items"}); items != nullptr && items->is_array()) {
-        for (const json::value& item : items->get_array()) all.push_back(item);
-      }
+      const base::Result<std::span<json::value>> items = kube::items_of(*answer, type.plural);
+      if (!items) co_return std::unexpected(items.error());
+      std::ranges::move(*items, std::back_inserter(all));
       page.continue_token = base::text_at(*answer, {"metadata", "continue"});
       if (page.continue_token.empty()) co_return all;
     }

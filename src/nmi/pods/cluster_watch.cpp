@@ -2,12 +2,14 @@
 #include "nmi/pods/cluster_watch.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/matching.hpp"
 #include "core/naming.hpp"
 #include "core/resources_json.hpp"
+#include "kube/json.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -295,13 +297,13 @@ base::Task<base::Result<>> ClusterWatch::confirm_pods() {
   std::size_t known = 0;
   bool behind = false;
   do {
-    const base::Result<boost::json::value> list = co_await kube::list_page(client_, kube::kPods, page, deadline);
+    base::Result<boost::json::value> list = co_await kube::list_page(client_, kube::kPods, page, deadline);
     confirm_page_ = page.limit;
     if (!list) co_return std::unexpected(list.error());
     page.continue_token = base::text_at(*list, {"metadata", "continue"});
-    const boost::json::value* items = base::find_path(*list, {"items"});
-    if (items == nullptr || !items->is_array()) continue;
-    for (const boost::json::value& item : items->get_array()) {
+    const base::Result<std::span<boost::json::value>> items = kube::items_of(*list, kube::kPods.plural);
+    if (!items) co_return std::unexpected(items.error());
+    for (const boost::json::value& item : *items) {
       const core::Read<core::Pod> pod = core::read_pod(item);
       if (!pod) continue;  // the watch leaves it out as well
       const std::shared_ptr<const core::Pod> ours = pods_->find(pod->ns, pod->name);
