@@ -135,15 +135,20 @@ StringMap JsonFields::strings(std::string_view name, std::size_t most_items, std
   return map;
 }
 
-std::vector<std::string> JsonFields::list(std::string_view name, std::size_t most_items, std::size_t most) const {
+const json::array* JsonFields::array(std::string_view name, std::size_t most_items) const {
   const json::value* value = find(name);
-  if (value == nullptr) return {};
+  if (value == nullptr) return nullptr;
   const json::array* items = value->if_array();
   if (items == nullptr) {
     report(name, "a list", *value);
-    return {};
+    return nullptr;
   }
-  if (!fits(name, items->size(), most_items, "items")) return {};
+  return fits(name, items->size(), most_items, "items") ? items : nullptr;
+}
+
+std::vector<std::string> JsonFields::list(std::string_view name, std::size_t most_items, std::size_t most) const {
+  const json::array* items = array(name, most_items);
+  if (items == nullptr) return {};
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < items->size(); ++i) {
     const json::value& item = (*items)[i];
@@ -160,14 +165,8 @@ std::vector<std::string> JsonFields::list(std::string_view name, std::size_t mos
 }
 
 std::vector<std::int64_t> JsonFields::integers(std::string_view name, std::size_t most_items) const {
-  const json::value* value = find(name);
-  if (value == nullptr) return {};
-  const json::array* items = value->if_array();
-  if (items == nullptr) {
-    report(name, "a list", *value);
-    return {};
-  }
-  if (!fits(name, items->size(), most_items, "items")) return {};
+  const json::array* items = array(name, most_items);
+  if (items == nullptr) return {};
   std::vector<std::int64_t> numbers;
   for (std::size_t i = 0; i < items->size(); ++i) {
     const json::value& item = (*items)[i];
@@ -202,13 +201,8 @@ JsonFields JsonFields::object(std::string_view name) const {
 }
 
 void JsonFields::each(std::string_view name, const std::function<void(const JsonFields&)>& read) const {
-  const json::value* value = find(name);
-  if (value == nullptr) return;
-  const json::array* items = value->if_array();
-  if (items == nullptr) {
-    report(name, "a list", *value);
-    return;
-  }
+  const json::array* items = array(name, kNoLimit);
+  if (items == nullptr) return;
   for (std::size_t i = 0; i < items->size() && !problem_; ++i) {
     const json::value& item = (*items)[i];
     if (item.is_null()) continue;

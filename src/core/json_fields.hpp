@@ -50,6 +50,8 @@ class JsonFields {
   JsonFields(const boost::json::object* object, const JsonFields* parent, std::string_view name,
              std::optional<std::size_t> index, std::optional<Invalid>& problem);
   const boost::json::value* find(std::string_view name) const;
+  // Null where there is none; what is no list, or has too many items, is the problem of the field.
+  const boost::json::array* array(std::string_view name, std::size_t most_items) const;
   std::string path(std::string_view name) const;
   void report(std::string_view field, std::string_view expected, const boost::json::value& found) const;
   // Whether `size` is within `most`; else that is the problem of the field.
