@@ -82,7 +82,9 @@ base::Result<Received> receive_message(int link) {
   header.msg_iovlen = 1;
   header.msg_control = control.bytes.data();
   header.msg_controllen = CMSG_LEN(sizeof(int));  // CMSG_SPACE would be room for two
-  const ssize_t size = ::recvmsg(link, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  ssize_t size = ::recvmsg(link, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  // The other side ended with messages of ours unread. That is reported once, before what it had said last.
+  if (size < 0 && errno == ECONNRESET) size = ::recvmsg(link, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return base::fail(base::ErrorKind::unavailable, "link: empty");
   if (size < 0) return fail_errno("link");
   if (size == 0) return base::fail(base::ErrorKind::gone, "the other side of the link has ended");

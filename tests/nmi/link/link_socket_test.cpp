@@ -36,6 +36,17 @@ TEST_F(LinkSocketTest, MessagesStayApartAndInOrder) {
   EXPECT_EQ(test::run_task(io, keeper.receive())->message, Message(Drained{}));
 }
 
+TEST_F(LinkSocketTest, LastWordsOfWhoReadNothingArrive) {
+  LinkSocket keeper(io.get_executor(), std::move(pair.keeper));
+  ASSERT_TRUE(keeper.send(Drain{}));
+  ASSERT_TRUE(send_message(pair.server.get(), Fatal{}));
+  pair.server = Descriptor();
+  const base::Result<Received> last = test::run_task(io, keeper.receive());
+  ASSERT_TRUE(last) << last.error().message;
+  EXPECT_EQ(last->message, Message(Fatal{}));
+  EXPECT_EQ(test::run_task(io, keeper.receive()).error().kind, base::ErrorKind::gone);
+}
+
 TEST_F(LinkSocketTest, ADescriptorComesAlong) {
   const test::TemporaryFolder folder;
   ASSERT_TRUE(base::write_file(folder.file("token"), "secret"));
