@@ -16,7 +16,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "mic/control/controller.hpp"
 #include "mic/control/fakes.hpp"
 #include "support/seeded_random.hpp"

@@ -8,7 +8,7 @@
 
 #include "base/time_text.hpp"
 #include "core/matching.hpp"
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "core/refusal_text.hpp"
 #include "core/serving.hpp"
 #include "core/serving_checks.hpp"

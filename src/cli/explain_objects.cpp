@@ -12,7 +12,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/matching.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 
 namespace podid::cli {
 namespace {

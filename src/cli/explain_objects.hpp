@@ -7,8 +7,8 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "core/identity_policy.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 #include "kube/client.hpp"
 #include "kube/object_key.hpp"
 

@@ -6,11 +6,11 @@
 #include <optional>
 #include <tuple>
 
-#include "core/ascii.hpp"
-#include "core/azure_ids.hpp"
 #include "core/decide_checks.hpp"
 #include "core/matching.hpp"
-#include "core/naming.hpp"
+#include "core/model/ascii.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::core {
 namespace {

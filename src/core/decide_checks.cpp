@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "core/azure_ids.hpp"
 #include "core/matching.hpp"
-#include "core/naming.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
 #include "core/refusal_text.hpp"
 
 namespace podid::core {

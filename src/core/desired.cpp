@@ -5,9 +5,9 @@
 #include <functional>
 #include <iterator>
 
-#include "core/azure_ids.hpp"
 #include "core/matching.hpp"
-#include "core/naming.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::core {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/identity_policy.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

@@ -10,10 +10,10 @@
 #include <optional>
 #include <utility>
 
-#include "core/ascii.hpp"
-#include "core/azure_ids.hpp"
-#include "core/json_fields.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/ascii.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/json_fields.hpp"
+#include "core/model/resources_json.hpp"
 
 namespace podid::core {
 namespace {

@@ -16,9 +16,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/invalid.hpp"
-#include "core/object_meta.hpp"
-#include "core/resources.hpp"
+#include "core/model/invalid.hpp"
+#include "core/model/object_meta.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

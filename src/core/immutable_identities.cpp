@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/immutable_identities.hpp"
 
-#include "core/ascii.hpp"
-#include "core/azure_ids.hpp"
+#include "core/model/ascii.hpp"
+#include "core/model/azure_ids.hpp"
 
 namespace podid::core {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/ascii.hpp"
+#include "core/model/ascii.hpp"
 
 namespace podid::core {
 namespace {

@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

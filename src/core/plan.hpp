@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/naming.hpp"
-#include "core/resources.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

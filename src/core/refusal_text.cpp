@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "core/naming.hpp"
-#include "core/redact.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/redact.hpp"
 
 namespace podid::core {
 namespace {

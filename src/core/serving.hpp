@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "core/decide.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "core/naming.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/resources_json.hpp"
 
 namespace podid::mic {
 namespace json = kube::json;

@@ -14,7 +14,7 @@
 #include "base/json.hpp"
 #include "base/random.hpp"
 #include "cli/cli.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 #include "kube/client.hpp"
 #include "lab/apiserver/api_server.hpp"
 #include "lab/apiserver/wire/kubeconfig.hpp"

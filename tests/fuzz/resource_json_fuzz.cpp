@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "core/azure_ids.hpp"
 #include "core/decide.hpp"
-#include "core/node.hpp"
-#include "core/pod.hpp"
-#include "core/redact.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/node.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/redact.hpp"
+#include "core/model/resources_json.hpp"
 
 namespace {
 

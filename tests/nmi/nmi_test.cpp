@@ -11,7 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 #include "net/http_client.hpp"
 #include "nmi/fake_keeper.hpp"
 #include "nmi/request/request_fixture.hpp"

@@ -21,7 +21,7 @@
 #include <set>
 
 #include "cli/explain.hpp"
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/authorizer.hpp"
 #include "support/builders.hpp"

@@ -3,9 +3,9 @@
 #pragma once
 #include <string>
 
-#include "core/naming.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::test {
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "core/naming.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/resources_json.hpp"
 #include "mic/plan/release.hpp"
 
 namespace podid::mic {

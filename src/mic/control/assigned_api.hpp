@@ -6,7 +6,7 @@
 
 #include "base/async.hpp"
 #include "base/error.hpp"
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 #include "kube/client.hpp"
 
 namespace podid::mic {

@@ -6,7 +6,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "mic/control/events.hpp"
 #include "mic/control/limits.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "base/backoff.hpp"
 #include "base/log.hpp"
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "mic/control/controller.hpp"
 #include "mic/control/events.hpp"
 #include "mic/control/limits.hpp"

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "core/desired.hpp"
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 #include "kube/event_recorder.hpp"
 #include "mic/plan/pod_plan.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics/metrics.hpp"
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::mic {
 

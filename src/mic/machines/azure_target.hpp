@@ -13,7 +13,7 @@
 #include "azure/azure_resource.hpp"
 #include "azure/compute_client.hpp"
 #include "base/clock.hpp"
-#include "core/azure_ids.hpp"
+#include "core/model/azure_ids.hpp"
 #include "mic/machines/refusals.hpp"
 
 namespace podid::mic {

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "core/azure_ids.hpp"
-#include "core/naming.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/redact.hpp"
 #include "core/plan.hpp"
-#include "core/redact.hpp"
 
 namespace podid::mic {
 namespace {

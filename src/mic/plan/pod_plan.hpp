@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/immutable_identities.hpp"
-#include "core/naming.hpp"
-#include "core/resources.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/resources.hpp"
 #include "mic/plan/release.hpp"
 #include "mic/world/claims.hpp"
 #include "mic/world/node_directory.hpp"

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "core/azure_ids.hpp"
-#include "core/naming.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::mic {
 namespace json = boost::json;

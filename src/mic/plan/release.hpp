@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 #include "mic/world/node_directory.hpp"
 
 namespace podid::mic {

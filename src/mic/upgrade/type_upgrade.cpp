@@ -12,7 +12,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 #include "kube/json.hpp"
 #include "mic/upgrade/legacy_fields.hpp"
 

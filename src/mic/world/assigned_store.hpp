@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 #include "mic/world/key_index.hpp"
 
 namespace podid::mic {

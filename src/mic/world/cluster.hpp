@@ -10,8 +10,8 @@
 
 #include "core/desired.hpp"
 #include "core/identity_policy.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 #include "mic/world/key_index.hpp"
 #include "mic/world/node_directory.hpp"
 

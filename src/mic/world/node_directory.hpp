@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/azure_ids.hpp"
-#include "core/node.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/node.hpp"
 #include "mic/world/key_index.hpp"
 
 namespace podid::mic {

@@ -7,8 +7,8 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/matching.hpp"
-#include "core/naming.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/resources_json.hpp"
 #include "kube/json.hpp"
 
 namespace podid::nmi {

@@ -13,8 +13,8 @@
 
 #include "base/clock.hpp"
 #include "core/identity_policy.hpp"
-#include "core/pod.hpp"
-#include "core/resources.hpp"
+#include "core/model/pod.hpp"
+#include "core/model/resources.hpp"
 #include "core/serving.hpp"
 #include "nmi/pods/address.hpp"
 #include "nmi/token/credential.hpp"

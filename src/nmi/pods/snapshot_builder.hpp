@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/decide.hpp"
-#include "core/object_meta.hpp"
+#include "core/model/object_meta.hpp"
 #include "nmi/pods/snapshot.hpp"
 
 namespace podid::nmi {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/ids.hpp"
+#include "core/model/ids.hpp"
 
 namespace podid::nmi {
 

@@ -7,7 +7,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "core/redact.hpp"
+#include "core/model/redact.hpp"
 
 namespace podid::nmi {
 namespace {

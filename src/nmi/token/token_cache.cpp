@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "core/redact.hpp"
+#include "core/model/redact.hpp"
 
 namespace podid::nmi {
 namespace {

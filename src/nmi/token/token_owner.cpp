@@ -8,9 +8,9 @@
 #include "azure/jwt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "core/azure_ids.hpp"
-#include "core/naming.hpp"
-#include "core/redact.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/naming.hpp"
+#include "core/model/redact.hpp"
 #include "core/serving.hpp"
 #include "nmi/token/token_source.hpp"
 

@@ -9,7 +9,7 @@
 #include "azure/access_token.hpp"
 #include "base/clock.hpp"
 #include "base/secret.hpp"
-#include "core/ids.hpp"
+#include "core/model/ids.hpp"
 
 namespace podid::nmi {
 

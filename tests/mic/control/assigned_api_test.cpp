@@ -5,7 +5,7 @@
 
 #include <boost/json.hpp>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::mic {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::test {
 

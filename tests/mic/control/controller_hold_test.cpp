@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stays attached only because another pod claims it: as long as that pod has no assignment of its own, the former
 // owner's goes on remembering it, so that no restart makes it a leak.
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "mic/control/controller_fixture.hpp"
 #include "mic/plan/release.hpp"
 

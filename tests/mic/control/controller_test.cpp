@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "mic/control/controller_fixture.hpp"
 #include "mic/plan/release.hpp"
 

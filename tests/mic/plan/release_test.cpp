@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::mic {
 namespace {

@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 #include <set>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::mic {
 namespace {

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "core/matching.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 #include "kube/kube_fixture.hpp"
 #include "nmi/pods/cluster_watch.hpp"
 #include "support/builders.hpp"

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log_budget.hpp"
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 #include "kube/kube_fixture.hpp"
 #include "support/builders.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/ascii.hpp"
+#include "core/model/ascii.hpp"
 
 namespace podid::core {
 

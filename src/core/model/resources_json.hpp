@@ -14,8 +14,8 @@
 #pragma once
 #include <boost/json/fwd.hpp>
 
-#include "core/invalid.hpp"
-#include "core/resources.hpp"
+#include "core/model/invalid.hpp"
+#include "core/model/resources.hpp"
 
 namespace podid::core {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The four kinds of the group aadpodidentity.k8s.io/v1 as values. Reading and writing:
-// core/resources_json.hpp.
+// core/model/resources_json.hpp.
 #pragma once
 #include <boost/json/object.hpp>
 #include <cstdint>
@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/ids.hpp"
-#include "core/object_meta.hpp"
+#include "core/model/access.hpp"
+#include "core/model/ids.hpp"
+#include "core/model/object_meta.hpp"
 
 namespace podid::core {
 
@@ -68,9 +69,10 @@ struct AzureIdentity {
 
 struct AzureIdentityBinding {
   ObjectMeta meta;
-  std::string azure_identity;  // a name in the binding's own namespace
-  std::string selector;        // literal value of the pod's label
-  std::int64_t weight = 0;     // of several identities that fit a request the one with the higher weight is taken
+  std::string azure_identity;    // a name in the binding's own namespace
+  std::string selector;          // literal value of the pod's label
+  std::int64_t weight = 0;       // of several identities that fit a request the one with the higher weight is taken
+  std::optional<Access> access;  // when it may be used; nothing: always. Never in the copy inside an assignment
   std::int32_t available_replicas = 0;
   UnknownMembers unknown;
   bool operator==(const AzureIdentityBinding&) const = default;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pod.hpp"
+#include "core/model/pod.hpp"
 
 #include <algorithm>
 
-#include "core/ascii.hpp"
-#include "core/json_fields.hpp"
-#include "core/naming.hpp"
+#include "core/model/ascii.hpp"
+#include "core/model/json_fields.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::core {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/ids.hpp"
-#include "core/invalid.hpp"
-#include "core/node.hpp"
+#include "core/model/ids.hpp"
+#include "core/model/invalid.hpp"
+#include "core/model/node.hpp"
 
 namespace podid::core {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/node.hpp"
+#include "core/model/node.hpp"
 
-#include "core/json_fields.hpp"
+#include "core/model/json_fields.hpp"
 
 namespace podid::core {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/invalid.hpp"
-#include "core/object_meta.hpp"
+#include "core/model/invalid.hpp"
+#include "core/model/object_meta.hpp"
 
 namespace podid::core {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/json_fields.hpp"
+#include "core/model/json_fields.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -7,7 +7,7 @@
 
 #include <boost/json.hpp>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "support/builders.hpp"
 
 namespace podid::core {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 
 #include <utility>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 namespace podid::core {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 
 #include <openssl/sha.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/ids.hpp"
+#include "core/model/ids.hpp"
 
 #include <gtest/gtest.h>
 

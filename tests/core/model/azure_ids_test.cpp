@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/azure_ids.hpp"
+#include "core/model/azure_ids.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/node.hpp"
+#include "core/model/node.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

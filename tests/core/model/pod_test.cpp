@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pod.hpp"
+#include "core/model/pod.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

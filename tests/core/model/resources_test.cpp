@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/resources.hpp"
+#include "core/model/resources.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/naming.hpp"
+#include "core/model/naming.hpp"
 #include "support/builders.hpp"
 
 namespace podid::core {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/azure_ids.hpp"
+#include "core/model/azure_ids.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "core/ascii.hpp"
+#include "core/model/ascii.hpp"
 
 namespace podid::core {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/resources_json.hpp"
+#include "core/model/resources_json.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include "core/azure_ids.hpp"
-#include "core/json_fields.hpp"
+#include "core/model/azure_ids.hpp"
+#include "core/model/json_fields.hpp"
 
 namespace podid::core {
 namespace {

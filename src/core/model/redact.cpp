@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/redact.hpp"
+#include "core/model/redact.hpp"
 
 namespace podid::core {
 namespace {
