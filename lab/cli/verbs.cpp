@@ -14,9 +14,11 @@
 #include "base/random.hpp"
 #include "base/run_blocking.hpp"
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 #include "lab/apiserver/serve.hpp"
 #include "lab/azure/program.hpp"
 #include "lab/cli/pods.hpp"
+#include "lab/clock/clock_file.hpp"
 #include "lab/cluster/components.hpp"
 #include "lab/cluster/door.hpp"
 #include "lab/cluster/lab.hpp"
@@ -43,6 +45,7 @@ struct Verbs::Settings {
   std::string signal = "TERM";
   std::string exec_node;
   bool exec_control_plane = false;
+  bool exec_clock = false;
   std::string pod_namespace = "default";
   std::string pod_name;
   std::vector<std::string> exec_words;
@@ -50,6 +53,8 @@ struct Verbs::Settings {
   std::vector<std::string> pod_labels;
   apiserver::ServeOptions api_server;
   std::string azure_config;
+  std::string clock_action;
+  std::string clock_time;
 };
 
 namespace {
@@ -58,6 +63,10 @@ constexpr std::pair<std::string_view, int> kSignals[] = {
     {"TERM", SIGTERM}, {"KILL", SIGKILL}, {"INT", SIGINT}, {"HUP", SIGHUP}};
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+std::string clock_library(const Environment& environment) {
+  return folder_of(environment.program) + "/podid-lab-clock.so";
+}
 
 std::string environment_or(const char* name, std::string fallback) {
   const char* value = std::getenv(name);
@@ -77,6 +86,13 @@ static int report(const base::Result<>& result, const Environment& environment) 
 
 static std::string directory_of(const std::string& name, const std::string& directory) {
   return directory.empty() ? cluster::default_directory(name) : directory;
+}
+
+static base::Result<> require_clock(const cluster::LabState& state) {
+  if (cluster::has_own_clock(state.control_plane)) return {};
+  return base::fail(base::ErrorKind::unsupported,
+                    "this lab's control plane is a real one, whose clock cannot be driven (static Go programs, which "
+                    "ask the kernel): bring one up with --control-plane embedded");
 }
 
 std::optional<cluster::LabState> Verbs::find_lab() {
@@ -99,6 +115,7 @@ Verbs::Verbs(CLI::App& app, const Environment& environment, int& status)
   add_exec(app);
   add_pod(app);
   add_components(app);
+  add_clock(app);
   add_programs(app);
 }
 
@@ -132,7 +149,8 @@ void Verbs::add_up(CLI::App& lab) {
                         .mic = folder + "/mic",
                         .nmi = folder + "/nmi",
                         .kube_apiserver = environment_or("PODID_KUBE_APISERVER", "kube-apiserver"),
-                        .etcd = environment_or("PODID_ETCD", "etcd")};
+                        .etcd = environment_or("PODID_ETCD", "etcd"),
+                        .clock = clock_library(environment_)};
     options.deploy_directory =
         chosen.deploy_directory.empty() ? environment_.deploy_directory : chosen.deploy_directory;
     base::RealClock clock;
@@ -201,6 +219,8 @@ void Verbs::add_exec(CLI::App& lab) {
   exec->add_option("-n,--namespace", s.pod_namespace, "Namespace of the pod")->capture_default_str();
   exec->add_option("--node", s.exec_node, "In this node's namespace instead of a pod's");
   exec->add_flag("--control-plane", s.exec_control_plane, "In the control plane's namespace");
+  exec->add_flag("--clock", s.exec_clock,
+                 "The command sees the lab's clock, too (unless it is static, as Go programs are)");
   exec->add_option("words", s.exec_words, "[POD] COMMAND [ARGUMENT …]")->required();
   exec->positionals_at_end();
   exec->callback([this] {
@@ -226,6 +246,15 @@ void Verbs::add_exec(CLI::App& lab) {
     if (!entered) {
       status_ = report(entered, environment_);
       return;
+    }
+    if (settings_->exec_clock) {
+      const auto own = require_clock(*state);
+      if (!own) {
+        status_ = report(own, environment_);
+        return;
+      }
+      ::setenv("LD_PRELOAD", clock_library(environment_).c_str(), 1);
+      ::setenv(clock::kFileVariable, state->clock_file().c_str(), 1);
     }
     std::vector<char*> argv;
     for (std::string& word : command) argv.push_back(word.data());
@@ -313,6 +342,41 @@ void Verbs::add_components(CLI::App& lab) {
       base::RealClock clock;
       return base::run_blocking(cluster::wait_until_ready(state, component, clock));
     });
+  });
+}
+
+void Verbs::add_clock(CLI::App& lab) {
+  CLI::App* verb =
+      lab.add_subcommand("clock", "Show or drive the lab's clock: clock [+2h | set 2026-12-01T23:59:58Z | reset]");
+  verb->add_option("action", settings_->clock_action,
+                   "+DURATION (1h30m …): further on; set TIME; reset: the machine's time");
+  verb->add_option("time", settings_->clock_time, "RFC 3339, for set");
+  verb->callback([this] {
+    const auto state = find_lab();
+    if (!state) return;
+    const auto own = require_clock(*state);
+    if (!own) {
+      status_ = report(own, environment_);
+      return;
+    }
+    auto offset = clock::offset(state->clock_file());
+    const base::WallTime now = base::RealClock().wall_now();
+    if (offset && !settings_->clock_action.empty()) {
+      offset = clock::asked_offset(settings_->clock_action, settings_->clock_time, *offset, now);
+      const auto set = offset ? clock::set_offset(state->clock_file(), *offset) : base::Result<>();
+      if (!set) offset = std::unexpected(set.error());
+    }
+    if (!offset) {
+      status_ = report(std::unexpected(offset.error()), environment_);
+      return;
+    }
+    const auto seconds = std::chrono::round<std::chrono::seconds>(*offset);
+    environment_.out << base::format_rfc3339(now + *offset);
+    if (seconds != seconds.zero()) {
+      environment_.out << fmt::format(" ({}{} the machine's)", base::format_go_duration(std::chrono::abs(seconds)),
+                                      seconds > seconds.zero() ? " ahead of" : " behind");
+    }
+    environment_.out << "\n";
   });
 }
 

@@ -31,6 +31,7 @@ class Verbs {
   void add_exec(CLI::App& lab);
   void add_pod(CLI::App& lab);
   void add_components(CLI::App& lab);
+  void add_clock(CLI::App& lab);
   void add_programs(CLI::App& lab);
 
   const Environment& environment_;

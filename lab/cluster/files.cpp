@@ -109,8 +109,8 @@ base::Result<> write_lab_files(const Layout& layout, base::Clock& clock, base::R
     names.emplace_back(address);
   const auto server = ca->issue(names, now);
   if (!server) return std::unexpected(server.error());
-  const auto sign_in = azure::make_sign_in_certificate("pod-certificate", now - std::chrono::hours(1),
-                                                       now + std::chrono::hours(24 * 365));
+  const auto sign_in = azure::make_sign_in_certificate("pod-certificate", now - std::chrono::hours(24 * 3650),
+                                                       now + std::chrono::hours(24 * 3650));
   if (!sign_in) return std::unexpected(sign_in.error());
   const auto p12 = azure::to_pkcs12(*sign_in, "", azure::Pkcs12Flavour::modern);
   if (!p12) return std::unexpected(p12.error());

@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "lab/clock/clock_file.hpp"
 #include "lab/cluster/components.hpp"
 #include "lab/cluster/files.hpp"
 #include "lab/cluster/namespaces.hpp"
@@ -112,6 +113,10 @@ base::Task<base::Result<>> make_everything(LabState& state, const UpOptions& opt
   progress("certificates, tokens and configuration in " + layout.directory);
   auto files = write_lab_files(layout, clock, random);
   if (!files) co_return files;
+  if (has_own_clock(state.control_plane)) {
+    auto own = clock::create(state.clock_file());
+    if (!own) co_return own;
+  }
   auto saved = save_state(state);
   if (!saved) co_return saved;
   progress(fmt::format("network namespaces: the control plane and {} nodes", layout.nodes.size()));

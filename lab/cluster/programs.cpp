@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "lab/clock/clock_file.hpp"
+
 namespace podid::lab::cluster {
 namespace {
 
@@ -108,6 +110,12 @@ std::vector<Component> make_components(const Layout& layout, const LabOptions& o
   all.push_back(component("node-agent", "", internal("serve-node-agent")));
   for (std::size_t i = 0; i < options.mics; ++i) all.push_back(mic(layout, binaries, options, i));
   for (const NodeLayout& node : layout.nodes) all.push_back(nmi(layout, binaries, options, node));
+  if (has_own_clock(options.control_plane)) {
+    for (Component& each : all) {
+      each.environment.emplace("LD_PRELOAD", binaries.clock);
+      each.environment.emplace(clock::kFileVariable, layout.file("clock"));
+    }
+  }
   return all;
 }
 

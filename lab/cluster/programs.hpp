@@ -13,6 +13,7 @@ namespace podid::lab::cluster {
 struct Binaries {
   std::string podid_lab, mic, nmi;   // of this build
   std::string kube_apiserver, etcd;  // --control-plane real only
+  std::string clock;                 // the library of lab/clock
 };
 
 struct LabOptions {

@@ -10,6 +10,8 @@ namespace podid::lab::cluster {
 
 namespace json = boost::json;
 
+bool has_own_clock(std::string_view control_plane) { return control_plane == "embedded"; }
+
 Component* LabState::find(std::string_view name) {
   const auto found = std::ranges::find(components, name, &Component::name);
   return found == components.end() ? nullptr : &*found;

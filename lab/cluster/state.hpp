@@ -22,11 +22,16 @@ struct Component {
   unsigned long long started = 0;  // the process's start time from /proc, so that a recycled pid is not ours
 };
 
+// Whether a lab with this control plane has a clock that can be driven (lab/clock). kube-apiserver and etcd are static
+// Go programs that ask the kernel for the time; the programs of a lab must agree on it.
+bool has_own_clock(std::string_view control_plane);
+
 struct LabState {
   Layout layout;
   std::string control_plane = "embedded";  // or "real"
   std::vector<Component> components;       // in starting order
 
+  std::string clock_file() const { return layout.file("clock"); }
   Component* find(std::string_view name);
   std::string kubeconfig() const { return layout.file("kubeconfig"); }
 };

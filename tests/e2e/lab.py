@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -98,6 +99,15 @@ class Lab:
     def start(self, component: str) -> None:
         self.run("start", component)
         self.stopped.discard(component)
+
+    def set_clock(self, *action: str) -> None:
+        """Drives the clock of all the lab's programs (not of pods and kubectl): "+2h", or "set", "2026-12-01T23:59:58Z", or "reset".
+        Only with the embedded control plane. What sleeps until an instant sees a jump when it next looks."""
+        self.run("clock", *action)
+
+    def now(self) -> datetime.datetime:
+        """The time by the lab's clock."""
+        return datetime.datetime.fromisoformat(self.run("clock").stdout.split()[0].replace("Z", "+00:00"))
 
     def components(self) -> list[dict[str, Any]]:
         """The lab's programs: name, running, pid, namespace."""

@@ -23,7 +23,8 @@ class ProgramsTest : public ::testing::Test {
                      .mic = "/b/mic",
                      .nmi = "/b/nmi",
                      .kube_apiserver = "/k/kube-apiserver",
-                     .etcd = "/k/etcd"};
+                     .etcd = "/k/etcd",
+                     .clock = "/b/clock.so"};
 };
 
 TEST_F(ProgramsTest, StartInTheOrderOfWhatTheyNeed) {
@@ -49,6 +50,16 @@ TEST_F(ProgramsTest, FlagsOfTheUserComeLastAndSoWin) {
     if (component.name.starts_with("mic-")) {
       EXPECT_EQ(component.command.back(), "--clientQps=9");
     }
+  }
+}
+
+TEST_F(ProgramsTest, SeeTheLabsClockUnlessTheControlPlaneCannot) {
+  for (const Component& component : make_components(layout_, {}, binaries_)) {
+    EXPECT_EQ(component.environment.at("LD_PRELOAD"), "/b/clock.so") << component.name;
+    EXPECT_EQ(component.environment.at("PODID_LAB_CLOCK"), "/run/x/clock") << component.name;
+  }
+  for (const Component& component : make_components(layout_, {.control_plane = "real"}, binaries_)) {
+    EXPECT_EQ(component.environment.count("LD_PRELOAD"), 0) << component.name;
   }
 }
 
