@@ -11,7 +11,8 @@
 // - graceful deletion: a deleted pod without finalizers goes at once, because no node agent would confirm its
 //   end.
 // - field ownership: managedFields never appear; server-side apply merges what is sent and removes nothing.
-// - authorization (RBAC) and admission: whoever has a token may do everything; access reviews always allow.
+// - authorization (RBAC) and admission: whoever has a token may do everything; access reviews always allow. Admission
+//   policies are kept, made an hour before they were: who waits until a policy surely acts, waits for nothing here.
 // - protobuf (but for the request bodies that kubectl create sends), CBOR, HTTP/2, compression, API priority
 //   and fairness, audit, aggregation, webhooks.
 // - of pods, nodes and the other built-in kinds only the validation and defaulting that kubectl and we can

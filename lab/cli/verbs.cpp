@@ -129,7 +129,7 @@ void Verbs::add_up(CLI::App& lab) {
                  "embedded, or real: kube-apiserver and etcd (scripts/build-control-plane)")
       ->check(CLI::IsMember({"embedded", "real"}))
       ->capture_default_str();
-  up->add_option("--deploy-dir", s.deploy_directory, "Folder of the manifests (crds/, rbac/)");
+  up->add_option("--deploy-dir", s.deploy_directory, "Folder of the manifests (crds/, rbac/, policies/)");
   up->add_option("--nmi-flag", s.nmi_flags, "A flag for every NMI, as --nmi-flag=--v=1; may be repeated");
   up->add_option("--mic-flag", s.mic_flags, "A flag for every MIC; may be repeated");
   up->callback([this] {

@@ -20,7 +20,7 @@ using Progress = std::function<void(const std::string& step)>;
 struct UpOptions {
   LabOptions lab;
   Binaries binaries;
-  std::string deploy_directory;  // the manifests: crds/, rbac/
+  std::string deploy_directory;  // the manifests: crds/, rbac/, policies/
 };
 
 // Brings the lab up and waits until every part says that it is ready. On a failure what was made is taken

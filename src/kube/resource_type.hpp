@@ -37,6 +37,11 @@ inline constexpr ResourceType kEndpoints{"", "v1", "endpoints", "Endpoints"};
 inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 inline constexpr ResourceType kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",
                                                          "CustomResourceDefinition", false};
+inline constexpr ResourceType kValidatingAdmissionPolicies{
+    "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false};
+inline constexpr ResourceType kValidatingAdmissionPolicyBindings{"admissionregistration.k8s.io", "v1",
+                                                                 "validatingadmissionpolicybindings",
+                                                                 "ValidatingAdmissionPolicyBinding", false};
 
 inline constexpr std::string_view kPodIdentityGroup = "aadpodidentity.k8s.io";
 inline constexpr ResourceType kAzureIdentities{kPodIdentityGroup, "v1", "azureidentities", "AzureIdentity"};
@@ -48,5 +53,9 @@ inline constexpr ResourceType kAzurePodIdentityExceptions{kPodIdentityGroup, "v1
                                                           "AzurePodIdentityException"};
 inline constexpr ResourceType kAzureIdentityPolicies{kPodIdentityGroup, "v1", "azureidentitypolicies",
                                                      "AzureIdentityPolicy", false};
+inline constexpr ResourceType kAzureIdentityGrants{kPodIdentityGroup, "v1", "azureidentitygrants",
+                                                   "AzureIdentityGrant"};
+inline constexpr ResourceType kAzureIdentityGrantApprovals{kPodIdentityGroup, "v1", "azureidentitygrantapprovals",
+                                                           "AzureIdentityGrantApproval"};
 
 }  // namespace podid::kube

@@ -17,6 +17,7 @@ struct Kept {
 constexpr Kept kKept[] = {
     {"apps", "daemonsets", "DaemonSet"},
     {"apps", "deployments", "Deployment"},
+    {"batch", "cronjobs", "CronJob"},
     {"networking.k8s.io", "networkpolicies", "NetworkPolicy"},
     {"rbac.authorization.k8s.io", "roles", "Role"},
     {"rbac.authorization.k8s.io", "rolebindings", "RoleBinding"},

@@ -94,17 +94,19 @@ TEST_F(CustomResourcesTest, ADeclaredStatusHasItsOwnEndpoint) {
 
 TEST_F(CustomResourcesTest, WithoutADeclarationStatusIsAMemberLikeOthers) {
   install_crds();
-  const Response made = post(kIdentities, R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentity",
-                                             "metadata":{"name":"i"},"spec":{"clientID":"c"},"status":{"availableReplicas":1}})");
+  constexpr std::string_view kAssigned = "/apis/aadpodidentity.k8s.io/v1/namespaces/default/azureassignedidentities";
+  const Response made = post(kAssigned, R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureAssignedIdentity",
+                                           "metadata":{"name":"i"},"spec":{"pod":"p"},"status":{"availableReplicas":1}})");
   EXPECT_EQ(at(made.body, {"status", "availableReplicas"}), "1");
-  const std::string target = fmt::format("{}/i", kIdentities);
+  const std::string target = fmt::format("{}/i", kAssigned);
   const Response changed = merge(target, R"({"status":{"availableReplicas":2}})");
   EXPECT_EQ(at(changed.body, {"status", "availableReplicas"}), "2");
   EXPECT_EQ(at(changed.body, {"metadata", "generation"}), "2");
   EXPECT_EQ(get(target + "/status").status, 404);
   EXPECT_EQ(
       put(target,
-          json::parse(R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentity","metadata":{"name":"i"}})"))
+          json::parse(
+              R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureAssignedIdentity","metadata":{"name":"i"}})"))
           .cause_fields(),
       "metadata.resourceVersion");
 }
@@ -190,6 +192,60 @@ TEST_F(CustomResourcesTest, WhatTenantsWriteHasLengths) {
     EXPECT_EQ(refused.status, 422) << field;
     EXPECT_EQ(refused.cause_fields(), fmt::format("spec.{}", field));
   }
+}
+
+TEST_F(CustomResourcesTest, OfABindingsAccessTheServerAddsWhatIsLeftOut) {
+  install_crds();
+  const Response made = post(fmt::format("{}azureidentitybindings", kOurs), R"({"apiVersion":"aadpodidentity.k8s.io/v1",
+    "kind":"AzureIdentityBinding","metadata":{"name":"b"},"spec":{"azureIdentity":"i","selector":"s","access":{
+      "windows":[{"days":["Mon","Tue"],"holidays":{"configMap":"c"}}],"grant":{"maxDuration":"4h"}}},
+    "status":{"access":{"open":true}}})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(
+      at(made.body, {"spec", "access", "windows"}),
+      R"([{"days":["Mon","Tue"],"holidays":{"configMap":"c","key":"dates"},"timeZone":"UTC","start":"00:00","end":"24:00"}])");
+  EXPECT_EQ(at(made.body, {"spec", "access", "grant", "approvals"}), "1");
+  EXPECT_EQ(at(made.body, {"spec", "access", "tokenBeyondWindow"}), "Allow");
+  EXPECT_EQ(at(made.body, {"status"}), "(absent)") << "it is written at its own endpoint";
+  const std::string target = fmt::format("{}azureidentitybindings/b", kOurs);
+  EXPECT_EQ(at(merge(target + "/status", R"({"status":{"access":{"open":true}}})").body, {"metadata", "generation"}),
+            "1");
+  for (const auto& [access, field] : {std::pair{R"({"windows":[]})", "spec.access.windows"},
+                                      {R"({"windows":[{"days":["Monday"]}]})", "spec.access.windows[0].days[0]"},
+                                      {R"({"windows":[{"days":["Mon","Mon"]}]})", "spec.access.windows[0].days[1]"},
+                                      {R"({"grant":{"maxDuration":null}})", "spec.access.grant.maxDuration"},
+                                      {R"({"grant":{"approvals":6}})", "spec.access.grant.approvals"},
+                                      {R"({"tokenBeyondWindow":"Maybe"})", "spec.access.tokenBeyondWindow"}}) {
+    EXPECT_EQ(merge(target, fmt::format(R"({{"spec":{{"access":{}}}}})", access)).cause_fields(), field) << access;
+  }
+}
+
+TEST_F(CustomResourcesTest, GrantsAndApprovalsAreTaken) {
+  install_crds();
+  const std::string grants = fmt::format("{}azureidentitygrants", kOurs);
+  const Response grant = post(grants, R"({"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentityGrant",
+    "metadata":{"name":"g"},"spec":{"binding":"b","duration":"1h","reason":"r","requestedBy":"alice",
+      "podSelector":{"matchLabels":{"job":"replay"}}},"status":{"phase":"Active"}})");
+  ASSERT_EQ(grant.status, 201) << grant.text;
+  EXPECT_EQ(at(grant.body, {"status"}), "(absent)");
+  EXPECT_EQ(names(fmt::format("{}?fieldSelector=spec.binding=b", grants)), "g");
+  EXPECT_EQ(merge(grants + "/g", R"({"spec":{"reason":null}})").cause_fields(), "spec.reason");
+  EXPECT_EQ(merge(grants + "/g/status", R"({"status":{"phase":"Done"}})").cause_fields(), "status.phase");
+  const Response approval =
+      post(fmt::format("{}azureidentitygrantapprovals", kOurs),
+           fmt::format(R"({{"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentityGrantApproval",
+    "metadata":{{"name":"a"}},"spec":{{"grant":"g","grantUID":"{}","binding":"b","requestedBy":"alice","approvedBy":"bob"}}}})",
+                       at(grant.body, {"metadata", "uid"})));
+  EXPECT_EQ(approval.status, 201) << approval.text;
+}
+
+// Who waits until a policy surely acts (core/access) waits for nothing here, where none does.
+TEST_F(CustomResourcesTest, AdmissionPoliciesAreAnHourOldWhenMade) {
+  const Response made = post("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+                             R"({"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy",
+                                "metadata":{"name":"p"},"spec":{"validations":[{"expression":"false"}]}})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(at(made.body, {"metadata", "creationTimestamp"}), "2027-01-15T07:00:00Z");
 }
 
 // Those that people have, for all that.

@@ -114,7 +114,7 @@ TEST_F(KubectlTest, AppliesAndShows) {
   EXPECT_THAT(ok({"apply", "-f", PODID_SOURCE_DIR "/deploy/crds"}), Not(HasSubstr("configured")));
   EXPECT_THAT(ok({"get", "pods", "-o", "wide"}), HasSubstr("web-0   0/1     Pending"));
   EXPECT_THAT(ok({"get", "nodes"}), HasSubstr("worker"));
-  EXPECT_THAT(ok({"get", "azureidentities"}), HasSubstr("NAME     TYPE   CLIENTID   AGE\nreader   0      c-1"));
+  EXPECT_THAT(ok({"get", "azureidentities"}), HasSubstr("NAME     TYPE   CLIENTID   VALID   AGE\nreader   0      c-1"));
   EXPECT_THAT(ok({"get", "azureidentitybinding"}), HasSubstr("reader-binding   reader          kv"));
   EXPECT_THAT(ok({"get", "secret,crd", "-A"}), HasSubstr("azureassignedidentities.aadpodidentity.k8s.io"));
   EXPECT_THAT(ok({"get", "pod", "web-0", "-o", "yaml"}), HasSubstr("dnsPolicy: ClusterFirst"));

@@ -136,7 +136,8 @@ Response ServerTest::create_pod(std::string_view name, std::string_view node) {
 
 void ServerTest::install_crds() {
   for (const std::string_view name :
-       {"azureidentity", "azureidentitybinding", "azureassignedidentity", "azurepodidentityexception"}) {
+       {"azureidentity", "azureidentitybinding", "azureassignedidentity", "azurepodidentityexception",
+        "azureidentitygrant", "azureidentitygrantapproval"}) {
     const auto text = base::read_file(fmt::format("{}/deploy/crds/{}.yaml", PODID_SOURCE_DIR, name));
     ASSERT_TRUE(text) << text.error().message;
     std::string problem;
