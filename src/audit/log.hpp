@@ -39,13 +39,13 @@ struct Line {
   base::WallTime last;
 };
 
-// Not thread-safe; blocking. Files: `path` and its backups `<stem>-<time><extension>`; `<path>.tree/` holds `key` (0600), `origin`,
-// `checkpoint`, `cosigned`, `lock` and, as c2sp.org/tlog-tiles lays them out, `tile/…` and `tile/entries/…`.
+// Not thread-safe; blocking. Files: `path`, its backups `<stem>-<time><extension>` and `<path>.lock`; `<path>.tree/` holds `key` (0600),
+// `origin`, `checkpoint`, `cosigned`, `synced` and, as c2sp.org/tlog-tiles lays them out, `tile/…` and `tile/entries/…`.
 class Log {
  public:
   // Opens or begins it. What kill -9 left is mended: half a line is cut off, tiles that are missing are made from the lines.
   // Where files and the log's own checkpoint contradict each other, or origin or key are lost, the old ones are set
-  // aside (`….replaced-<time>`) and a new log begins, which says so in its start record. ErrorKind::unavailable: open elsewhere.
+  // aside (in `<path>.replaced-<time>/`) and a new log begins, which says so in its start record. ErrorKind::unavailable: open elsewhere.
   static base::Result<std::unique_ptr<Log>> open(LogOptions options, const base::Clock& clock);
   ~Log();
   Log(const Log&) = delete;

@@ -2,6 +2,8 @@
 // Signed notes (c2sp.org/signed-note), checkpoints (c2sp.org/tlog-checkpoint) and witnesses' cosignatures
 // (c2sp.org/tlog-cosignature, v1). Ed25519 alone.
 #pragma once
+#include <openssl/types.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -50,6 +52,10 @@ class SigningKey {
 
  private:
   struct Key;
+  SigningKey() = default;
+  static base::Result<SigningKey> from(std::string name, EVP_PKEY* key);
+  base::Result<std::string> signature_of(std::string_view message) const;
+
   std::string name_;
   std::shared_ptr<const Key> key_;
 };

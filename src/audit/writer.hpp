@@ -41,29 +41,33 @@ struct Drained {
 // Not thread-safe, but for the rings' producers. Blocking: file calls on the calling thread.
 class Writer {
  public:
-  // Opens the log, appends what rings of ended processes hold and is not in it yet, removes these, makes the rings of this
-  // process and appends a start record. ErrorKind::unavailable: another process has the log open (an NMI that is being
-  // replaced): try again; the rings can be had before by make_rings().
-  static base::Result<std::unique_ptr<Writer>> open(WriterOptions options, const base::Clock& clock);
+  // Makes the rings, which is all that workers need; the log is opened by the first drain(). Errors are those of the rings.
+  static base::Result<std::unique_ptr<Writer>> make(WriterOptions options, const base::Clock& clock);
+  // Removes rings whose records are all in the log.
   ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
   // Of worker 0 … workers - 1; each for one producer thread. They live as long as the writer.
   Ring& ring(unsigned worker) { return *rings_[worker]; }
 
-  // Takes what is due, appends it and gives the room back; syncs where the interval has passed, then everything is due. An
-  // error (disk full, read-only…) leaves the records in the rings: the next call tries again.
+  // Opens the log where it is not open yet: what rings of ended processes hold and is not in it comes first, then a start
+  // record. Then takes what is due, appends it and gives the room back; syncs where the interval has passed, and then
+  // everything is due. An error (disk full, read-only, another process's log as yet) leaves the records in the rings: the
+  // next call tries again.
   base::Result<Drained> drain();
   // Everything, and synced: at the end, and before a checkpoint.
   base::Result<Drained> flush();
   // Whether drain() would find a ring more than half full: worth a call at once.
   bool is_pressed() const;
 
-  // After a flush: a checkpoint of the log as it is now, signed by its key (note.hpp), written beside its tiles.
+  // Flushes: a checkpoint of the log as it is now, signed by its key (note.hpp), written beside its tiles.
   base::Result<std::string> checkpoint();
   // Notes in the log that the events of all records before `through` are at the API server.
   base::Result<> acknowledge(std::uint64_t through);
-  Log& log() { return *log_; }
-  // Rings left by others that could not be read; they stay for a person to look at.
+  // Null until it is open.
+  Log* log() { return log_.get(); }
+  // Rings left by others that could not be read, in words; they stay (`….damaged`) for a person to look at.
   const std::vector<std::string>& unreadable() const { return unreadable_; }
   // Records found in rings of processes that had been killed.
   std::uint64_t recovered() const { return recovered_; }
@@ -71,8 +75,9 @@ class Writer {
  private:
   Writer(WriterOptions options, const base::Clock& clock) : options_(std::move(options)), clock_(clock) {}
   base::Result<Drained> drain_until(base::WallTime until);
-  base::Result<> recover();
-  base::Result<std::uint64_t> append_gaps(Ring& ring);
+  base::Result<> open_log();
+  base::Result<> recover(Log& log);
+  base::Result<std::uint64_t> append_gap(Log& log, Ring& ring, std::vector<DeletedFile>& deleted);
 
   WriterOptions options_;
   const base::Clock& clock_;
@@ -81,6 +86,8 @@ class Writer {
   std::vector<std::unique_ptr<Ring>> rings_;
   std::vector<std::string> unreadable_;
   std::uint64_t recovered_ = 0;
+  std::vector<Ring::Taken> taken_;
+  std::vector<DeletedFile> deleted_;  // not yet told by drain()
   base::SteadyTime last_sync_;
 };
 
