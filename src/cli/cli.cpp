@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.hpp"
 
-#include "cli/explain_verb.hpp"
+#include "cli/completion.hpp"
+#include "cli/grant/grant_verb.hpp"
 #include "cli/lab_verb.hpp"
 #include "cli/run_app.hpp"
+#include "cli/show/explain_verb.hpp"
+#include "cli/version_verb.hpp"
 
 namespace podid::cli {
 
@@ -11,8 +14,11 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   CLI::App app{"Pod Identity: Microsoft Entra ID tokens for Kubernetes pods", "podid"};
   app.require_subcommand(1);
   int status = kOk;
-  const LabVerb lab(app, environment, status);
   const ExplainVerb explain(app, environment, status);
+  const GrantVerb grant(app, environment, status);
+  const LabVerb lab(app, environment, status);
+  const VersionVerb version(app, environment, status);
+  const CompletionVerb completion(app, environment, status);
   return run_app(app, arguments, status, environment.out, environment.err);
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/cli.hpp"
+#include "cli/common/environment.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 named it
 class App;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -32,7 +33,8 @@ Outcome podid(const std::vector<std::string>& arguments, std::string program = "
 TEST(Cli, HelpListsVerbsOnStandardOutput) {
   const Outcome help = podid({"--help"});
   EXPECT_EQ(help.status, kOk);
-  for (const char* verb : {"explain", "lab"}) EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
+  for (const char* verb : {"explain", "grant", "lab", "version", "completion"})
+    EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
 }
 
 TEST(Cli, WrongUsageNamesTheWordAndIsStatus2) {
@@ -40,6 +42,56 @@ TEST(Cli, WrongUsageNamesTheWordAndIsStatus2) {
   EXPECT_EQ(unknown.status, kUsage);
   EXPECT_NE(unknown.err.find("--nodse"), std::string::npos) << unknown.err;
   EXPECT_EQ(podid({}).status, kUsage);
+}
+
+TEST(Cli, AMisspeltVerbIsGuessed) {
+  EXPECT_EQ(podid({"exlpain", "pod", "web"}).err,
+            "podid: no verb \"exlpain\": did you mean \"podid explain\"? (see podid --help)\n");
+  const Outcome grant = podid({"grant", "aprove", "x"});
+  EXPECT_EQ(grant.status, kUsage);
+  EXPECT_EQ(grant.err, "podid: no verb \"aprove\": did you mean \"podid grant approve\"? (see podid grant --help)\n");
+  EXPECT_EQ(podid({"bake"}).err, "podid: no verb \"bake\" (see podid --help)\n");
+}
+
+TEST(Cli, UsageErrorsAreOneLine) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {}, {"grant"}, {"grant", "request", "b"}, {"explain", "pod", "web", "-o", "xml"}, {"version", "--nope"}}) {
+    const Outcome outcome = podid(words);
+    EXPECT_EQ(outcome.status, kUsage);
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+  }
+}
+
+TEST(Cli, EveryVerbShowsExamples) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"explain", "pod"},
+                                                                 {"grant", "request"},
+                                                                 {"grant", "approve"},
+                                                                 {"grant", "deny"},
+                                                                 {"grant", "revoke"},
+                                                                 {"version"},
+                                                                 {"completion"}}) {
+    std::vector<std::string> help = words;
+    help.emplace_back("--help");
+    const Outcome outcome = podid(help);
+    EXPECT_EQ(outcome.status, kOk);
+    EXPECT_NE(outcome.out.find("Example"), std::string::npos) << outcome.out;
+  }
+}
+
+TEST(Cli, CompletionScriptsAskTheProgram) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_NE(podid({"completion", shell}).out.find("__complete"), std::string::npos) << shell;
+  }
+  EXPECT_EQ(podid({"completion", "tcsh"}).status, kUsage);
+  EXPECT_EQ(podid({"__complete", "gr"}).out, "grant\n");
+  EXPECT_EQ(podid({"__complete", "grant", ""}).out, "approve\ndeny\nrequest\nrevoke\n");
+  EXPECT_EQ(podid({"__complete", "grant", "approve", "--c"}).out, "--can-i\n--comment\n--context\n");
+}
+
+TEST(Cli, VersionOfTheProgramNeedsNoCluster) {
+  const Outcome outcome = podid({"version", "--client", "-o", "json"});
+  EXPECT_EQ(outcome.status, kOk);
+  EXPECT_NE(outcome.out.find("\"schema\":\"podid.version/v1\""), std::string::npos) << outcome.out;
 }
 
 // A child, since a verb that succeeds becomes the other program.

@@ -20,7 +20,7 @@
 #include <map>
 #include <set>
 
-#include "cli/explain.hpp"
+#include "cli/show/explain.hpp"
 #include "core/model/naming.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/request/authorizer.hpp"

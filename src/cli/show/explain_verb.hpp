@@ -3,7 +3,7 @@
 #pragma once
 #include <memory>
 
-#include "cli/cli.hpp"
+#include "cli/common/environment.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 named it
 class App;

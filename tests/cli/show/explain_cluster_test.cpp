@@ -1,102 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // `podid explain pod` as a person runs it, against an API server on another thread.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/json.hpp>
-#include <sstream>
-#include <stdexcept>
-#include <thread>
-
-#include "base/clock.hpp"
-#include "base/file.hpp"
-#include "base/json.hpp"
-#include "base/random.hpp"
-#include "cli/cli.hpp"
+#include "cli/cluster_fixture.hpp"
 #include "core/model/resources_json.hpp"
-#include "kube/client.hpp"
-#include "lab/apiserver/api_server.hpp"
-#include "lab/apiserver/wire/kubeconfig.hpp"
-#include "net/http_client.hpp"
 #include "support/builders.hpp"
-#include "support/open_definition.hpp"
-#include "support/run_task.hpp"
-#include "support/temporary_folder.hpp"
 
 namespace podid::cli {
 namespace {
 
-namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class ExplainClusterTest : public ::testing::Test {
+class ExplainClusterTest : public ClusterTest {
  protected:
-  ExplainClusterTest() {
-    const auto started = server_.start();
-    if (!started) throw std::runtime_error(started.error().message);
-    kubeconfig_ = folder_.file("kubeconfig");
-    if (!base::write_file(kubeconfig_, lab::apiserver::make_kubeconfig(server_.url(), "", base::Secret()), 0600)) {
-      throw std::runtime_error("cannot write " + kubeconfig_);
-    }
-    server_thread_ = std::jthread([this] { server_io_.run(); });
-    auto client = kube::Client::make(io_.get_executor(), net::http_over_sockets(clock_),
-                                     kube::load_kubeconfig(kubeconfig_).value(), {}, clock_, random_);
-    client_ = std::move(client.value());
-  }
-
-  ~ExplainClusterTest() override {
-    client_.reset();
-    base::asio::co_spawn(server_io_, server_.stop(), [this](std::exception_ptr) { server_work_.reset(); });
-    server_thread_.join();
-  }
-
-  void put(kube::ResourceType type, json::object object) {
-    const auto made = test::run_task(io_, client_->create(type, std::move(object), net::Deadline::never()));
-    ASSERT_TRUE(made.has_value()) << made.error().message;
-  }
-  std::string uid_of(kube::ResourceType type, const kube::ObjectKey& key) {
-    const auto found = test::run_task(io_, client_->get(type, key, net::Deadline::never()));
-    return found ? std::string(base::text_at(*found, {"metadata", "uid"})) : found.error().message;
-  }
-  void define_kinds() {
-    for (const kube::ResourceType& type : {kube::kAzureIdentities, kube::kAzureIdentityBindings,
-                                           kube::kAzureAssignedIdentities, kube::kAzurePodIdentityExceptions}) {
-      put(kube::kCustomResourceDefinitions, test::open_definition(type));
-    }
-  }
-  void put_pod(const std::string& ns, const std::string& name) {
-    put(kube::kPods,
-        {{"metadata", {{"name", name}, {"namespace", ns}, {"labels", {{"aadpodidbinding", "reader"}}}}},
-         {"spec",
-          {{"nodeName", "node-a"}, {"containers", json::array{json::object{{"name", "main"}, {"image", "none"}}}}}}});
-  }
-
-  // podid explain pod … --kubeconfig …
+  // podid explain pod …
   int explain(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"explain", "pod", "--kubeconfig", kubeconfig_});
-    std::ostringstream out;
-    std::ostringstream err;
-    const int status = run(arguments, {.out = out, .err = err, .program = "podid"});
-    out_ = out.str();
-    err_ = err.str();
-    return status;
+    arguments.insert(arguments.begin(), {"explain", "pod"});
+    return podid(arguments);
   }
-
-  test::TemporaryFolder folder_;
-  base::RealClock clock_;
-  base::SystemRandom random_;
-  base::SystemRandom server_random_;
-  base::asio::io_context server_io_{1};
-  base::asio::executor_work_guard<base::asio::io_context::executor_type> server_work_{server_io_.get_executor()};
-  lab::apiserver::ApiServer server_{server_io_.get_executor(), clock_, server_random_, {}};
-  std::jthread server_thread_;
-  base::asio::io_context io_{1};
-  std::unique_ptr<kube::Client> client_;
-  std::string kubeconfig_;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(ExplainClusterTest, FollowsThePodFromNothingToItsToken) {

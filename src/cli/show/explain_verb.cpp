@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/explain_verb.hpp"
+#include "cli/show/explain_verb.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -8,8 +8,8 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/run_blocking.hpp"
-#include "cli/explain.hpp"
-#include "cli/explain_objects.hpp"
+#include "cli/show/explain.hpp"
+#include "cli/show/explain_objects.hpp"
 #include "kube/client.hpp"
 #include "net/http_client.hpp"
 
@@ -84,6 +84,11 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
   pod->add_option("-o,--output", s.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  pod->footer(
+      "Examples:\n"
+      "  podid explain pod web-0 -n shop\n"
+      "  podid explain pod web-0 -n shop --client-id 11111111-2222-3333-4444-555555555555 -o json\n"
+      "Exit status: 0 the pod gets a token, 1 it is refused or nothing could be found out, 2 usage");
   pod->callback([this, &status] { status = explain_pod(); });
 }
 

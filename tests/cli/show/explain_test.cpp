@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/explain.hpp"
+#include "cli/show/explain.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/explain_objects.hpp"
+#include "cli/show/explain_objects.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

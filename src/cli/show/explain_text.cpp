@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "cli/explain.hpp"
+#include "cli/show/explain.hpp"
 
 namespace podid::cli {
 namespace {

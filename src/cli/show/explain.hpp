@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "cli/explain_objects.hpp"
+#include "cli/show/explain_objects.hpp"
 #include "core/decide.hpp"
 
 namespace podid::cli {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/common/output.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+#include <numeric>
+
+#include "base/text.hpp"
+
+namespace podid::cli {
+namespace {
+
+namespace json = boost::json;
+
+const std::map<std::string, OutputForm> kForms = {{"table", OutputForm::table},
+                                                  {"wide", OutputForm::wide},
+                                                  {"json", OutputForm::json},
+                                                  {"yaml", OutputForm::yaml},
+                                                  {"name", OutputForm::name}};
+
+void emit(YAML::Emitter& out, const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::object:
+      out << (value.get_object().empty() ? YAML::Flow : YAML::Block) << YAML::BeginMap;
+      for (const auto& [name, member] : value.get_object()) {
+        out << YAML::Key << std::string(name) << YAML::Value;
+        emit(out, member);
+      }
+      out << YAML::EndMap;
+      break;
+    case json::kind::array:
+      out << (value.get_array().empty() ? YAML::Flow : YAML::Block) << YAML::BeginSeq;
+      for (const json::value& element : value.get_array()) emit(out, element);
+      out << YAML::EndSeq;
+      break;
+    case json::kind::string:
+      out << YAML::DoubleQuoted << std::string(value.get_string());
+      break;
+    case json::kind::null:
+      out << YAML::Null;
+      break;
+    default:
+      out << json::serialize(value);
+  }
+}
+
+// Levenshtein's.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+void add_output_option(CLI::App& verb, OutputForm& form) {
+  verb.add_option("-o,--output", form, "table, wide, json, yaml or name")
+      ->transform(CLI::CheckedTransformer(kForms).description("FORM"))
+      ->default_str("table");
+}
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths(rows_.front().size(), 0);
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max({widths[i], row[i].size(), std::size_t{1}});
+  }
+  std::string text;
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string_view cell = row[i].empty() ? std::string_view("-") : std::string_view(row[i]);
+      text += i + 1 == row.size() ? std::string(cell) : fmt::format("{:<{}}   ", cell, widths[i]);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string to_yaml(const json::value& value) {
+  YAML::Emitter out;
+  emit(out, value);
+  return std::string(out.c_str()) + "\n";
+}
+
+std::string written_as(OutputForm form, const json::value& value) {
+  return form == OutputForm::yaml ? to_yaml(value) : json::serialize(value) + "\n";
+}
+
+std::string brief(base::Duration duration) {
+  using std::chrono::days;
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  using std::chrono::seconds;
+  const auto whole = std::max(std::chrono::floor<seconds>(duration), seconds(0));
+  const auto d = std::chrono::floor<days>(whole);
+  const auto h = std::chrono::floor<hours>(whole - d);
+  const auto m = std::chrono::floor<minutes>(whole - d - h);
+  const auto s = whole - d - h - m;
+  if (d.count() > 0) return h.count() > 0 ? fmt::format("{}d{}h", d.count(), h.count()) : fmt::format("{}d", d.count());
+  if (h.count() > 0) return m.count() > 0 ? fmt::format("{}h{}m", h.count(), m.count()) : fmt::format("{}h", h.count());
+  if (m.count() > 0) return s.count() > 0 ? fmt::format("{}m{}s", m.count(), s.count()) : fmt::format("{}m", m.count());
+  return fmt::format("{}s", s.count());
+}
+
+std::string relative_to(base::WallTime now, base::WallTime time) {
+  return time > now ? "in " + brief(time - now) : brief(now - time) + " ago";
+}
+
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::optional<std::string> best;
+  std::size_t least = std::min<std::size_t>(3, (word.size() + 1) / 2);  // what is not near enough
+  for (const std::string& each : known) {
+    const std::size_t away = distance(word, each);
+    if (away < least) {
+      least = away;
+      best = each;
+    }
+  }
+  return best;
+}
+
+}  // namespace podid::cli
