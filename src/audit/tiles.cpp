@@ -265,20 +265,10 @@ std::vector<TileStore::File> TileStore::edge_files() const {
 base::Result<> TileStore::write_partial() {
   auto flushed = flush();
   if (!flushed) return flushed;
-  std::vector<std::string> written;
   for (const File& file : edge_files()) {
-    auto one = write(file);
-    if (!one) return one;
-    written.push_back(file.path);
+    auto written = write(file);
+    if (!written) return written;
   }
-  for (const std::string& path : partial_) {
-    if (std::ranges::find(written, path) != written.end()) continue;
-    const std::filesystem::path old = folder_ + "/" + path;
-    std::error_code ignored;
-    std::filesystem::remove(old, ignored);
-    std::filesystem::remove(old.parent_path(), ignored);  // "….p", once it is empty
-  }
-  partial_ = std::move(written);
   return {};
 }
 

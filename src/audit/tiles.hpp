@@ -55,7 +55,7 @@ class TileStore {
   base::Result<> flush();
   // Flushes, and syncs what was written since the last call.
   base::Result<> sync();
-  // The right edge, for a checkpoint of this size; the edge of the checkpoint before is removed. Flushes before.
+  // The right edge, for a checkpoint of this size; it stays until the full tile takes its place. Flushes before.
   base::Result<> write_partial();
   // Also of the right edge and of what waits.
   base::Result<Hash> read(unsigned level, std::uint64_t index) const { return read_of(size(), level, index); }
@@ -79,7 +79,6 @@ class TileStore {
   std::string bundle_;
   std::vector<File> waiting_;
   std::vector<std::string> unsynced_;
-  std::vector<std::string> partial_;  // files of the last checkpoint's edge
 };
 
 }  // namespace podid::audit
