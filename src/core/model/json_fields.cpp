@@ -61,6 +61,10 @@ void JsonFields::report(std::string_view field, std::string_view expected, const
   problem_ = Invalid{path(field), fmt::format("expected {}, found {}", expected, kind_of(found))};
 }
 
+void JsonFields::wrong(std::string_view name, std::string_view problem) const {
+  if (!problem_) problem_ = Invalid{path(name), std::string(problem)};
+}
+
 bool JsonFields::fits(std::string_view field, std::size_t size, std::size_t most, std::string_view unit) const {
   if (size <= most) return true;
   problem_ = Invalid{path(field), fmt::format("expected at most {} {}, found {}", most, unit, size)};

@@ -25,6 +25,11 @@ class JsonFields {
 
   JsonFields(const boost::json::value& root, std::optional<Invalid>& problem);
 
+  // The member as it is; null when absent or null.
+  const boost::json::value* value(std::string_view name) const { return find(name); }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  // A problem that the reader found: of the member, or (with "") of this object.
+  void wrong(std::string_view name, std::string_view problem) const;
   // Texts longer than `most` bytes are an error: what anybody may write must not fill our memory.
   std::string text(std::string_view name, std::size_t most = kNoLimit) const;
   bool boolean(std::string_view name) const;

@@ -43,14 +43,21 @@ AzureIdentity copied(AzureIdentity identity) {
 
 AzureIdentityBinding copied(AzureIdentityBinding binding) {
   binding.meta = copied_meta(binding.meta);
+  binding.access.reset();
   binding.available_replicas = 0;
+  binding.unknown.spec.erase("access");
   binding.unknown.status.clear();
   return binding;
 }
 
 AzureIdentity trimmed(AzureIdentity identity) { return copied(std::move(identity)); }
 
-AzureIdentityBinding trimmed(AzureIdentityBinding binding) { return copied(std::move(binding)); }
+AzureIdentityBinding trimmed(AzureIdentityBinding binding) {
+  std::optional<Access> access = std::move(binding.access);
+  AzureIdentityBinding kept = copied(std::move(binding));
+  kept.access = std::move(access);
+  return kept;
+}
 
 AzurePodIdentityException trimmed(AzurePodIdentityException exception) {
   exception.meta = copied_meta(exception.meta);

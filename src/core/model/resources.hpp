@@ -69,10 +69,12 @@ struct AzureIdentity {
 
 struct AzureIdentityBinding {
   ObjectMeta meta;
-  std::string azure_identity;    // a name in the binding's own namespace
-  std::string selector;          // literal value of the pod's label
-  std::int64_t weight = 0;       // of several identities that fit a request the one with the higher weight is taken
-  std::optional<Access> access;  // when it may be used; nothing: always. Never in the copy inside an assignment
+  std::string azure_identity;  // a name in the binding's own namespace
+  std::string selector;        // literal value of the pod's label
+  std::int64_t weight = 0;     // of several identities that fit a request the one with the higher weight is taken
+  // When it may be used; nothing: always. Never in the copy inside an assignment. Writing takes the field as it was read,
+  // from `unknown.spec`: nothing of it may be lost, least of all what this program does not understand.
+  std::optional<Access> access;
   std::int32_t available_replicas = 0;
   UnknownMembers unknown;
   bool operator==(const AzureIdentityBinding&) const = default;
@@ -112,7 +114,8 @@ struct AzurePodIdentityException {
   bool operator==(const AzurePodIdentityException&) const = default;
 };
 
-// What is worth keeping in memory of objects that anybody may write: as copied(), without the rest of their metadata.
+// What is worth keeping in memory of objects that anybody may write: as copied(), without the rest of their metadata. A
+// binding keeps its `access` as a value: it is not to be written back.
 AzureIdentity trimmed(AzureIdentity identity);
 AzureIdentityBinding trimmed(AzureIdentityBinding binding);
 AzurePodIdentityException trimmed(AzurePodIdentityException exception);

@@ -3,8 +3,10 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "core/model/access_json.hpp"
 #include "core/model/azure_ids.hpp"
 #include "core/model/json_fields.hpp"
 
@@ -76,9 +78,21 @@ AzureIdentityBinding read_binding(const JsonFields& fields, ObjectMeta meta, Len
   binding.weight = spec.integer("weight");
   const JsonFields status = fields.object("status");
   binding.available_replicas = status.int32("availableReplicas");
-  binding.unknown.spec = spec.others({"azureIdentity", "selector", "weight", "metadata"}, most(lengths, kMostUnknown));
+  binding.unknown.spec =
+      spec.others({"azureIdentity", "selector", "weight", "access", "metadata"}, most(lengths, kMostUnknown));
   binding.unknown.status = status.others({"availableReplicas", "metadata"}, most(lengths, kMostUnknown));
   return binding;
+}
+
+// When a binding may be used. Kept as it is written besides, for who writes the binding back.
+void read_binding_access(const JsonFields& spec, AzureIdentityBinding& binding) {
+  if (const json::value* access = spec.value("access")) {
+    if (json::serialize(*access).size() > kMostUnknown) return spec.wrong("access", "is longer than 16384 bytes");
+    binding.access = read_access(*access);
+    binding.unknown.spec["access"] = *access;
+  } else if (binding.meta.annotations.contains(kAccessHashAnnotation)) {
+    binding.access = lost_access();
+  }
 }
 
 // Runs `read` on the root's fields; its result, or the first problem.
@@ -186,7 +200,9 @@ Read<AzureIdentity> read_azure_identity(const json::value& object) {
 
 Read<AzureIdentityBinding> read_azure_identity_binding(const json::value& object) {
   return read_root<AzureIdentityBinding>(object, [](const JsonFields& root) {
-    return read_binding(root, read_meta(root.object("metadata")), Lengths::limited);
+    AzureIdentityBinding binding = read_binding(root, read_meta(root.object("metadata")), Lengths::limited);
+    read_binding_access(root.object("spec"), binding);
+    return binding;
   });
 }
 
