@@ -18,8 +18,8 @@
 // - of pods, nodes and the other built-in kinds only the validation and defaulting that kubectl and we can
 //   notice; unknown fields deep inside a built-in object are kept, where the real server drops them.
 // - of CRDs: only the storage version is served; no CEL rules, no conversion, no scale subresource.
-// - service account tokens; events.k8s.io/v1, and all other groups that are not in discovery; exec, attach,
-//   log and port-forward.
+// - service account tokens; all groups that are not in discovery; selection of events.k8s.io/v1 events by more than
+//   reason and type; exec, attach, log and port-forward.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>

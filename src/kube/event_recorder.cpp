@@ -24,11 +24,24 @@ using base::Task;
 constexpr std::chrono::minutes kProbeDenied{1};
 constexpr std::size_t kMaxNameBytes = 253;
 
-// At most `bytes`, not cutting a character of UTF-8 in two.
-void truncate(std::string& text, std::size_t bytes) {
-  if (text.size() <= bytes) return;
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
-  text.resize(bytes);
+// 16 digits of the text's SHA-256.
+std::string hex_hash(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string hex;
+  for (std::size_t i = 0; i < 8; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[i]);
+  return hex;
+}
+
+// As short as reportingInstance must be, and still one node's alone.
+std::string bounded_instance(const std::string& text) {
+  if (text.size() <= EventRecorder::kMaxInstanceBytes) return text;
+  const std::string suffix = "-" + hex_hash(text);
+  return std::string(text_prefix(text, EventRecorder::kMaxInstanceBytes - suffix.size())) + suffix;
+}
+
+json::object series_of(std::uint64_t count, base::WallTime last) {
+  return json::object{{"count", count}, {"lastObservedTime", base::format_rfc3339_micro(last)}};
 }
 
 json::object reference_object(const ObjectRef& ref) {
@@ -50,6 +63,12 @@ bool is_passing(const Error& error) {
 
 }  // namespace
 
+std::string_view text_prefix(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
 EventRecorder::EventRecorder(Client& client, EventRecorderOptions options)
     : client_(client),
       options_(std::move(options)),
@@ -59,7 +78,7 @@ EventRecorder::EventRecorder(Client& client, EventRecorderOptions options)
 
 void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
   if (n == 0) return;
-  truncate(key.message, kMaxMessageBytes);
+  key.message.resize(text_prefix(key.message, kMaxMessageBytes).size());
   statistics_.recorded += n;
   const Fingerprint fingerprint = fingerprint_of(key);
   auto found = entries_.find(fingerprint);
@@ -69,6 +88,7 @@ void EventRecorder::record(EventKey key, Delivery delivery, std::uint64_t n) {
       return;
     }
     found = entries_.try_emplace(fingerprint).first;
+    found->second.number = ++last_number_;
     found->second.first = client_.clock().wall_now();
     found->second.delivery = delivery;
   } else if (!found->second.key) {
@@ -160,8 +180,12 @@ void EventRecorder::pause(Item item, const Error& denial) {
   const std::string ns = namespace_of_event(item->second.key->regarding.key);
   if (denied_namespaces_.empty()) {
     next_probe_ = client_.clock().steady_now() + kProbeDenied;
-    base::log::warning("writing events is denied: one is tried every minute",
-                       {{"needed", "rbac: create, patch of events"}, {"namespace", ns}, {"error", denial}});
+    base::log::warning(
+        "writing events is denied: one is tried every minute",
+        {{"needed", options_.api == EventApi::core_v1 ? "rbac: create, patch of events"
+                                                      : "rbac: create, patch, get of events in events.k8s.io"},
+         {"namespace", ns},
+         {"error", denial}});
   }
   if (denied_namespaces_.size() < kMaxDeniedNamespaces) denied_namespaces_.insert(ns);
 }
@@ -266,11 +290,11 @@ Task<> EventRecorder::alarm(base::SteadyTime when) {
 Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {
   Entry& entry = item->second;
   const std::uint64_t count = entry.count;
-  if (entry.name.empty()) entry.name = new_name(entry.key->regarding.key);
+  if (entry.name.empty()) entry.name = name_for(item);
   Result<json::value> answer = co_await send(item, deadline);
   if (!answer && entry.created && answer.error().kind == ErrorKind::not_found) {
     entry.created = false;  // it has expired on the server
-    entry.name = new_name(entry.key->regarding.key);
+    entry.name = name_for(item);
     answer = co_await send(item, deadline);
   } else if (!answer && !entry.created && answer.error().kind == ErrorKind::already_exists) {
     entry.created = true;  // an earlier attempt reached the server although its answer did not reach us
@@ -284,10 +308,19 @@ Task<Result<>> EventRecorder::write(Item item, net::Deadline deadline) {
 
 Task<Result<json::value>> EventRecorder::send(Item item, net::Deadline deadline) {
   const Entry& entry = item->second;
-  if (!entry.created) return client_.create(kEvents, event_object(entry), deadline);
+  const bool series = options_.api == EventApi::events_v1;
+  const ResourceType& type = series ? kSeriesEvents : kEvents;
+  if (!entry.created) return client_.create(type, series ? series_event_object(entry) : event_object(entry), deadline);
+  const ObjectKey key{namespace_of_event(entry.key->regarding.key), entry.name};
+  // Made by an earlier attempt whose answer was lost, and nothing came since.
+  if (series && entry.count < 2) return client_.get(type, key, deadline);
   Patch patch;
-  patch.body = json::object{{"count", entry.count}, {"lastTimestamp", base::format_rfc3339(entry.last)}};
-  return client_.patch(kEvents, {namespace_of_event(entry.key->regarding.key), entry.name}, std::move(patch), deadline);
+  if (series) {
+    patch.body = json::object{{"series", series_of(entry.count, entry.last)}};
+  } else {
+    patch.body = json::object{{"count", entry.count}, {"lastTimestamp", base::format_rfc3339(entry.last)}};
+  }
+  return client_.patch(type, key, std::move(patch), deadline);
 }
 
 // What becomes of an event after an attempt to write it.
@@ -341,9 +374,36 @@ json::value EventRecorder::event_object(const Entry& entry) const {
   return event;
 }
 
-// "<object>.<hex>", unique by chance, a valid object name however long the object's own is.
-std::string EventRecorder::new_name(const ObjectKey& regarding) {
-  const std::string suffix = fmt::format(".{:016x}", client_.random().next());
+json::value EventRecorder::series_event_object(const Entry& entry) const {
+  const EventKey& key = *entry.key;
+  json::object event{
+      {"apiVersion", kSeriesEvents.api_version()},
+      {"kind", "Event"},
+      {"metadata", {{"name", entry.name}, {"namespace", namespace_of_event(key.regarding.key)}}},
+      {"eventTime", base::format_rfc3339_micro(entry.first)},
+      {"reportingController", options_.component},
+      {"reportingInstance", bounded_instance(options_.instance)},
+      {"action", key.action},
+      {"reason", key.reason},
+      {"regarding", reference_object(key.regarding)},
+      {"note", key.message},
+      {"type", key.type == EventType::normal ? "Normal" : "Warning"},
+  };
+  if (key.related) event["related"] = reference_object(*key.related);
+  if (entry.count >= 2) event["series"] = series_of(entry.count, entry.last);
+  return event;
+}
+
+// "<object>.<hex>", a valid object name however long the object's own is. Unique by chance; of events.k8s.io by what it is
+// a hash of, so that it is the same when it is made anew.
+std::string EventRecorder::name_for(Item item) {
+  const ObjectKey& regarding = item->second.key->regarding.key;
+  const std::string unique =
+      options_.api == EventApi::core_v1
+          ? fmt::format("{:016x}", client_.random().next())
+          : hex_hash(fmt::format("{}\n{}\n{:016x}{:016x}\n{}", options_.origin, options_.instance, item->first[0],
+                                 item->first[1], item->second.number));
+  const std::string suffix = "." + unique;
   std::string name = regarding.name.substr(0, kMaxNameBytes - suffix.size());
   while (!name.empty() && (name.back() == '.' || name.back() == '-')) name.pop_back();
   return name + suffix;

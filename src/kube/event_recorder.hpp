@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kubernetes events (core/v1): the first occurrence is created, later ones raise its count.
+// Kubernetes events (core/v1 or events.k8s.io/v1): the first occurrence is created, later ones raise its count.
 #pragma once
 #include <array>
 #include <chrono>
@@ -25,12 +25,15 @@ namespace podid::kube {
 
 enum class EventType { normal, warning };
 
+// The first `bytes` of a text, or fewer: no character of UTF-8 is cut in two.
+std::string_view text_prefix(std::string_view text, std::size_t bytes);
+
 // Occurrences with an equal EventKey are one event with a count.
 struct EventKey {
   ObjectRef regarding = {};  // with uid, else `kubectl describe` does not show the event
   EventType type = EventType::normal;
   std::string reason = {};
-  std::string message = {};  // cut at kMaxMessageBytes
+  std::string message = {};  // events.k8s.io: the note; cut at kMaxMessageBytes
   std::optional<ObjectRef> related = {};
   std::string action = {};
 
@@ -40,10 +43,18 @@ struct EventKey {
 // Counted events have more room than best-effort ones, and wait where writing them is denied.
 enum class Delivery { best_effort, counted };
 
+// What is written. In events.k8s.io/v1 one event has a `series` with the count from the second occurrence on, an action is
+// needed, and nothing but the series can change.
+enum class EventApi { core_v1, events_v1 };
+
 struct EventRecorderOptions {
-  std::string component = {};  // source.component and reportingComponent
+  EventApi api = EventApi::core_v1;
+  std::string component = {};  // source.component and reportingComponent; events.k8s.io: reportingController
   std::string host = {};       // source.host
-  std::string instance = {};   // reportingInstance
+  std::string instance = {};   // reportingInstance; events.k8s.io: cut, with a hash, at kMaxInstanceBytes
+  // events.k8s.io: the names of events are hashes of this, of the instance, of the EventKey, and of which of the
+  // recorder's different events it is. So one recorder must not have the text of another: it is unique to a process.
+  std::string origin = {};
   // Different events that are remembered. When all of them wait to be written, a new best-effort one is dropped.
   std::size_t max_events = 4096;
   // The same for counted ones; not less than max_events.
@@ -75,6 +86,7 @@ struct EventStatistics {
 class EventRecorder {
  public:
   static constexpr std::size_t kMaxMessageBytes = 1024;
+  static constexpr std::size_t kMaxInstanceBytes = 128;
   // Once so many have denied events, the others are taken for denied, too.
   static constexpr std::size_t kMaxDeniedNamespaces = 64;
 
@@ -98,6 +110,7 @@ class EventRecorder {
     Delivery delivery = Delivery::best_effort;
     std::uint64_t count = 0;          // in all
     std::uint64_t written_count = 0;  // as the server knows it
+    std::uint64_t number = 0;         // of all that were ever remembered
     std::string name;  // of the Event object; chosen before the first attempt, so that a repeated create is noticed
     bool created = false;
     base::WallTime first{};
@@ -125,7 +138,8 @@ class EventRecorder {
   base::Task<base::Result<json::value>> send(Item item, net::Deadline deadline);
   void after_attempt(Item item, const base::Result<>& written);
   json::value event_object(const Entry& entry) const;
-  std::string new_name(const ObjectKey& regarding);
+  json::value series_event_object(const Entry& entry) const;
+  std::string name_for(Item item);
 
   // constant
   Client& client_;
@@ -138,6 +152,7 @@ class EventRecorder {
   std::set<std::string> denied_namespaces_;        // since something was last written in one of them
   base::SteadyTime next_probe_{};                  // when one event of a denied namespace may be tried
   std::uint64_t last_idle_ = 0;
+  std::uint64_t last_number_ = 0;
   base::Backoff backoff_;
   EventStatistics statistics_;
   base::Event wake_;  // for the writers

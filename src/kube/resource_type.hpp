@@ -33,6 +33,7 @@ inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
 inline constexpr ResourceType kConfigMaps{"", "v1", "configmaps", "ConfigMap"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kEvents{"", "v1", "events", "Event"};
+inline constexpr ResourceType kSeriesEvents{"events.k8s.io", "v1", "events", "Event"};  // the same objects
 inline constexpr ResourceType kEndpoints{"", "v1", "endpoints", "Endpoints"};
 inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 inline constexpr ResourceType kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",

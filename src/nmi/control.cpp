@@ -29,11 +29,13 @@ ClusterWatchOptions watch_options(const NmiOptions& options) {
           .only_this_node = options.scale_features};
 }
 
-kube::EventRecorderOptions recorder_options(const NmiOptions& options) {
+kube::EventRecorderOptions recorder_options(const NmiOptions& options, base::Random& random) {
   kube::EventRecorderOptions recorder;
-  recorder.component = "nmi";
-  recorder.host = options.node;
+  recorder.api = kube::EventApi::events_v1;
+  recorder.component = "aadpodidentity.k8s.io/nmi";
   recorder.instance = options.node;
+  recorder.origin = random.uuid();
+  recorder.interval = std::chrono::duration_cast<std::chrono::milliseconds>(options.event_series_interval);
   recorder.writers = kEventWriters;
   return recorder;
 }
@@ -93,7 +95,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
               *clients_.imds, entra_, secrets_, context.clock, context.metrics),
       cache_(executor, cache_options(options), source_, context.clock, context.random, context.metrics),
       broker_(executor, cache_),
-      recorder_(*clients_.kube, recorder_options(options)),
+      recorder_(*clients_.kube, recorder_options(options, context.random)),
       events_(recorder_),
       watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics),
       doubt_(

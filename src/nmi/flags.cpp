@@ -91,6 +91,9 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "taints of our node with this prefix are removed once we are ready; empty: none");
   flags.add("max-snapshot-age", o.max_snapshot_age,
             "without contact to the API server for longer only cached tokens are handed out", kLeastSnapshotAge);
+  flags.add("event-series-interval", o.event_series_interval,
+            "an event of issuances or refusals is written at once, then with its new count at most this often",
+            std::chrono::seconds(1));
   flags.add("max-wait", o.max_wait, "longest wait of a request for an identity that is being assigned");
   flags.add("legacy-refusals", o.legacy_refusals, "refuse with aad-pod-identity's statuses, texts and waits");
   flags.add("strict-paths", o.strict_paths, "refuse token paths in any spelling, also those IMDS does not know");

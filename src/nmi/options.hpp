@@ -53,6 +53,7 @@ struct NmiOptions {
   std::string cni_config_dir = "/etc/cni/net.d";
   std::string kubelet_config = "/etc/default/kubelet";
   base::Duration max_snapshot_age = std::chrono::minutes(10);
+  base::Duration event_series_interval = std::chrono::seconds(30);
 
   // Answers.
   bool metadata_header_required = true;

@@ -105,6 +105,51 @@ TEST_F(EventsContract, AreCountedUpAndFoundByTheirObject) {
             1u);
 }
 
+TEST_F(EventsContract, SeriesAreCountedUpAndSeenAsEventsOfBothGroups) {
+  const json::value about = create(kPods, pod("a"));
+  EventRecorder recorder(client(), {.api = kube::EventApi::events_v1,
+                                    .component = "aadpodidentity.k8s.io/contract",
+                                    .instance = std::string(200, 'n'),
+                                    .origin = "contract",
+                                    .interval = std::chrono::milliseconds(10)});
+  recorder.start();
+  recorder.record(event_about(about, std::string(2000, 'x')), Delivery::counted);
+  EXPECT_TRUE(until([&] { return recorder.statistics().waiting == 0; }));
+  const auto named = names(kEvents, {.field_selector = "involvedObject.name=a"});
+  ASSERT_EQ(named.size(), 1u);
+  EXPECT_EQ(base::find_path(get(kEvents, named.front()), {"series"}), nullptr);
+  recorder.record(event_about(about, std::string(2000, 'x')), Delivery::counted, 4);
+  EXPECT_TRUE(until([&] { return recorder.statistics().waiting == 0; }));
+  EXPECT_EQ(base::integer_at(get(kEvents, named.front()), {"series", "count"}), 5);
+  // Expired meanwhile: made anew, under its name.
+  remove(kEvents, named.front());
+  recorder.record(event_about(about, std::string(2000, 'x')), Delivery::counted);
+  await(recorder.stop(soon()));
+  EXPECT_EQ(recorder.statistics().failures, 0u);
+  EXPECT_EQ(recorder.statistics().rejected, 0u);
+  const json::value event = get(kube::kSeriesEvents, named.front());
+  EXPECT_EQ(base::integer_at(event, {"series", "count"}), 6);
+  EXPECT_EQ(text_at(event, {"regarding", "name"}), "a");
+  EXPECT_EQ(text_at(event, {"note"}), std::string(1024, 'x'));
+  EXPECT_EQ(text_at(event, {"reportingController"}), "aadpodidentity.k8s.io/contract");
+  EXPECT_EQ(text_at(event, {"action"}), "Issue");
+}
+
+TEST_F(EventsContract, WhatIsImmutableInASeriesIsRefused) {
+  const json::value about = create(kPods, pod("a"));
+  EventRecorder recorder(client(), {.api = kube::EventApi::events_v1, .component = "a.io/c", .instance = "n"});
+  recorder.record(event_about(about, "one"));
+  await(recorder.stop(soon()));
+  const auto named = names(kEvents, {.field_selector = "involvedObject.name=a"});
+  ASSERT_EQ(named.size(), 1u);
+  for (const json::object& change : {json::object{{"note", "two"}}, json::object{{"series", {{"count", 1}}}}}) {
+    kube::Patch patch;
+    patch.body = change;
+    EXPECT_EQ(refused(client().patch(kube::kSeriesEvents, key(named.front()), std::move(patch), soon())).kind,
+              base::ErrorKind::invalid);
+  }
+}
+
 TEST_F(EventsContract, NamespaceOfTheObjectIsChecked) {
   json::object event = object("e", {{"involvedObject", {{"kind", "Pod"}, {"namespace", "elsewhere"}, {"name", "a"}}}});
   EXPECT_EQ(refused(client().create(kEvents, event, soon())).kind, base::ErrorKind::invalid);

@@ -130,6 +130,6 @@ def test_issuances_are_counted_as_events_on_the_binding(lab, names, namespace, b
 
     def counted():
         events = lab.get("events", namespace=namespace)["items"]
-        return sum(e.get("count", 1) for e in events if e["reason"] == "TokenIssued" and e["involvedObject"]["kind"] == "AzureIdentityBinding")
-    lab.wait("all issuances counted", lambda: counted() == issued)
+        return sum(e.get("series", {"count": 1})["count"] for e in events if e["reason"] == "TokenIssued" and e["involvedObject"]["kind"] == "AzureIdentityBinding")
+    lab.wait("all issuances counted", lambda: counted() == issued, patience=60)
     assert "TokenIssued" in lab.kubectl("describe", "azureidentitybinding", "app", "-n", namespace).stdout

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "base/json.hpp"
 #include "base/time_text.hpp"
 #include "kube/kube_fixture.hpp"
@@ -16,6 +18,7 @@ using std::chrono::seconds;
 using test::soon;
 
 const std::string kEventsPath = "/api/v1/namespaces/shop/events";
+const std::string kSeriesPath = "/apis/events.k8s.io/v1/namespaces/shop/events";
 
 net::Response refusal(int status, std::string_view reason, std::string_view cause = {}) {
   net::Response response;
@@ -43,7 +46,7 @@ class EventRecorderTest : public test::KubeFixture<test::FakeClock> {
   void start(EventRecorderOptions options = {}) {
     options.component = "aadpodidentity.k8s.io";
     options.host = "node-a";
-    options.instance = "nmi-1";
+    if (options.instance.empty()) options.instance = "nmi-1";
     recorder = std::make_unique<EventRecorder>(*client, options);
     recorder->start();
   }
@@ -140,6 +143,109 @@ TEST_F(EventRecorderTest, LaterOccurrencesRaiseTheCountAtMostOnceAnInterval) {
   EXPECT_EQ(event.at("count"), 1001);
   EXPECT_EQ(base::text_at(event, {"firstTimestamp"}), base::format_rfc3339(first));
   EXPECT_EQ(base::text_at(event, {"lastTimestamp"}), base::format_rfc3339(first + seconds(1)));
+}
+
+class SeriesTest : public EventRecorderTest {
+ protected:
+  void start_series(std::string_view instance = "node-a") {
+    start({.api = EventApi::events_v1,
+           .instance = std::string(instance),
+           .origin = "process-1",
+           .interval = seconds(30)});
+  }
+  const json::object* made() const {
+    for (const net::Request& request : server.requests) {
+      if (request.method != "POST") continue;
+      return server.find(kSeriesPath + "/" +
+                         std::string(base::text_at(json::parse(request.body), {"metadata", "name"})));
+    }
+    return nullptr;
+  }
+};
+
+TEST_F(SeriesTest, TheFirstHasNoSeriesAndLaterOnesRaiseItsCount) {
+  start_series();
+  EventKey first = key();
+  first.action = "IssueToken";
+  first.related = kPods.reference({"shop", "web-0"}, "uid-p");
+  const std::string then = base::format_rfc3339_micro(clock.wall_now());
+  recorder->record(first, Delivery::counted);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  json::object expected =
+      json::parse(R"({"apiVersion":"events.k8s.io/v1","kind":"Event","reportingController":"aadpodidentity.k8s.io",
+        "reportingInstance":"node-a","action":"IssueToken","reason":"TokenIssued","note":"issued","type":"Normal",
+        "regarding":{"apiVersion":"aadpodidentity.k8s.io/v1","kind":"AzureIdentityBinding","name":"binding",
+                     "namespace":"shop","uid":"uid-b"},
+        "related":{"apiVersion":"v1","kind":"Pod","name":"web-0","namespace":"shop","uid":"uid-p"}})")
+          .as_object();
+  expected["eventTime"] = then;
+  json::object sent = json::parse(server.requests.back().body).as_object();
+  EXPECT_THAT(std::string(base::text_at(sent, {"metadata", "name"})),
+              ::testing::MatchesRegex("binding\\.[0-9a-f]{16}"));
+  sent.erase("metadata");
+  EXPECT_EQ(sent, expected);
+
+  clock.advance(seconds(1));
+  for (int i = 0; i < 9; ++i) recorder->record(first, Delivery::counted);
+  ASSERT_TRUE(until([&] { return clock.sleepers() == 1; }));
+  clock.advance(seconds(28));
+  io.poll();
+  EXPECT_EQ(server.requests.size(), 1u);
+  clock.advance(seconds(1));
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  EXPECT_EQ(base::integer_at(*made(), {"series", "count"}), 10);
+  EXPECT_EQ(base::text_at(*made(), {"series", "lastObservedTime"}),
+            base::format_rfc3339_micro(clock.wall_now() - seconds(29)));
+  EXPECT_EQ(base::text_at(*made(), {"note"}), "issued");
+}
+
+TEST_F(SeriesTest, WhatExpiredIsMadeAnewUnderItsNameWithTheWholeCount) {
+  start_series();
+  recorder->record(key(), Delivery::counted, 5);
+  ASSERT_TRUE(until([&] { return all_written(); }));
+  const std::string name(base::text_at(*made(), {"metadata", "name"}));
+  server.remove(kSeriesPath + "/" + name);
+  recorder->record(key(), Delivery::counted, 2);
+  ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+  EXPECT_EQ(server.count(kSeriesPath), 1u);
+  const json::object* event = server.find(kSeriesPath + "/" + name);
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(base::integer_at(*event, {"series", "count"}), 7);
+}
+
+TEST_F(SeriesTest, ALostAnswerDoesNotDoubleTheEvent) {
+  for (const std::uint64_t occurrences : {1u, 3u}) {
+    start_series();
+    server.requests.clear();
+    bool lost = false;
+    server.intercept = [&](const net::Request& request) -> std::optional<net::Response> {
+      if (std::exchange(lost, true)) return std::nullopt;
+      json::object event = json::parse(request.body).as_object();
+      const std::string name(base::text_at(event, {"metadata", "name"}));
+      server.put(kSeriesPath + "/" + name, std::move(event));
+      return net::Response{};  // done, and the connection breaks before the answer
+    };
+    recorder->record(key(std::to_string(occurrences)), Delivery::counted, occurrences);
+    ASSERT_TRUE(until_sleeping([&] { return all_written(); }));
+    EXPECT_EQ(recorder->statistics().rejected, 0u);
+    EXPECT_EQ(base::find_path(*made(), {"series"}) == nullptr, occurrences == 1);
+    await(recorder->stop(soon()));
+  }
+  EXPECT_EQ(server.count(kSeriesPath), 2u);
+}
+
+TEST_F(SeriesTest, ALongInstanceIsCutAndStaysItsOwn) {
+  std::set<std::string> seen;
+  for (const std::string_view end : {"a", "b"}) {
+    start_series(std::string(200, 'n') + std::string(end));
+    recorder->record(key(end));
+    ASSERT_TRUE(until([&] { return all_written(); }));
+    const json::value sent = json::parse(server.requests.back().body);
+    const std::string instance(base::text_at(sent, {"reportingInstance"}));
+    EXPECT_EQ(instance.size(), EventRecorder::kMaxInstanceBytes);
+    EXPECT_TRUE(seen.insert(instance).second);
+    await(recorder->stop(soon()));
+  }
 }
 
 TEST_F(EventRecorderTest, DifferentEventsAreDifferentObjects) {

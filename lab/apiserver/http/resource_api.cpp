@@ -149,7 +149,9 @@ Reply ResourceApi::remove(const Call& call, const Target& target) {
   if (removed->gone && !returns_deleted_object(*target.resource)) {
     return json_reply(200, success_status(target.resource->subject(), target.name, removed->object->uid()));
   }
-  return {.body = removed->object->text() + "\n"};
+  return {.body =
+              Renderer(target.resource, Form::object, IncludeObject::none).object(*removed->object, clock_.wall_now()) +
+              "\n"};
 }
 
 Reply ResourceApi::remove_collection(const Call& call, const Target& target) {

@@ -9,6 +9,7 @@
 #include "lab/apiserver/patch/json_patch.hpp"
 #include "lab/apiserver/patch/strategic_merge.hpp"
 #include "lab/apiserver/schema/crd.hpp"
+#include "lab/apiserver/schema/event_forms.hpp"
 #include "lab/apiserver/schema/structural_schema.hpp"
 #include "lab/apiserver/wire/json_tools.hpp"
 #include "lab/apiserver/wire/object_parts.hpp"
@@ -126,8 +127,31 @@ Answer<> ObjectService::check_size(const Resource& resource, const json::value& 
       fmt::format("{}: the object has {} bytes, more than {}", resource.plural, bytes, limits_.max_object_bytes)));
 }
 
+// Of a form that is not the stored one: shaped and checked as such, then written in the stored form.
+Answer<Written> ObjectService::write_event(const Target& target, const ObjectPtr& existing, json::value body,
+                                           const WriteOptions& options) {
+  const Resource& resource = *target.resource;
+  auto shaped = shape_object(resource, target.ns, std::move(body), options.field_validation);
+  if (!shaped) return std::unexpected(std::move(shaped.error()));
+  json::value event = std::move(shaped->object);
+  std::vector<StatusCause> causes;
+  validate_new_event(event, causes);
+  if (existing != nullptr) validate_event_change(from_core_event(existing->value()), event, causes);
+  if (!causes.empty()) {
+    return std::unexpected(invalid(resource.subject(), text_at(event, {"metadata", "name"}), std::move(causes)));
+  }
+  Target stored = target;
+  stored.resource = registry_.find_bucket(resource.bucket());
+  event = to_core_event(std::move(event));
+  auto written =
+      existing == nullptr ? create(stored, std::move(event), options) : update(stored, std::move(event), options);
+  if (written) written->warnings = std::move(shaped->warnings);
+  return written;
+}
+
 Answer<Written> ObjectService::create(const Target& target, json::value body, const WriteOptions& options) {
   const Resource& resource = *target.resource;
+  if (!resource.shares_bucket.empty()) return write_event(target, nullptr, std::move(body), options);
   auto shaped = shape_object(resource, target.ns, std::move(body), options.field_validation);
   if (!shaped) return std::unexpected(std::move(shaped.error()));
   json::value object = std::move(shaped->object);
@@ -188,6 +212,12 @@ Answer<> ObjectService::check_preconditions(const Target& target, const ObjectPt
 
 Answer<Written> ObjectService::update(const Target& target, json::value body, const WriteOptions& options) {
   const Resource& resource = *target.resource;
+  if (!resource.shares_bucket.empty()) {
+    Target made = target;
+    const ObjectPtr existing = store_.find(resource.bucket(), target.ns, target.name);
+    if (existing == nullptr) made.name.clear();
+    return write_event(made, existing, std::move(body), options);
+  }
   auto shaped = shape_object(resource, target.ns, std::move(body), options.field_validation);
   if (!shaped) return std::unexpected(std::move(shaped.error()));
   const json::object& metadata = shaped->object.at("metadata").get_object();
@@ -312,7 +342,9 @@ Answer<Written> ObjectService::patch(const Target& target, PatchType type, const
     return std::unexpected(unsupported_media_type(
         "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
   }
-  auto document = patched(target, type, existing->value(), patch);
+  json::value before = existing->value();
+  if (!resource.shares_bucket.empty()) before = from_core_event(std::move(before));
+  auto document = patched(target, type, std::move(before), patch);
   if (!document) return std::unexpected(std::move(document.error()));
   // A patch that names no resourceVersion cannot conflict: nothing else writes between reading and writing.
   if (json::value* metadata = find_path(*document, {"metadata"}); metadata != nullptr && metadata->is_object()) {

@@ -73,6 +73,8 @@ class ObjectService {
 
  private:
   Answer<> check_new_content_allowed(const Target& target) const;
+  Answer<Written> write_event(const Target& target, const ObjectPtr& existing, boost::json::value body,
+                              const WriteOptions& options);
   void assign_name(boost::json::object& metadata);
   void set_new_metadata(const Resource& resource, boost::json::object& metadata);
   Answer<Written> change(const Target& target, const ObjectPtr& existing, ShapedObject shaped,

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "lab/apiserver/schema/builtin_schemas.hpp"
+#include "lab/apiserver/schema/event_forms.hpp"
 
 namespace podid::lab::apiserver {
 namespace {
@@ -30,7 +31,7 @@ constexpr Kept kKept[] = {
 // The schema is added by its kind.
 ResourcePtr finished(Resource resource) {
   resource.list_kind = resource.kind + "List";
-  resource.schema = builtin_schema(resource.kind);
+  resource.schema = resource.shares_bucket.empty() ? builtin_schema(resource.kind) : event_schema_of_events_group();
   return std::make_shared<const Resource>(std::move(resource));
 }
 
@@ -66,6 +67,11 @@ std::vector<ResourcePtr> make_resources() {
                               "reportingComponent",
                               "source",
                               "type"};
+
+  Resource new_events = events;
+  new_events.group = "events.k8s.io";
+  new_events.shares_bucket = events.bucket();
+  new_events.selectable_fields = {"reason", "type"};
 
   Resource namespaces = core_resource("namespaces", "namespace", "Namespace");
   namespaces.short_names = {"ns"};
@@ -136,7 +142,7 @@ std::vector<ResourcePtr> make_resources() {
 
   std::vector<ResourcePtr> out;
   for (Resource* resource : {&configmaps, &endpoints, &events, &namespaces, &nodes, &pods, &secrets, &service_accounts,
-                             &subject_reviews, &access_reviews, &crds, &leases}) {
+                             &subject_reviews, &access_reviews, &crds, &leases, &new_events}) {
     out.push_back(finished(std::move(*resource)));
   }
   for (const Kept& kept : kKept) {

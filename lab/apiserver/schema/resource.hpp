@@ -41,13 +41,17 @@ struct Resource {
   bool counts_generation = false;
   std::vector<std::string> selectable_fields = {};  // beside metadata.name and metadata.namespace
   std::string deprecation = {};                     // text of a Warning on every answer
-  boost::json::value schema = {};                   // structural; null: anything goes
-  std::vector<PrinterColumn> columns = {};          // of custom resources
+  std::string shares_bucket = {};           // of the resource of which this one is another form (event_forms.hpp)
+  boost::json::value schema = {};           // structural; null: anything goes
+  std::vector<PrinterColumn> columns = {};  // of custom resources
 
   std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   // Where the store keeps the objects: "pods", "leases.coordination.k8s.io". The CRD's name for custom
   // resources.
-  std::string bucket() const { return group.empty() ? plural : plural + "." + group; }
+  std::string bucket() const {
+    if (!shares_bucket.empty()) return shares_bucket;
+    return group.empty() ? plural : plural + "." + group;
+  }
   Subject subject() const { return {.group = group, .plural = plural, .kind = kind}; }
 };
 

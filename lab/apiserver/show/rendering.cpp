@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "lab/apiserver/schema/event_forms.hpp"
 #include "lab/apiserver/wire/json_tools.hpp"
 
 namespace podid::lab::apiserver {
@@ -43,7 +44,7 @@ json::object Renderer::table_of(const StoredObject& object, base::WallTime now) 
 std::string Renderer::object(const StoredObject& object, base::WallTime now) const {
   switch (form_) {
     case Form::object:
-      return object.text();
+      return resource_->shares_bucket.empty() ? object.text() : json::serialize(from_core_event(object.value()));
     case Form::metadata:
       return json::serialize(partial_metadata(object.value()));
     case Form::table:
@@ -71,6 +72,8 @@ std::string Renderer::list(const Page& page, base::WallTime now) const {
     first = false;
     if (metadata_only) {
       out += json::serialize(partial_metadata(object->value()));
+    } else if (!resource_->shares_bucket.empty()) {
+      out += json::serialize(from_core_event(object->value()));
     } else if (prefix == 0) {
       out += object->text();
     } else {

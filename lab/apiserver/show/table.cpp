@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/time_text.hpp"
+#include "lab/apiserver/schema/event_forms.hpp"
 #include "lab/apiserver/show/builtin_columns.hpp"
 #include "lab/apiserver/wire/json_tools.hpp"
 
@@ -75,7 +76,9 @@ json::object make_table(const Resource& resource, json::object list_metadata) {
 json::object make_row(const Resource& resource, const json::value& object, IncludeObject include, base::WallTime now) {
   json::object row{{"cells", table_cells(resource, object, now)}};
   if (include == IncludeObject::metadata) row["object"] = partial_metadata(object);
-  if (include == IncludeObject::object) row["object"] = object;
+  if (include == IncludeObject::object) {
+    row["object"] = resource.shares_bucket.empty() ? object : from_core_event(object);
+  }
   return row;
 }
 

@@ -3,31 +3,32 @@
 
 #include <fmt/format.h>
 
+#include "core/model/redact.hpp"
 #include "core/refusal_text.hpp"
 #include "kube/resource_type.hpp"
 
 namespace podid::nmi {
 namespace {
 
-constexpr std::string_view kOtherResources = "other resources";
+constexpr std::string_view kIssueToken = "IssueToken";
+constexpr std::string_view kOther = "other";
+// Names, which are at most some 700 bytes, and this fit a note.
+constexpr std::size_t kMaxTextBytes = 256;
+
+std::string identity_text(const core::AzureIdentity* identity) {
+  if (identity == nullptr) return "an identity of the node (the pod is excepted)";
+  std::string text = "AzureIdentity " + identity->meta.key().text();
+  if (!identity->client_id.empty()) text += fmt::format(" (client ID {})", core::redact(identity->client_id.text()));
+  return text;
+}
 
 }  // namespace
 
-kube::EventKey event_of(const Issuance& issuance, std::string_view resource) {
+kube::EventKey event_of(const Issuance& issuance, std::string_view text) {
   const core::Pod& pod = *issuance.entry->pod;
   const kube::ObjectRef pod_ref = kube::kPods.reference({pod.ns, pod.name}, pod.uid);
   kube::EventKey key;
-  if (issuance.refused != core::RefusalReason::none) {
-    key.regarding = pod_ref;
-    key.type = kube::EventType::warning;
-    key.reason = kTokenDenied;
-    key.action = "DenyToken";
-    key.message = fmt::format("token refused: {}; to see why, run: {}", core::to_string(issuance.refused),
-                              core::explain_command(pod.ns, pod.name));
-    return key;
-  }
-  key.reason = kTokenIssued;
-  key.action = "IssueToken";
+  key.action = kIssueToken;
   if (issuance.binding == nullptr || issuance.binding->meta.uid.empty()) {
     key.regarding = pod_ref;
   } else {
@@ -35,10 +36,16 @@ kube::EventKey event_of(const Issuance& issuance, std::string_view resource) {
     key.regarding = kube::kAzureIdentityBindings.reference({binding.ns, binding.name}, binding.uid);
     key.related = pod_ref;
   }
-  const std::string identity = issuance.identity == nullptr
-                                   ? std::string("an identity of the node (the pod is excepted)")
-                                   : "AzureIdentity " + issuance.identity->meta.key().text();
-  key.message = fmt::format("token for {} issued to pod {}/{} as {}", resource, pod.ns, pod.name, identity);
+  if (issuance.refused == core::RefusalReason::none) {
+    key.reason = kTokenIssued;
+    key.message =
+        fmt::format("token for {} issued to pod {}/{} as {}", text, pod.ns, pod.name, identity_text(issuance.identity));
+    return key;
+  }
+  key.type = kube::EventType::warning;
+  key.reason = kTokenDenied;
+  key.message = fmt::format("token refused: {}{}{}; to see why, run: {}", core::to_string(issuance.refused),
+                            text.empty() ? "" : ": ", text, core::explain_command(pod.ns, pod.name));
   return key;
 }
 
@@ -49,7 +56,7 @@ std::vector<kube::EventKey> events_of_mismatch(const Issuance& issuance) {
     key.regarding = type.reference({meta.ns, meta.name}, meta.uid);
     key.type = kube::EventType::warning;
     key.reason = kClientIdMismatchReason;
-    key.action = "IssueToken";
+    key.action = kIssueToken;
     key.message = issuance.mismatch;
     events.push_back(std::move(key));
   };
@@ -66,19 +73,25 @@ void IssuanceEvents::record(const std::vector<Issuance>& issuances) {
       }
       continue;
     }
-    const bool issued = issuance.refused == core::RefusalReason::none;
-    const std::string_view resource = issued ? bounded_resource(*issuance.entry->pod, issuance.resource) : "";
-    recorder_.record(event_of(issuance, resource), issued ? kube::Delivery::counted : kube::Delivery::best_effort,
-                     issuance.count);
+    const core::Pod& pod = *issuance.entry->pod;
+    if (issuance.refused != core::RefusalReason::none) {
+      const std::string_view why = bounded(refusals_, pod, issuance.why, kMaxRefusalsPerPod, {});
+      recorder_.record(event_of(issuance, why), kube::Delivery::best_effort, issuance.count);
+    } else {
+      const std::string_view resource = bounded(resources_, pod, issuance.resource, kMaxResourcesPerPod, kOther);
+      recorder_.record(event_of(issuance, resource), kube::Delivery::counted, issuance.count);
+    }
   }
 }
 
-std::string_view IssuanceEvents::bounded_resource(const core::Pod& pod, const std::string& resource) {
-  if (resources_.size() >= kMaxPods && !resources_.contains(pod.uid)) resources_.clear();
-  std::set<std::string>& known = resources_[pod.uid];
-  if (const auto found = known.find(resource); found != known.end()) return *found;
-  if (known.size() >= kMaxResourcesPerPod) return kOtherResources;
-  return *known.insert(resource).first;
+std::string_view IssuanceEvents::bounded(TextsOfPods& known, const core::Pod& pod, std::string_view text,
+                                         std::size_t limit, std::string_view other) {
+  if (known.size() >= kMaxPods && !known.contains(pod.uid)) known.clear();
+  std::set<std::string>& texts = known[pod.uid];
+  std::string cut(kube::text_prefix(text, kMaxTextBytes));
+  if (const auto found = texts.find(cut); found != texts.end()) return *found;
+  if (texts.size() >= limit) return other;
+  return *texts.insert(std::move(cut)).first;
 }
 
 }  // namespace podid::nmi

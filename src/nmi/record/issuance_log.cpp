@@ -16,28 +16,29 @@ void IssuanceLog::count(const PodEntryPtr& entry, const core::Decision& decision
     ++found->second.count;
     return;
   }
-  records_.emplace(Key{key.entry, key.identity, key.refused, std::string(key.resource), std::string(key.mismatch)},
+  records_.emplace(Key{key.entry, key.identity, key.refused, std::string(key.resource), std::string(key.mismatch),
+                       std::string(key.why)},
                    Value{entry, decision.binding, 1});
 }
 
 void IssuanceLog::issued(const PodEntryPtr& entry, const core::Decision& decision, std::string_view resource) {
-  count(entry, decision, {entry.get(), decision.identity, core::RefusalReason::none, resource, {}});
+  count(entry, decision, {entry.get(), decision.identity, core::RefusalReason::none, resource, {}, {}});
 }
 
-void IssuanceLog::refused(const PodEntryPtr& entry, const core::Decision& decision) {
-  count(entry, decision, {entry.get(), nullptr, decision.reason, {}, {}});
+void IssuanceLog::refused(const PodEntryPtr& entry, const core::Decision& decision, std::string_view why) {
+  count(entry, decision, {entry.get(), nullptr, decision.reason, {}, {}, why});
 }
 
 void IssuanceLog::mismatched(const PodEntryPtr& entry, const core::Decision& decision, std::string_view why) {
-  count(entry, decision, {entry.get(), decision.identity, core::RefusalReason::none, {}, why});
+  count(entry, decision, {entry.get(), decision.identity, core::RefusalReason::none, {}, why, {}});
 }
 
 std::vector<Issuance> IssuanceLog::take() {
   std::vector<Issuance> taken;
   taken.reserve(records_.size());
   for (auto& [key, value] : records_) {
-    taken.push_back(
-        {std::move(value.entry), key.identity, value.binding, key.refused, key.resource, value.count, key.mismatch});
+    taken.push_back({std::move(value.entry), key.identity, value.binding, key.refused, key.resource, value.count,
+                     key.mismatch, key.why});
   }
   records_.clear();
   return taken;

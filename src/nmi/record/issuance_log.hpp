@@ -18,12 +18,13 @@ struct Issuance {
   PodEntryPtr entry;  // keeps identity and binding alive
   // Granted: of the decision. Both null: the pod is excepted, the node's own identity was used.
   const core::AzureIdentity* identity = nullptr;
-  const core::AzureIdentityBinding* binding = nullptr;
+  const core::AzureIdentityBinding* binding = nullptr;  // refused: the one that was looked at, if any
   core::RefusalReason refused = core::RefusalReason::none;
   std::string resource;
   std::uint64_t count = 0;
   // Granted, and yet no token: why the AzureIdentity contradicts itself.
   std::string mismatch = {};
+  std::string why = {};  // refused: what is missing, as a sentence
 };
 
 // One worker's. Not thread-safe; counting again allocates nothing.
@@ -33,7 +34,8 @@ class IssuanceLog {
   static constexpr std::size_t kMaxRecords = 4096;
 
   void issued(const PodEntryPtr& entry, const core::Decision& decision, std::string_view resource);
-  void refused(const PodEntryPtr& entry, const core::Decision& decision);
+  // `why`: what is missing (core::refusal_summary), or nothing.
+  void refused(const PodEntryPtr& entry, const core::Decision& decision, std::string_view why);
   void mismatched(const PodEntryPtr& entry, const core::Decision& decision, std::string_view why);
 
   bool empty() const { return records_.empty(); }
@@ -48,6 +50,7 @@ class IssuanceLog {
     core::RefusalReason refused;
     std::string_view resource;
     std::string_view mismatch;
+    std::string_view why;
   };
   struct Key {
     const PodEntry* entry;
@@ -55,7 +58,8 @@ class IssuanceLog {
     core::RefusalReason refused;
     std::string resource;
     std::string mismatch;
-    operator KeyView() const { return {entry, identity, refused, resource, mismatch}; }
+    std::string why;
+    operator KeyView() const { return {entry, identity, refused, resource, mismatch, why}; }
   };
   struct Hash {
     using is_transparent = void;
@@ -65,7 +69,7 @@ class IssuanceLog {
     using is_transparent = void;
     bool operator()(const KeyView& a, const KeyView& b) const {
       return a.entry == b.entry && a.identity == b.identity && a.refused == b.refused && a.resource == b.resource &&
-             a.mismatch == b.mismatch;
+             a.mismatch == b.mismatch && a.why == b.why;
     }
   };
   void count(const PodEntryPtr& entry, const core::Decision& decision, const KeyView& key);

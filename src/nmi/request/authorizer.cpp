@@ -241,12 +241,14 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
   if (call.decision.reason == core::RefusalReason::policy_denied && call.decision.healing == core::Healing::none) {
     Verdict verdict = refused(error_answer(options_.style, 403, message), core::to_string(call.decision.reason));
     verdict.record = true;
+    verdict.missing = core::refusal_summary(input, call.decision);
     return verdict;
   }
   const Asker asker = call.host ? Asker::host : Asker::pod;
   Verdict verdict = refused(identity_not_found(options_.style, message, call.decision.healing, asker),
                             core::to_string(call.decision.reason));
   verdict.record = true;
+  verdict.missing = core::refusal_summary(input, call.decision);
   return verdict;
 }
 

@@ -39,6 +39,7 @@ struct Verdict {
   Answer answer;             // refused
   std::string_view reason;   // refused: metric label
   bool record = false;       // refused by decide(): worth an event
+  std::string missing;       // record: what is missing, as a sentence
   // Refused because the AzureIdentity contradicts itself: worth another kind of event. In call.snapshot's keeping.
   const core::AzureAssignedIdentity* contradicted = nullptr;
   std::string mismatch;

@@ -132,7 +132,7 @@ void TokenHandler::send_verdict(net::ServerResponse& response, const TokenCall& 
     note_mismatch(call.entry, about, verdict.mismatch);
   }
   if (verdict.record) {
-    issuances_.refused(call.entry, call.decision);
+    issuances_.refused(call.entry, call.decision, verdict.missing);
     on_record_();
   }
   send_refusal(response, call, verdict.answer, verdict.reason);

@@ -171,6 +171,36 @@ TEST_F(ObjectsTest, TheMainEndpointKeepsStatusAndTheStatusEndpointSpec) {
   EXPECT_EQ(merge(target, R"({"spec":{"nodeName":"x"}})").cause_fields(), "spec");
 }
 
+TEST_F(ObjectsTest, EventsHaveTwoForms) {
+  const std::string core = "/api/v1/namespaces/default/events";
+  const std::string series = "/apis/events.k8s.io/v1/namespaces/default/events";
+  const Response made = post(series, R"({"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"e"},
+    "eventTime":"2027-01-15T08:00:00.000000Z","reportingController":"a.io/c","reportingInstance":"n","action":"A",
+    "reason":"R","type":"Normal","note":"text","regarding":{"kind":"Pod","name":"p","namespace":"default"}})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_EQ(at(made.body, {"apiVersion"}), "events.k8s.io/v1");
+  EXPECT_EQ(at(made.body, {"note"}), "text");
+  const Response old = get(core + "/e");
+  EXPECT_EQ(at(old.body, {"apiVersion"}), "v1");
+  EXPECT_EQ(at(old.body, {"message"}), "text");
+  EXPECT_EQ(at(old.body, {"involvedObject", "name"}), "p");
+  EXPECT_EQ(at(old.body, {"reportingComponent"}), "a.io/c");
+  EXPECT_EQ(at(old.body, {"metadata", "uid"}), at(made.body, {"metadata", "uid"}));
+
+  const std::string counted = R"({"series":{"count":3,"lastObservedTime":"2027-01-15T08:00:01.000000Z"}})";
+  const Response patched = merge(series + "/e", counted);
+  EXPECT_EQ(patched.status, 200) << patched.text;
+  EXPECT_EQ(at(patched.body, {"regarding", "name"}), "p");
+  EXPECT_EQ(at(get(core + "/e").body, {"series", "count"}), "3");
+  EXPECT_EQ(at(get(series).body, {"items"}), "[" + json::serialize(get(series + "/e").body) + "]");
+  EXPECT_EQ(merge(series + "/e", R"({"note":"other"})").cause_fields(), "note");
+  EXPECT_EQ(merge(series + "/e", R"({"series":{"count":1}})").cause_fields(), "series.count");
+  EXPECT_EQ(post(series, R"({"metadata":{"name":"bare"},"regarding":{"namespace":"default"}})").cause_fields(),
+            "eventTime reportingController reportingInstance action reason type");
+  EXPECT_EQ(remove(series + "/e").status, 200);
+  EXPECT_EQ(names(core), "");
+}
+
 TEST_F(ObjectsTest, PodsAreBoundAndEvicted) {
   create_pod("p");
   const std::string binding = fmt::format("{}/p/binding", kPods);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
+#include "kube/kube_fixture.hpp"
 #include "support/token_builders.hpp"
 
 namespace podid::nmi {
@@ -14,8 +16,21 @@ PodEntryPtr entry() {
   return made;
 }
 
+class IssuanceEventsTest : public test::KubeFixture<base::RealClock> {
+ protected:
+  IssuanceEventsTest() {
+    kube::EventRecorderOptions options;
+    options.api = kube::EventApi::events_v1;
+    options.component = "aadpodidentity.k8s.io/nmi";
+    options.instance = "node-a";
+    recorder = std::make_unique<kube::EventRecorder>(*client, std::move(options));
+  }
+  std::unique_ptr<kube::EventRecorder> recorder;
+};
+
 TEST(IssuanceEvents, AnIssuanceIsAnEventOfTheBindingAboutThePod) {
-  const core::AzureIdentity identity = test::make_identity("shop", "reader");
+  core::AzureIdentity identity = test::make_identity("shop", "reader");
+  identity.client_id = core::ClientId(std::string("11111111-2222-3333-4444-555555555555"));
   core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
   binding.meta.uid = "uid-b";
   const kube::EventKey key = event_of({entry(), &identity, &binding, core::RefusalReason::none, "r", 1}, "r");
@@ -23,7 +38,10 @@ TEST(IssuanceEvents, AnIssuanceIsAnEventOfTheBindingAboutThePod) {
   EXPECT_EQ(key.regarding.uid, "uid-b");
   EXPECT_EQ(key.related->key.name, "web-0");
   EXPECT_EQ(key.reason, "TokenIssued");
-  EXPECT_EQ(key.message, "token for r issued to pod shop/web-0 as AzureIdentity shop/reader");
+  EXPECT_EQ(key.action, "IssueToken");
+  EXPECT_EQ(
+      key.message,
+      "token for r issued to pod shop/web-0 as AzureIdentity shop/reader (client ID 1111##### REDACTED #####5555)");
 }
 
 TEST(IssuanceEvents, AMismatchIsAnEventOfAzureIdentityAndBindingWhateverPodAsked) {
@@ -53,6 +71,39 @@ TEST(IssuanceEvents, WhereThereIsNoBindingThePodHasTheEvent) {
   EXPECT_EQ(denied.regarding.kind, "Pod");
   EXPECT_EQ(denied.reason, "TokenDenied");
   EXPECT_EQ(denied.message, "token refused: no_binding_label; to see why, run: podid explain pod web-0 -n shop");
+}
+
+TEST(IssuanceEvents, ARefusalIsTheBindingsWhereOneWasLookedAt) {
+  core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
+  binding.meta.uid = "uid-b";
+  const kube::EventKey denied =
+      event_of({entry(), nullptr, &binding, core::RefusalReason::policy_denied, "", 1}, "closed");
+  EXPECT_EQ(denied.regarding.uid, "uid-b");
+  EXPECT_EQ(denied.related->key.name, "web-0");
+  EXPECT_EQ(denied.message, "token refused: policy_denied: closed; to see why, run: podid explain pod web-0 -n shop");
+}
+
+TEST_F(IssuanceEventsTest, APodsResourcesHaveSixtyFourSeriesAndOneForTheRest) {
+  IssuanceEvents events(*recorder);
+  const PodEntryPtr pod = entry();
+  std::vector<Issuance> issuances;
+  for (int i = 0; i < 100; ++i) {
+    issuances.push_back({pod, nullptr, nullptr, core::RefusalReason::none, "r" + std::to_string(i), 2});
+  }
+  events.record(issuances);
+  await(recorder->stop(test::soon()));
+  std::int64_t total = 0, other = 0;
+  std::size_t written = 0;
+  for (const net::Request& request : server.requests) {
+    const boost::json::value event = boost::json::parse(request.body);
+    const std::int64_t count = base::integer_at(event, {"series", "count"});
+    total += count;
+    ++written;
+    if (base::text_at(event, {"note"}).starts_with("token for other ")) other += count;
+  }
+  EXPECT_EQ(written, 65u);
+  EXPECT_EQ(total, 200);
+  EXPECT_EQ(other, 2 * (100 - 64));
 }
 
 }  // namespace

@@ -28,10 +28,13 @@ TEST(IssuanceLog, CountsEqualRecordsTogether) {
   log.issued(pod, granted, "other");
   core::Decision refused;
   refused.reason = core::RefusalReason::no_binding_label;
-  log.refused(pod, refused);
+  log.refused(pod, refused, "the label is missing");
+  log.refused(pod, refused, "the label is missing");
   std::vector<Issuance> taken = log.take();
   ASSERT_EQ(taken.size(), 3u);
   std::ranges::sort(taken, {}, &Issuance::count);
+  EXPECT_EQ(taken[1].count, 2u);
+  EXPECT_EQ(taken[1].why, "the label is missing");
   EXPECT_EQ(taken.back().count, 3u);
   EXPECT_EQ(taken.back().resource, "r");
   EXPECT_EQ(taken.back().binding, &binding);
