@@ -17,8 +17,9 @@ from typing import Any, Callable, Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LOGS = ROOT / "build/e2e-logs"
-# Of the labs' names, at most 5 of a-z and 0-9: with different ones two runs can go on beside each other on one machine.
-SUFFIX = os.environ.get("PODID_E2E_SUFFIX", "")
+# Of the labs' names, at most 5 of a-z and 0-9: with different ones two runs can go on beside each other on one machine. The processes
+# of one run (pytest-xdist's gw0, gw1 …) have the labs to themselves by their number.
+SUFFIX = os.environ.get("PODID_E2E_SUFFIX", "") + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
 VAULT = "https://vault.azure.net"
 TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
 # Must be long enough for a loaded machine; a wait normally ends within milliseconds.

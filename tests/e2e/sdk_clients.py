@@ -2,6 +2,7 @@
 """Small programs on the official Azure SDKs, unmodified: how they are made and started, what they can."""
 from __future__ import annotations
 
+import fcntl
 import functools
 import pathlib
 import re
@@ -21,7 +22,6 @@ ALL = ("client_id", "resource_id", "object_id")
 
 def build(*command: str, cwd: pathlib.Path) -> None:
     """Builds a client, with its dependencies from the language's own registry; the labs need the processor more."""
-    BUILD.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["nice", *command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
     assert done.returncode == 0, f"{' '.join(command)} in {cwd}: exit code {done.returncode} (./dev setup installs what it needs)\n{done.stdout}"
 
@@ -84,4 +84,7 @@ CREDENTIALS = [(name, kind) for name, each in CLIENTS.items() for kind in each.s
 @functools.cache
 def command_of(name: str) -> list[str]:
     """Makes the program at its first use; skips the test when this machine cannot."""
-    return CLIENTS[name].make()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may make it, too
+        return CLIENTS[name].make()

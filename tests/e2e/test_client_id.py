@@ -114,7 +114,7 @@ def test_other_modes(mode):
 
 
 def test_never_issue_and_an_endpoint_without_resource_ids():
-    with temporary_lab("e2ecidnever", "--nodes", "1") as lab:
+    with temporary_lab("e2ecidno", "--nodes", "1") as lab:
         names = lab.names()
         lab.azure("/_lab/world", {"settings": {"imds_resource_ids": False}})
         lab.apply([managed_identity("one", names["identities"][MINE]), binding("one", "one", "one")])
@@ -129,7 +129,7 @@ def test_never_issue_and_an_endpoint_without_resource_ids():
         untold = lab.token("one", "https://storage.azure.com/")
         assert untold.status == 403 and "does not say which identity it is of" in untold.body, untold
     flag = "--nmi-flag=--never-issue=" + names["identities"][NODE]["clientID"].upper()
-    with temporary_lab("e2ecidnever", "--nodes", "1", flag) as lab:
+    with temporary_lab("e2ecidno", "--nodes", "1", flag) as lab:
         names = lab.names()
         lab.apply([managed_identity(n, names["identities"][i]) for n, i in (("one", MINE), ("node", NODE))] +
                   [binding(n, n, n) for n in ("one", "node")])
