@@ -29,8 +29,8 @@ std::string_view to_string(AccessReason reason);  // "window_closed"
 struct AccessState {
   AccessReason reason = AccessReason::open;
   // Open: when it closes; nothing: never by itself. Closed: when it opens by itself; nothing: it does not.
-  std::optional<Instant> until;
-  std::string_view grant;  // open by a grant: its name; in its keeping
+  std::optional<Instant> until = std::nullopt;
+  std::string_view grant = {};  // open by a grant: its name; in its keeping
   TokenBeyondWindow token_beyond_window = TokenBeyondWindow::allow;
 
   bool open() const { return reason == AccessReason::open; }

@@ -290,6 +290,10 @@ Access lost_access() {
 std::string access_hash(const json::value& access) {
   std::string text;
   write_canonical(with_defaults(access), text);
+  return sha256_text(text);
+}
+
+std::string sha256_text(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return fmt::format("sha256:{:02x}", fmt::join(digest, ""));

@@ -32,5 +32,7 @@ Access lost_access();
 // "sha256:" and 64 hexadecimal digits: of the JSON with the schema's defaults filled in, without null, members sorted by name, no
 // blanks. The same before and after the API server stores it; for any JSON value.
 std::string access_hash(const boost::json::value& access);
+// "sha256:" and the digits of the text's hash.
+std::string sha256_text(std::string_view text);
 
 }  // namespace podid::core
