@@ -67,6 +67,7 @@ TEST(Cli, EveryVerbShowsExamples) {
                                                                  {"grant", "request"},
                                                                  {"grant", "approve"},
                                                                  {"grant", "deny"},
+                                                                 {"grant", "list"},
                                                                  {"grant", "revoke"},
                                                                  {"version"},
                                                                  {"completion"}}) {
@@ -84,7 +85,7 @@ TEST(Cli, CompletionScriptsAskTheProgram) {
   }
   EXPECT_EQ(podid({"completion", "tcsh"}).status, kUsage);
   EXPECT_EQ(podid({"__complete", "gr"}).out, "grant\n");
-  EXPECT_EQ(podid({"__complete", "grant", ""}).out, "approve\ndeny\nrequest\nrevoke\n");
+  EXPECT_EQ(podid({"__complete", "grant", ""}).out, "approve\ndeny\nlist\nrequest\nrevoke\n");
   EXPECT_EQ(podid({"__complete", "grant", "approve", "--c"}).out, "--can-i\n--comment\n--context\n");
 }
 

@@ -2,15 +2,23 @@
 #include "cli/grant/grant_verb.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
+#include <functional>
+#include <map>
+#include <utility>
 
 #include "base/json.hpp"
 #include "base/run_blocking.hpp"
+#include "cli/common/access_objects.hpp"
 #include "cli/common/cluster.hpp"
 #include "cli/common/output.hpp"
+#include "cli/grant/grant_list.hpp"
 #include "cli/grant/grant_objects.hpp"
+#include "core/model/resources_json.hpp"
 
 namespace podid::cli {
 
@@ -22,17 +30,26 @@ struct GrantVerb::Settings {
   std::string uid;      // --uid
   std::string comment;  // of an approval, reason of a revocation
   bool can_i = false;
+  bool watch = false;
 };
 
 namespace {
 
 constexpr std::string_view kApprove = "approve";  // the verb of RBAC, on azureidentitybindings
 
+constexpr std::chrono::seconds kLook{1};  // how often -w looks
+
+using Printer = std::function<void(const std::string& text)>;
+
 // What a verb found out, to be printed when everything has gone well.
 struct Outcome {
   std::string text;
   bool done = true;
 };
+
+Printer printer(const Environment& environment) {
+  return [&environment](const std::string& text) { environment.out << text << std::flush; };
+}
 
 std::string name_of(const json::value& object) {
   return fmt::format("{}/{}", base::text_at(object, {"metadata", "namespace"}),
@@ -69,44 +86,6 @@ base::Task<base::Result<json::value>> read_grant(Cluster& cluster, const std::st
                                      base::text_at(*grant, {"metadata", "uid"})));
   }
   co_return grant;
-}
-
-base::Task<base::Result<>> request_grant(const ClusterOptions& options, GrantRequest request, OutputForm form,
-                                         Outcome& outcome) {
-  auto cluster = co_await Cluster::open(options);
-  if (!cluster) co_return std::unexpected(cluster.error());
-  auto user = co_await (*cluster)->user();
-  if (!user) co_return std::unexpected(user.error());
-  request.ns = (*cluster)->ns();
-  request.requested_by = *user;
-  const kube::ObjectKey key{.ns = request.ns, .name = request.binding};
-  auto binding = co_await read_binding(**cluster, key);
-  if (!binding && binding.error().kind == base::ErrorKind::not_found) {
-    co_return base::fail(base::ErrorKind::not_found,
-                         fmt::format("there is no AzureIdentityBinding {}", key.to_string()));
-  }
-  if (!binding) co_return std::unexpected(binding.error());
-  const bool unlimited = *binding && base::find_path(**binding, {"spec", "access", "grant"}) == nullptr;
-  if (unlimited) {
-    co_return base::fail(
-        base::ErrorKind::unsupported,
-        fmt::format("AzureIdentityBinding {} needs no grant: it has no spec.access.grant", key.to_string()));
-  }
-  auto object = grant_object(request, (*cluster)->now());
-  if (!object) co_return std::unexpected(object.error());
-  auto made =
-      co_await (*cluster)->client().create(kube::kAzureIdentityGrants, std::move(*object), (*cluster)->deadline());
-  if (!made) co_return base::fail(std::move(made.error()), "requesting a grant");
-  const json::value* approvals =
-      *binding ? base::find_path(**binding, {"spec", "access", "grant", "approvals"}) : nullptr;
-  const bool self_service = approvals != nullptr && approvals->is_int64() && approvals->get_int64() == 0;
-  std::string text = fmt::format("azureidentitygrant {} requested\n", name_of(*made));
-  if (!self_service) {
-    text += fmt::format("To approve it: podid grant approve {} -n {}\n", base::text_at(*made, {"metadata", "name"}),
-                        request.ns);
-  }
-  outcome.text = shown(form, *made, "azureidentitygrant", text);
-  co_return base::Result<>{};
 }
 
 // Whether `user` has approved the grant already, as far as we may know.
@@ -203,6 +182,122 @@ base::Task<base::Result<>> revoke_grant(const ClusterOptions& options, std::stri
   co_return base::Result<>{};
 }
 
+std::string describe(const GrantRow& row, base::WallTime now) {
+  const std::string when = when_text(row, now);
+  return fmt::format("azureidentitygrant {}: {}{}\n", row.grant.text(), to_string(row.phase),
+                     when.empty() ? "" : ", " + when);
+}
+
+std::string as_form(OutputForm form, const std::vector<GrantRow>& rows, bool all_namespaces, base::WallTime now) {
+  if (form == OutputForm::json || form == OutputForm::yaml) return written_as(form, to_json(rows));
+  if (form != OutputForm::name)
+    return to_table(rows, {.namespaces = all_namespaces, .wide = form == OutputForm::wide}, now);
+  std::string names;
+  for (const GrantRow& row : rows)
+    names += fmt::format("azureidentitygrant.{}/{}\n", kube::kPodIdentityGroup, row.grant.name);
+  return names;
+}
+
+// The grants of a namespace, or of all, as they stand.
+base::Task<base::Result<std::vector<GrantRow>>> read_rows(Cluster& cluster, std::string ns,
+                                                          std::vector<std::string>& unreadable) {
+  auto objects = co_await read_access_objects(cluster, ns);
+  if (!objects) co_return std::unexpected(objects.error());
+  auto listed = co_await cluster.list(kube::kAzureIdentityBindings, ns);
+  if (!listed) co_return std::unexpected(listed.error());
+  std::vector<core::AzureIdentityBinding> bindings;
+  for (const json::value& each : *listed) {
+    if (auto binding = core::read_azure_identity_binding(each)) bindings.push_back(std::move(*binding));
+  }
+  unreadable = std::move(objects->unreadable);
+  co_return grant_rows(objects->grants, bindings, cluster.now());
+}
+
+// Until the grant is active. `denied`: it never will be.
+base::Task<base::Result<>> await_active(Cluster& cluster, core::ObjectKey grant, std::string uid, Printer print) {
+  std::string said;
+  while (true) {
+    std::vector<std::string> unreadable;
+    auto rows = co_await read_rows(cluster, grant.ns, unreadable);
+    if (!rows) co_return std::unexpected(rows.error());
+    const auto row = std::ranges::find(*rows, uid, &GrantRow::uid);
+    if (row == rows->end()) co_return base::fail(base::ErrorKind::denied, "the grant is gone");
+    const std::string state = describe(*row, cluster.now());
+    if (row->phase == GrantPhase::active) {
+      print(state);
+      co_return base::Result<>{};
+    }
+    if (row->phase != GrantPhase::pending) co_return base::fail(base::ErrorKind::denied, state);
+    if (row->approved_by.size() != static_cast<std::size_t>(row->approvals) && said != state) print(state);
+    said = state;
+    co_await cluster.clock().sleep_for(kLook);
+  }
+}
+
+base::Task<base::Result<>> request_grant(const ClusterOptions& options, GrantRequest request, OutputForm form,
+                                         bool watch, Printer print) {
+  auto cluster = co_await Cluster::open(options);
+  if (!cluster) co_return std::unexpected(cluster.error());
+  auto user = co_await (*cluster)->user();
+  if (!user) co_return std::unexpected(user.error());
+  request.ns = (*cluster)->ns();
+  request.requested_by = *user;
+  const kube::ObjectKey key{.ns = request.ns, .name = request.binding};
+  auto binding = co_await read_binding(**cluster, key);
+  if (!binding && binding.error().kind == base::ErrorKind::not_found) {
+    co_return base::fail(base::ErrorKind::not_found,
+                         fmt::format("there is no AzureIdentityBinding {}", key.to_string()));
+  }
+  if (!binding) co_return std::unexpected(binding.error());
+  const bool unlimited = *binding && base::find_path(**binding, {"spec", "access", "grant"}) == nullptr;
+  if (unlimited) {
+    co_return base::fail(
+        base::ErrorKind::unsupported,
+        fmt::format("AzureIdentityBinding {} needs no grant: it has no spec.access.grant", key.to_string()));
+  }
+  auto object = grant_object(request, (*cluster)->now());
+  if (!object) co_return std::unexpected(object.error());
+  auto made =
+      co_await (*cluster)->client().create(kube::kAzureIdentityGrants, std::move(*object), (*cluster)->deadline());
+  if (!made) co_return base::fail(std::move(made.error()), "requesting a grant");
+  const json::value* approvals =
+      *binding ? base::find_path(**binding, {"spec", "access", "grant", "approvals"}) : nullptr;
+  const bool self_service = approvals != nullptr && approvals->is_int64() && approvals->get_int64() == 0;
+  std::string text = fmt::format("azureidentitygrant {} requested\n", name_of(*made));
+  if (!self_service) {
+    text += fmt::format("To approve it: podid grant approve {} -n {}\n", base::text_at(*made, {"metadata", "name"}),
+                        request.ns);
+  }
+  print(shown(form, *made, "azureidentitygrant", text));
+  if (!watch) co_return base::Result<>{};
+  core::ObjectKey grant{.ns = request.ns, .name = std::string(base::text_at(*made, {"metadata", "name"}))};
+  std::string uid(base::text_at(*made, {"metadata", "uid"}));
+  auto active = co_await await_active(**cluster, grant, uid, print);
+  co_return active;
+}
+
+base::Task<base::Result<>> list_grants(const ClusterOptions& options, OutputForm form, bool watch, Printer print) {
+  auto cluster = co_await Cluster::open(options);
+  if (!cluster) co_return std::unexpected(cluster.error());
+  std::map<std::string, std::string> shown_before;  // by uid
+  for (bool first = true;; first = false) {
+    std::vector<std::string> unreadable;
+    auto rows = co_await read_rows(**cluster, (*cluster)->scope(), unreadable);
+    if (!rows) co_return std::unexpected(rows.error());
+    if (!watch) {
+      print(as_form(form, *rows, options.all_namespaces, (*cluster)->now()));
+      for (const std::string& each : unreadable) print(fmt::format("unreadable: {}\n", each));
+      co_return base::Result<>{};
+    }
+    std::erase_if(*rows, [&](const GrantRow& row) {
+      const std::string state = fmt::format("{} {} {}", to_string(row.phase), row.why, fmt::join(row.approved_by, ","));
+      return std::exchange(shown_before[row.uid], state) == state;
+    });
+    if (first || !rows->empty()) print(as_form(form, *rows, options.all_namespaces, (*cluster)->now()));
+    co_await (*cluster)->clock().sleep_for(kLook);
+  }
+}
+
 }  // namespace
 
 GrantVerb::~GrantVerb() = default;
@@ -215,6 +310,7 @@ GrantVerb::GrantVerb(CLI::App& app, const Environment& environment, int& status)
   add_approve(*grant, status);
   add_revoke(*grant, status, true);
   add_revoke(*grant, status, false);
+  add_list(*grant, status);
 }
 
 void GrantVerb::add_request(CLI::App& grant, int& status) {
@@ -226,6 +322,7 @@ void GrantVerb::add_request(CLI::App& grant, int& status) {
   verb->add_option("--for", s.request.pod_labels,
                    "Only those of the binding's pods with this label=value; may be repeated");
   verb->add_option("--not-before", s.request.not_before, "Not earlier than this: an RFC 3339 time, or +2h");
+  verb->add_flag("-w,--watch", s.watch, "Wait until it is active, and say how it stands");
   verb->add_option("--name", s.request.name, "Name of the grant; default: the binding's and some letters");
   add_cluster_options(*verb, s.cluster);
   add_output_option(*verb, s.output);
@@ -233,13 +330,12 @@ void GrantVerb::add_request(CLI::App& grant, int& status) {
       "Examples:\n"
       "  podid grant request store-reader -n shop --duration 1h --reason \"INC-4711: replay failed orders\"\n"
       "  podid grant request store-reader -n shop --duration 30m --reason test --for job=replay --not-before +2h\n"
-      "Exit status: 0 requested, 1 refused or failed, 2 usage");
+      "Exit status: 0 requested (-w: active), 1 refused or failed, 2 usage");
   verb->callback([this, &status] {
-    Outcome outcome;
-    const auto done =
-        base::run_blocking(request_grant(settings_->cluster, settings_->request, settings_->output, outcome));
+    const Settings& chosen = *settings_;
+    const auto done = base::run_blocking(
+        request_grant(chosen.cluster, chosen.request, chosen.output, chosen.watch, printer(environment_)));
     status = done ? kOk : report(environment_, done.error());
-    environment_.out << outcome.text;
   });
 }
 
@@ -290,6 +386,25 @@ void GrantVerb::add_revoke(CLI::App& grant, int& status, bool denies) {
         revoke_grant(chosen.cluster, chosen.grant, chosen.uid, chosen.comment, denies, chosen.output, outcome));
     status = done ? kOk : report(environment_, done.error());
     environment_.out << outcome.text;
+  });
+}
+
+void GrantVerb::add_list(CLI::App& grant, int& status) {
+  Settings& s = *settings_;
+  CLI::App* verb = grant.add_subcommand("list", "Grants and how they stand, by the rules by which NMIs decide");
+  verb->add_flag("-w,--watch", s.watch, "Go on, and show what changes");
+  add_namespace_options(*verb, s.cluster);
+  add_output_option(*verb, s.output);
+  verb->footer(
+      "Examples:\n"
+      "  podid grant list -A\n"
+      "  podid grant list -n shop -o json\n"
+      "Exit status: 0 listed, 1 failed, 2 usage");
+  verb->callback([this, &status] {
+    const Settings& chosen = *settings_;
+    const auto done =
+        base::run_blocking(list_grants(chosen.cluster, chosen.output, chosen.watch, printer(environment_)));
+    status = done ? kOk : report(environment_, done.error());
   });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `podid grant request | approve | deny | revoke`: just-in-time access.
+// `podid grant request | approve | deny | revoke | list`: just-in-time access.
 #pragma once
 #include <memory>
 
@@ -24,6 +24,7 @@ class GrantVerb {
   void add_request(CLI::App& grant, int& status);
   void add_approve(CLI::App& grant, int& status);
   void add_revoke(CLI::App& grant, int& status, bool denies);
+  void add_list(CLI::App& grant, int& status);
 
   const Environment& environment_;
   std::unique_ptr<Settings> settings_;

@@ -85,6 +85,18 @@ TEST_F(GrantVerbTest, ScriptsGetTheObject) {
   EXPECT_THAT(out_, HasSubstr("kind: \"AzureIdentityGrant\"\n"));
 }
 
+TEST_F(GrantVerbTest, ListSaysHowTheyStandWhateverTheirStatusSays) {
+  EXPECT_EQ(podid({"grant", "list", "-A"}), kOk) << err_;
+  ASSERT_EQ(request(), kOk) << err_;
+  ASSERT_EQ(podid({"grant", "list", "-n", "shop", "-o", "json"}), kOk) << err_;
+  const json::value row = json::parse(out_).at("items").at(0);
+  EXPECT_EQ(row.at("name"), "g");
+  EXPECT_EQ(row.at("state"), "Invalid") << "nothing guards grants here";
+  EXPECT_THAT(std::string(row.at("why").as_string()), HasSubstr("podid-grant"));
+  ASSERT_EQ(podid({"grant", "list", "-n", "default", "-o", "name"}), kOk);
+  EXPECT_THAT(out_, IsEmpty());
+}
+
 TEST_F(GrantVerbTest, SaysWhatCannotBe) {
   EXPECT_EQ(podid({"grant", "request", "writer", "-n", "shop", "--duration", "1h", "--reason", "r"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("there is no AzureIdentityBinding shop/writer"));
