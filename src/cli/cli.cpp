@@ -6,6 +6,7 @@
 #include "cli/lab_verb.hpp"
 #include "cli/run_app.hpp"
 #include "cli/show/explain_verb.hpp"
+#include "cli/show/status_verb.hpp"
 #include "cli/version_verb.hpp"
 
 namespace podid::cli {
@@ -16,6 +17,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   int status = kOk;
   const ExplainVerb explain(app, environment, status);
   const GrantVerb grant(app, environment, status);
+  const StatusVerb look(app, environment, status);
   const LabVerb lab(app, environment, status);
   const VersionVerb version(app, environment, status);
   const CompletionVerb completion(app, environment, status);

@@ -33,7 +33,7 @@ Outcome podid(const std::vector<std::string>& arguments, std::string program = "
 TEST(Cli, HelpListsVerbsOnStandardOutput) {
   const Outcome help = podid({"--help"});
   EXPECT_EQ(help.status, kOk);
-  for (const char* verb : {"explain", "grant", "lab", "version", "completion"})
+  for (const char* verb : {"explain", "grant", "lab", "status", "who-can", "version", "completion"})
     EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
 }
 
@@ -69,7 +69,7 @@ TEST(Cli, EveryVerbShowsExamples) {
                                                                  {"grant", "deny"},
                                                                  {"grant", "list"},
                                                                  {"grant", "revoke"},
-                                                                 {"version"},
+                                                                 {"status"}, {"who-can"}, {"version"},
                                                                  {"completion"}}) {
     std::vector<std::string> help = words;
     help.emplace_back("--help");

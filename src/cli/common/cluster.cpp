@@ -115,9 +115,10 @@ base::Task<base::Result<bool>> Cluster::may(std::string_view verb, kube::Resourc
   co_return allowed != nullptr && allowed->is_bool() && allowed->get_bool();
 }
 
-base::Task<base::Result<std::vector<json::value>>> Cluster::list(kube::ResourceType type, std::string ns) {
+base::Task<base::Result<std::vector<json::value>>> Cluster::list(kube::ResourceType type, std::string ns,
+                                                                 std::string field_selector) {
   std::vector<json::value> objects;
-  kube::ListOptions page{.ns = std::move(ns), .limit = kPageSize};
+  kube::ListOptions page{.ns = std::move(ns), .field_selector = std::move(field_selector), .limit = kPageSize};
   do {
     auto answer = co_await kube::list_page(*client_, type, page, deadline());
     if (!answer && answer.error().kind == base::ErrorKind::not_found) {

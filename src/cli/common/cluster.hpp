@@ -60,7 +60,8 @@ class Cluster {
   base::Task<base::Result<bool>> may(std::string_view verb, kube::ResourceType type, kube::ObjectKey key);
 
   // All objects of a type within `ns` (empty: all), in the server's order.
-  base::Task<base::Result<std::vector<kube::json::value>>> list(kube::ResourceType type, std::string ns);
+  base::Task<base::Result<std::vector<kube::json::value>>> list(kube::ResourceType type, std::string ns,
+                                                                std::string field_selector = {});
 
  private:
   Cluster() = default;

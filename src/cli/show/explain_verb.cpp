@@ -10,6 +10,7 @@
 #include "base/run_blocking.hpp"
 #include "cli/show/explain.hpp"
 #include "cli/show/explain_objects.hpp"
+#include "cli/show/mode_options.hpp"
 #include "kube/client.hpp"
 #include "net/http_client.hpp"
 
@@ -18,9 +19,7 @@ namespace podid::cli {
 struct ExplainVerb::Settings {
   std::string kubeconfig;
   kube::ObjectKey pod;
-  ExplainRequest request;
-  std::string mode = "standard";
-  std::string policy = "auto";
+  ModeOptions mode;
   std::string output = "table";
 };
 
@@ -59,28 +58,13 @@ ExplainVerb::ExplainVerb(CLI::App& app, const Environment& environment, int& sta
       "pod", "Whether a pod gets a token, and why: every check with the object that it looked at and what to change");
   pod->add_option("name", s.pod.name, "Name of the pod")->required();
   pod->add_option("-n,--namespace", s.pod.ns, "Namespace of the pod; default: the kubeconfig's");
-  add_id_option(*pod, "--client-id", s.request.client_id, "As if the application asked for this client ID");
-  add_id_option(*pod, "--resource-id", s.request.resource_id, "As if it asked for this resource ID");
-  add_id_option(*pod, "--object-id", s.request.object_id, "As if it asked for this object ID");
+  add_id_option(*pod, "--client-id", s.mode.request.client_id, "As if the application asked for this client ID");
+  add_id_option(*pod, "--resource-id", s.mode.request.resource_id, "As if it asked for this resource ID");
+  add_id_option(*pod, "--object-id", s.mode.request.object_id, "As if it asked for this object ID");
   pod->add_option("--kubeconfig", s.kubeconfig,
                   "kubeconfig file; without one, the service account of the pod we run in")
       ->envname("KUBECONFIG");
-  pod->add_option("--mode", s.mode, "The NMI's --operation-mode: standard or managed")
-      ->check(CLI::IsMember({"standard", "managed"}))
-      ->capture_default_str();
-  pod->add_flag("--force-namespaced", s.request.namespaced, "The NMI runs with --forceNamespaced");
-  pod->add_option(
-         "--identity-policy", s.policy,
-         "The programs' --identity-policy: off or enforce; auto: enforce where there is an AzureIdentityPolicy "
-         "default")
-      ->check(CLI::IsMember({"auto", "off", "enforce"}))
-      ->capture_default_str();
-  pod->add_option("--mic-namespace", s.request.mic_namespace,
-                  "The NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false")
-      ->capture_default_str();
-  pod->add_option("--mic-service-account", s.request.mic_service_accounts,
-                  "The NMI's --mic-service-account; none: its default");
-  pod->add_option("--controller-identity", s.request.controller_identity, "The NMI's --controller-identity");
+  add_mode_options(*pod, s.mode);
   pod->add_option("-o,--output", s.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
@@ -101,16 +85,11 @@ int ExplainVerb::explain_pod() {
   if (!config) return failed(config.error());
   kube::ObjectKey pod = settings_->pod;
   if (pod.ns.empty()) pod.ns = config->default_namespace;
-  if (settings_->mode == "managed") settings_->request.mode = core::OperationMode::managed;
   PodObjects objects;
-  PolicyReading reading = PolicyReading::if_there;
-  if (settings_->policy == "off") reading = PolicyReading::none;
-  if (settings_->policy == "enforce") reading = PolicyReading::needed;
-  auto read = base::run_blocking(read_into(objects, *config, pod, reading));
+  auto read = base::run_blocking(read_into(objects, *config, pod, settings_->mode.policy_reading()));
   if (!read) return failed(read.error());
-  const bool enforced = reading == PolicyReading::needed || objects.has_policy;
-  settings_->request.policy = core::IdentityPolicyMode{enforced};
-  const Explanation explanation = explain(objects, settings_->request, base::RealClock().wall_now());
+  const Explanation explanation =
+      explain(objects, settings_->mode.chosen(objects.has_policy), base::RealClock().wall_now());
   if (settings_->output == "json") {
     environment_.out << boost::json::serialize(to_json(explanation)) << "\n";
   } else {
