@@ -30,6 +30,8 @@ constexpr User kUsers[] = {
     {"mic.kubeconfig", "system:serviceaccount:default:aad-pod-id-mic-service-account", "system:serviceaccounts"},
     {"nmi.kubeconfig", "system:serviceaccount:default:aad-pod-id-nmi-service-account", "system:serviceaccounts"},
 };
+// Two people without any right on a real control plane, for what takes two (docs/cli.md): alice.kubeconfig, for use outside.
+constexpr std::string_view kPeople[] = {"alice", "bob"};
 
 base::Secret token_for(const std::string& tokens_csv, std::string_view user) {
   for (const std::string_view line : base::split(tokens_csv, '\n')) {
@@ -130,6 +132,8 @@ base::Result<> write_lab_files(const Layout& layout, base::Clock& clock, base::R
   std::string tokens;
   for (const User& user : kUsers)
     tokens += fmt::format("{},{},{},\"{}\"\n", random.uuid(), user.name, user.name, user.groups);
+  for (const std::string_view person : kPeople)
+    tokens += fmt::format("{},{},{},\"people\"\n", random.uuid(), person, person);
   const azure::ProgramOptions program{.world = world, .simulator = simulator_options(*server)};
   std::vector<File> files = {
       {"ca.pem", ca->certificate_pem()},
@@ -157,10 +161,14 @@ base::Result<> write_outside_kubeconfig(const Layout& layout, std::uint16_t port
   if (!ca) return std::unexpected(ca.error());
   const auto tokens = base::read_file(layout.file("tokens.csv"));
   if (!tokens) return std::unexpected(tokens.error());
-  return base::write_file(layout.file("kubeconfig"),
-                          lab::apiserver::make_kubeconfig(fmt::format("https://127.0.0.1:{}", port), *ca,
-                                                          token_for(*tokens, kUsers[0].name)),
-                          kSecretMode);
+  const std::string server = fmt::format("https://127.0.0.1:{}", port);
+  const auto kubeconfig_of = [&](std::string_view user) {
+    return lab::apiserver::make_kubeconfig(server, *ca, token_for(*tokens, user));
+  };
+  std::vector<File> files{{"kubeconfig", kubeconfig_of(kUsers[0].name), kSecretMode}};
+  for (const std::string_view person : kPeople)
+    files.push_back({fmt::format("{}.kubeconfig", person), kubeconfig_of(person), kSecretMode});
+  return write_all(layout, files);
 }
 
 }  // namespace podid::lab::cluster

@@ -20,7 +20,7 @@ namespace podid::lab::cluster {
 //   password hosts, resolv.conf: what processes of the lab see in /etc
 base::Result<> write_lab_files(const Layout& layout, base::Clock& clock, base::Random& random);
 
-// `kubeconfig`, for use outside: through the door on 127.0.0.1.
+// `kubeconfig`, and those of two people, `alice.kubeconfig` and `bob.kubeconfig`, for use outside: through the door on 127.0.0.1.
 base::Result<> write_outside_kubeconfig(const Layout& layout, std::uint16_t port);
 
 }  // namespace podid::lab::cluster

@@ -150,6 +150,11 @@ class Lab:
         command = [self.podid, "explain", "pod", pod, "-n", namespace, *arguments]
         return self._subprocess(command, timeout=60, check=False, env=self.environment()).stdout
 
+    def podid_as(self, user: str, *arguments: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess:
+        """`podid …` as "alice", "bob" or, with "", the lab's administrator."""
+        kubeconfig = f"{self.directory}/{user}.kubeconfig" if user else f"{self.directory}/kubeconfig"
+        return self._subprocess([self.podid, *arguments], timeout=timeout, check=check, env={**os.environ, "KUBECONFIG": kubeconfig})
+
     def wait(self, what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Polls until the condition holds, and returns what it returned."""
         start = time.monotonic()
