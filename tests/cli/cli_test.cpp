@@ -69,7 +69,9 @@ TEST(Cli, EveryVerbShowsExamples) {
                                                                  {"grant", "deny"},
                                                                  {"grant", "list"},
                                                                  {"grant", "revoke"},
-                                                                 {"status"}, {"who-can"}, {"version"},
+                                                                 {"status"},
+                                                                 {"who-can"},
+                                                                 {"version"},
                                                                  {"completion"}}) {
     std::vector<std::string> help = words;
     help.emplace_back("--help");
