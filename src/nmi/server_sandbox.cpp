@@ -19,14 +19,14 @@ namespace {
 
 constexpr std::uint64_t kStackBytes = 8 << 20;  // address space of a thread's stack, of which it uses little
 
-// Names and certificates; the rest is open already. Not all of /etc: it may hold files of the node's.
+// Names, certificates and time zones; the rest is open already. Not all of /etc: it may hold files of the node's.
 std::vector<std::string> readable_files(const std::string& token_file) {
   std::vector<std::string> files{
       "/etc/ssl",       "/etc/pki",           "/usr/lib/ssl",       "/usr/share/ca-certificates",
       "/etc/hosts",     "/etc/services",      "/etc/resolv.conf",   "/usr/local/share/ca-certificates",
       "/etc/host.conf", "/etc/gai.conf",      "/etc/nsswitch.conf", "/etc/protocols",
       "/etc/localtime", "/usr/share/zoneinfo"};
-  for (const char* variable : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+  for (const char* variable : {"SSL_CERT_FILE", "SSL_CERT_DIR", "TZDIR"}) {
     if (const char* path = std::getenv(variable)) files.emplace_back(path);
   }
   // Its folder: the kubelet replaces the file.

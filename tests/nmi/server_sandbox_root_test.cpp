@@ -19,6 +19,7 @@
 #include "sandbox/privileges.hpp"
 #include "support/in_child.hpp"
 #include "support/temporary_folder.hpp"
+#include "zones/time_zones.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -72,6 +73,24 @@ TEST_F(ServerSandboxRootTest, TheServerIsNobodyAndReadsWhatItNeeds) {
               return {};
             }),
             "");
+}
+
+// A binding that names a zone for the first time may come at any time.
+TEST_F(ServerSandboxRootTest, TimeZonesCanBeRead) {
+  const auto reads_zones = [this]() -> std::string {
+    const std::string wrong = enter();
+    if (!wrong.empty()) return "not done: " + wrong;
+    zones::TimeZones zones;
+    if (zones.find("Here") != nullptr) return {};
+    return zones.find("Europe/Berlin") != nullptr ? "" : "no zone is found in " + zones::zone_folder();
+  };
+  EXPECT_EQ(test::in_child(reads_zones), "");
+  ::mkdir(folder.file("zones").c_str(), 0755);
+  const base::Result<std::string> zone = base::read_file("/usr/share/zoneinfo/Asia/Tokyo");
+  ASSERT_TRUE(zone && base::write_file(folder.file("zones/Here"), *zone, 0644));
+  ::setenv("TZDIR", folder.file("zones").c_str(), 1);
+  EXPECT_EQ(test::in_child(reads_zones), "");
+  ::unsetenv("TZDIR");
 }
 
 TEST_F(ServerSandboxRootTest, OtherFilesProcessesAndPortsAreOutOfReach) {

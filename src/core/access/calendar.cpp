@@ -31,8 +31,6 @@ std::string_view trimmed(std::string_view text) {
 
 Calendar unreadable(std::string problem) { return {.dates = {}, .hash = {}, .problem = std::move(problem)}; }
 
-std::string date_text(std::chrono::sys_days day) { return time_text(day).substr(0, 10); }
-
 Calendar read_resolved(const JsonFields& fields) {
   if (fields.has("problem")) {
     std::string problem = fields.text("problem", kMostProblem);
@@ -42,7 +40,7 @@ Calendar read_resolved(const JsonFields& fields) {
   std::string lines;
   for (const std::string& date : fields.list("dates", kMostHolidays, 10)) lines += date + '\n';
   Calendar calendar = read_calendar(lines);
-  calendar.hash = fields.text("hash", kMostHash);
+  if (calendar.readable()) calendar.hash = fields.text("hash", kMostHash);
   return calendar;
 }
 

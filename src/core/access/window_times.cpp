@@ -46,7 +46,8 @@ std::optional<std::int64_t> WindowTimes::closing(std::int64_t instant) const {
   for (std::int64_t day = today - kDaysBefore; day <= today + kDaysAfter; ++day) {
     if (!starts_on(day)) continue;
     const Interval interval = on(day);
-    if (interval.opens <= instant && instant < interval.closes) closes = std::max(closes, std::optional(interval.closes));
+    if (interval.opens <= instant && instant < interval.closes)
+      closes = std::max(closes, std::optional(interval.closes));
   }
   return closes;
 }

@@ -83,13 +83,17 @@ std::optional<Instant> read_time(std::string_view text) {
   return whole > kLast ? Instant(kLast) : Instant(whole) + *fraction;
 }
 
+std::string date_text(sys_days day) {
+  const std::chrono::year_month_day date(day);
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
+}
+
 std::string time_text(Instant time) {
   const sys_days day = floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(floor<seconds>(time) - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
+  return fmt::format("{}T{:02}:{:02}:{:02}Z", date_text(day), clock.hours().count(), clock.minutes().count(),
+                     clock.seconds().count());
 }
 
 std::optional<seconds> read_duration(std::string_view text) {

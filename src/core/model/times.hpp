@@ -20,6 +20,7 @@ std::optional<std::chrono::seconds> read_duration(std::string_view text);
 std::string duration_text(std::chrono::seconds duration);
 // "2026-12-24".
 std::optional<std::chrono::sys_days> read_date(std::string_view text);
+std::string date_text(std::chrono::sys_days day);
 // "00:00" to "24:00", as minutes.
 std::optional<std::chrono::minutes> read_clock(std::string_view text);
 

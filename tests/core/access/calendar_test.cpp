@@ -46,6 +46,7 @@ TEST(Calendar, TravelsInAnAnnotation) {
   calendars[{.config_map = "gone", .key = "dates"}] =
       Calendar{.dates = {}, .hash = {}, .problem = "there is no ConfigMap gone"};
   calendars[{.config_map = "long", .key = "k"}] = read_calendar(many_dates(400));
+  calendars[{.config_map = "old", .key = "k"}] = read_calendar("0001-01-01\n9999-12-31\n");
   calendars[{.config_map = "none", .key = "k"}] = read_calendar("");
   const std::string text = encode_holidays(calendars);
   EXPECT_EQ(decode_holidays(text), calendars);

@@ -76,6 +76,7 @@ TEST(Times, Durations) {
 
 TEST(Times, DatesAndClocks) {
   EXPECT_EQ(read_date("2028-02-29"), sys_days(year(2028) / 2 / 29));
+  for (const char* text : {"2028-02-29", "0001-01-01", "9999-12-31"}) EXPECT_EQ(date_text(*read_date(text)), text);
   for (const char* text : {"", "2027-02-29", "2026-1-1", "2026-01-01 ", "26-01-01", "2026/01/01", "2026-00-01"}) {
     EXPECT_FALSE(read_date(text)) << text;
   }
