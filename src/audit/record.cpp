@@ -297,6 +297,14 @@ void append_line(std::string& line, std::optional<std::uint64_t> index, std::str
   line += '}';
 }
 
+std::string escaped_text(std::string_view text) {
+  std::string escaped(6 * std::min(text.size(), kMaxText) + 8, '\0');
+  Out out(escaped);
+  out.escaped(text);
+  escaped.resize(out.written(escaped));
+  return escaped;
+}
+
 base::Result<Record> parse_line(std::string_view line) {
   const auto bad = [](std::string_view what) {
     return base::fail(base::ErrorKind::invalid, "no audit record: " + std::string(what));

@@ -101,6 +101,9 @@ std::string acknowledged_body(base::WallTime time, std::uint64_t through);
 void append_line(std::string& out, std::optional<std::uint64_t> index, std::string_view body, std::uint64_t count,
                  base::WallTime last);
 
+// As in a line: cut at kMaxText, without quotes around it. What a client wrote is safe on a terminal then.
+std::string escaped_text(std::string_view text);
+
 // One line, without its newline. Unknown members are passed over: later versions may write more.
 base::Result<Record> parse_line(std::string_view line);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.hpp"
 
+#include "cli/audit/audit_verb.hpp"
 #include "cli/completion.hpp"
 #include "cli/grant/grant_verb.hpp"
 #include "cli/lab_verb.hpp"
@@ -16,6 +17,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   CLI::App app{"Pod Identity: Microsoft Entra ID tokens for Kubernetes pods", "podid"};
   app.require_subcommand(1);
   int status = kOk;
+  const AuditVerb audit(app, environment, status);
   const ExplainVerb explain(app, environment, status);
   const GrantVerb grant(app, environment, status);
   const StatusVerb look(app, environment, status);
