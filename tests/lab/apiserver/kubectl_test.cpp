@@ -127,6 +127,16 @@ TEST_F(KubectlTest, AppliesAndShows) {
   EXPECT_THAT(ok({"auth", "whoami"}), HasSubstr("operator"));
 }
 
+TEST_F(KubectlTest, TakesTheExamplesOfAccess) {
+  ok({"apply", "-f", PODID_SOURCE_DIR "/deploy/crds"});
+  ok({"wait", "--for=condition=established", "--timeout=20s", "crd", "--all"});
+  ok({"create", "namespace", "shop"});
+  EXPECT_THAT(ok({"apply", "-f", PODID_SOURCE_DIR "/deploy/examples/access-windows.yaml"}),
+              HasSubstr("azureidentitybinding.aadpodidentity.k8s.io/store-reader-at-night created"));
+  EXPECT_THAT(ok({"get", "azidb", "-n", "shop", "store-reader-at-night", "-o", "jsonpath={.spec.access.windows[0]}"}),
+              HasSubstr(R"("start":"00:00")"));
+}
+
 TEST_F(KubectlTest, TakesAnInstallation) {
   for (const char* profile : {"/deploy/strict", "/deploy/rbac"}) {
     const std::vector<std::string> apply{"apply", "-f", PODID_SOURCE_DIR "/deploy/crds", "-f",
