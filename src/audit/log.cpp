@@ -2,6 +2,7 @@
 #include "audit/log.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "audit/line_reader.hpp"
 #include "audit/tiles.hpp"
@@ -27,6 +29,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 // Tiles that could not be written: some 40 MB of lines; beyond, lines are not taken either.
 constexpr std::size_t kMaxWaiting = 512;
+// After this time what was written is on the disk though nobody asked for it (Linux: dirty_expire_centisecs, 30 s, and some).
+constexpr std::chrono::minutes kWrittenBack(2);
 
 std::unexpected<base::Error> fail_errno(const std::string& what) {
   const int code = errno;
@@ -38,6 +42,12 @@ std::unexpected<base::Error> fail_errno(const std::string& what) {
 
 std::unexpected<base::Error> contradiction(std::string what) {
   return base::fail(base::ErrorKind::conflict, std::move(what));
+}
+
+// A disk that fails, or rights that are missing, prove nothing about the log.
+bool is_contradiction(const base::Error& error) {
+  return error.kind == base::ErrorKind::conflict || error.kind == base::ErrorKind::invalid ||
+         error.kind == base::ErrorKind::not_found;
 }
 
 // Of a key's name, and of a path in a note.
@@ -72,6 +82,39 @@ base::Result<> write_all(int fd, std::string_view bytes, std::optional<std::uint
     if (at) *at += static_cast<std::uint64_t>(n);
   }
   return {};
+}
+
+// A file or a folder, to the disk. That it cannot be is no reason not to go on: some file systems do not sync folders.
+void sync_path(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+std::string folder_of(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+// Of this boot; empty where it cannot be read.
+std::string boot_id() {
+  auto read = base::read_file("/proc/sys/kernel/random/boot_id", 128);
+  return read ? std::string(base::trim(*read)) : std::string();
+}
+
+// The file `synced`: lines that are on the disk, tiles of how many leaves surely are, and the boot that wrote it.
+struct Mark {
+  std::uint64_t lines = 0;
+  std::uint64_t tiles = 0;
+  std::string boot;
+};
+Mark parse_mark(std::string_view text) {
+  const auto parts = base::split(base::trim(text), ' ');
+  if (parts.size() != 3) return {};
+  return {.lines = base::parse_number<std::uint64_t>(parts[0]).value_or(0),
+          .tiles = base::parse_number<std::uint64_t>(parts[1]).value_or(0),
+          .boot = std::string(parts[2])};
 }
 
 // Where lines of a log are to be found: its files, oldest first.
@@ -120,6 +163,7 @@ struct Log::State {
   base::Result<> open_current();
   base::Result<> reserve() const;
   base::Result<std::uint64_t> count_lines() const;
+  base::Result<> grow(std::uint64_t from, std::uint64_t size);
   base::Result<> feed(std::uint64_t from, std::uint64_t to);
   base::Result<> check_note(const std::string& name, bool ours, std::optional<std::uint64_t>& noted);
   base::Result<> write_lines(const std::vector<Line>& lines);
@@ -131,6 +175,7 @@ struct Log::State {
   LogOptions options;
   const base::Clock& clock;
   std::string tree_folder;
+  std::string boot = boot_id();
   int fd = -1;
   int lock = -1;
   std::uint64_t bytes = 0;  // of the current file
@@ -142,6 +187,10 @@ struct Log::State {
   std::optional<TileStore> tree;
   std::optional<std::uint64_t> cosigned;
   bool unsynced = false;
+  // Leaves whose tiles were written kWrittenBack ago, and those that will have been, counted from pending_since.
+  std::uint64_t safe_tiles = 0;
+  std::uint64_t pending_tiles = 0;
+  base::SteadyTime pending_since{};
   std::vector<DeletedFile> deleted_at_open;
 };
 
@@ -162,11 +211,7 @@ base::Result<> Log::State::open_files() {
   }
   auto loaded = has_tree ? load() : contradiction("there was a log without its tree");
   if (loaded) return retain(deleted_at_open);
-  const base::ErrorKind kind = loaded.error().kind;
-  // A disk that fails, or rights that are missing, prove nothing about the log.
-  if (kind != base::ErrorKind::conflict && kind != base::ErrorKind::invalid && kind != base::ErrorKind::not_found) {
-    return loaded;
-  }
+  if (!is_contradiction(loaded.error())) return loaded;
   auto aside = set_aside(loaded.error().message);
   if (!aside) return aside;
   return begin();
@@ -190,6 +235,10 @@ base::Result<> Log::State::begin() {
   auto written = base::write_file(tree_folder + "/key", std::string(key->text().reveal()) + "\n", 0600);
   if (written) written = base::write_file(tree_folder + "/origin", origin + "\n", 0600);
   if (!written) return written;
+  for (const std::string& path :
+       {tree_folder + "/key", tree_folder + "/origin", tree_folder, folder_of(options.path)}) {
+    sync_path(path);
+  }
   auto opened = TileStore::open(tree_folder, 0);
   if (!opened) return std::unexpected(std::move(opened.error()));
   tree = std::move(*opened);
@@ -214,18 +263,31 @@ base::Result<> Log::State::load() {
   auto size = count_lines();
   if (!size) return std::unexpected(std::move(size.error()));
 
-  // What was synced is on the disk; tiles that were made later are made again.
-  auto mark = base::read_file(tree_folder + "/synced", 64);
-  if (!mark && mark.error().kind != base::ErrorKind::not_found) return std::unexpected(std::move(mark.error()));
-  const std::uint64_t synced = mark ? base::parse_number<std::uint64_t>(base::trim(*mark)).value_or(0) : 0;
-  if (*size < synced) {
-    return contradiction("it has " + std::to_string(*size) + " records, " + std::to_string(synced) +
+  auto read = base::read_file(tree_folder + "/synced", 256);
+  if (!read && read.error().kind != base::ErrorKind::not_found) return std::unexpected(std::move(read.error()));
+  const Mark mark = read ? parse_mark(*read) : Mark{};
+  if (*size < mark.lines) {
+    return contradiction("it has " + std::to_string(*size) + " records, " + std::to_string(mark.lines) +
                          " were on the disk");
   }
-  auto store = TileStore::open(tree_folder, synced / kTileWidth * kTileWidth);
+  // A process that was killed leaves the tiles that it wrote; a power cut may leave less, and what was not synced is made again.
+  const bool same_boot = !mark.boot.empty() && mark.boot == boot_id();
+  auto grown = grow(same_boot ? mark.lines : mark.tiles, *size);
+  if (grown || !is_contradiction(grown.error())) return grown;
+  // Of all lines that are there.
+  const std::vector<std::string> files = files_of(options.path);
+  auto oldest = files.empty() ? base::Result<std::optional<std::uint64_t>>() : first_index(files.front());
+  if (!oldest) return std::unexpected(std::move(oldest.error()));
+  return grow((oldest->value_or(0) + kTileWidth - 1) / kTileWidth * kTileWidth, *size);
+}
+
+// The tree of `size` lines, of which the tiles of the first `from` are taken as they are.
+base::Result<> Log::State::grow(std::uint64_t from, std::uint64_t size) {
+  auto store = TileStore::open(tree_folder, std::min(from, size) / kTileWidth * kTileWidth);
   if (!store) return std::unexpected(std::move(store.error()));
   tree = std::move(*store);
-  auto fed = feed(tree->size(), *size);
+  safe_tiles = pending_tiles = tree->size();
+  auto fed = feed(tree->size(), size);
   if (!fed) return fed;
   std::optional<std::uint64_t> noted;
   auto checked = check_note("checkpoint", true, noted);
@@ -406,6 +468,7 @@ base::Result<> Log::State::rotate(std::vector<DeletedFile>& deleted) {
   }
   ::close(std::exchange(fd, fresh));
   bytes = 0;
+  sync_path(folder_of(options.path));
   // Without room reserved writing still works as long as there is some.
   static_cast<void>(reserve());
   auto said = write_own(rotated_body(clock.wall_now(), fs::path(backup).filename().string()));
@@ -447,9 +510,15 @@ base::Result<> Log::State::retain(std::vector<DeletedFile>& deleted) {
 base::Result<> Log::State::sync() {
   if (!unsynced || !tree) return {};
   if (::fdatasync(fd) != 0) return fail_errno("cannot sync " + options.path);
-  auto tiles = tree->sync();
+  auto tiles = tree->flush();
   if (!tiles) return tiles;
-  auto marked = base::write_file(tree_folder + "/synced", std::to_string(tree->size()) + "\n", 0600);
+  const base::SteadyTime now = clock.steady_now();
+  if (now - pending_since >= kWrittenBack) {
+    safe_tiles = std::exchange(pending_tiles, tree->size());
+    pending_since = now;
+  }
+  auto marked =
+      base::write_file(tree_folder + "/synced", fmt::format("{} {} {}\n", tree->size(), safe_tiles, boot), 0600);
   if (marked) unsynced = false;
   return marked;
 }

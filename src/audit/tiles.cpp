@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audit/tiles.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -77,10 +73,6 @@ base::Result<Hash> hash_in(const std::vector<Hash>& tile, const Place& place) {
     return base::fail(base::ErrorKind::invalid, "a tile of the tree is too short");
   }
   return root_of(tile.data() + place.first, place.inner);
-}
-
-std::unexpected<base::Error> fail_errno(const std::string& what) {
-  return base::fail(base::ErrorKind::internal, what + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -206,7 +198,6 @@ base::Result<> TileStore::write(const File& file) {
     return base::fail(base::ErrorKind::internal, "cannot make " + path.parent_path().string() + ": " + error.message());
   auto written = base::write_file(path.string(), file.bytes, 0600);
   if (!written) return written;
-  unsynced_.push_back(path.string());
   // A full tile takes the place of its partial ones.
   if (path.parent_path().extension() != ".p") std::filesystem::remove_all(path.string() + ".p", error);
   return {};
@@ -217,35 +208,6 @@ base::Result<> TileStore::flush() {
     auto written = write(waiting_.front());
     if (!written) return written;
     waiting_.erase(waiting_.begin());
-  }
-  return {};
-}
-
-base::Result<> TileStore::sync() {
-  auto flushed = flush();
-  if (!flushed) return flushed;
-  std::vector<std::string> folders;
-  while (!unsynced_.empty()) {
-    const std::string& path = unsynced_.back();
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    // A partial tile may be gone again.
-    const bool ok = fd < 0 ? errno == ENOENT : ::fsync(fd) == 0;
-    if (!ok) {
-      auto failure = fail_errno("cannot sync " + path);
-      if (fd >= 0) ::close(fd);
-      return failure;
-    }
-    if (fd >= 0) ::close(fd);
-    folders.push_back(std::filesystem::path(path).parent_path().string());
-    unsynced_.pop_back();
-  }
-  std::ranges::sort(folders);
-  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
-  for (const std::string& folder : folders) {
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) continue;
-    ::fsync(fd);
-    ::close(fd);
   }
   return {};
 }

@@ -52,9 +52,7 @@ class TileStore {
   Hash root() const { return frontier_.root(); }
   // Tiles that wait.
   std::size_t waiting() const { return waiting_.size(); }
-  base::Result<> flush();
-  // Flushes, and syncs what was written since the last call.
-  base::Result<> sync();
+  base::Result<> flush();  // to files, not to the disk: tiles can be made from the lines again
   // The right edge, for a checkpoint of this size; it stays until the full tile takes its place. Flushes before.
   base::Result<> write_partial();
   // Also of the right edge and of what waits.
@@ -78,7 +76,6 @@ class TileStore {
   std::vector<std::vector<Hash>> edge_;  // by level: the tile that is not full yet
   std::string bundle_;
   std::vector<File> waiting_;
-  std::vector<std::string> unsynced_;
 };
 
 }  // namespace podid::audit

@@ -28,7 +28,6 @@ TileStore grown(const std::string& folder, std::uint64_t size) {
     if (store->waiting() > 64) EXPECT_TRUE(store->flush());
   }
   EXPECT_TRUE(store->write_partial());
-  EXPECT_TRUE(store->sync());
   return std::move(*store);
 }
 
