@@ -20,6 +20,7 @@
 #include "mic/control/controller.hpp"
 #include "mic/control/fakes.hpp"
 #include "support/seeded_random.hpp"
+#include "zones/time_zones.hpp"
 
 namespace {
 
@@ -52,9 +53,11 @@ class Bench {
     controller_.emplace(options_, mic::ControllerDependencies{.executor = io_.get_executor(),
                                                               .clock = clock_,
                                                               .random = random_,
+                                                              .zones = zones_.lookup(),
                                                               .assigned = api_,
                                                               .identities = azure_,
                                                               .record = [](const kube::EventKey&) {},
+                                                              .on_access = [](const core::ObjectKey&) {},
                                                               .metrics = metrics_});
   }
 
@@ -164,6 +167,7 @@ class Bench {
   base::asio::io_context io_;
   base::RealClock clock_;
   test::SeededRandom random_;
+  zones::TimeZones zones_;
   base::MetricsRegistry registry_;
   mic::MicMetrics metrics_{registry_};
   test::FakeAssignedApi api_;

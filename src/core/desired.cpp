@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <utility>
 
+#include "core/access/calendar.hpp"
 #include "core/matching.hpp"
 #include "core/model/azure_ids.hpp"
 #include "core/model/naming.hpp"
@@ -12,15 +14,36 @@
 namespace podid::core {
 namespace {
 
+// The lower, the more the binding gives of an identity at the moment.
+enum class Limit { none, open, held };
+
+Limit limit_of(const AzureIdentityBinding& binding, const AssignmentAccess& access) {
+  if (!binding.access) return Limit::none;
+  return access.closed.empty() ? Limit::open : Limit::held;
+}
+
+void set_binding(AzureAssignedIdentity& made, const AzureIdentityBinding& binding, const AssignmentAccess& access) {
+  made.binding = copied(binding);
+  for (const auto& [annotation, value] :
+       {std::pair(kAccessAnnotation, &access.closed), std::pair(kHolidaysAnnotation, &access.holidays)}) {
+    if (value->empty()) {
+      made.meta.annotations.erase(std::string(annotation));
+    } else {
+      made.meta.annotations.insert_or_assign(std::string(annotation), *value);
+    }
+  }
+}
+
 AzureAssignedIdentity make_assignment(const Pod& pod, const AzureIdentity& identity,
-                                      const AzureIdentityBinding& binding, const AssignmentOptions& options) {
+                                      const AzureIdentityBinding& binding, const AssignmentAccess& access,
+                                      const AssignmentOptions& options) {
   AzureAssignedIdentity made;
   made.meta.ns = assignment_namespace(identity, options.namespaced);
   made.meta.labels.emplace(kNodeNameLabel, node_label_value(pod.node_name));
   if (!pod.uid.empty()) made.meta.annotations.emplace(kPodUidAnnotation, pod.uid);
   made.meta.finalizers.emplace_back(kAssignedIdentityFinalizer);
   made.identity = copied(identity);
-  made.binding = copied(binding);
+  set_binding(made, binding, access);
   made.pod = pod.name;
   made.pod_namespace = pod.ns;
   made.node_name = pod.node_name;
@@ -38,6 +61,10 @@ AssignmentWarning shadowed(const AzureIdentityBinding& binding, const Pod& pod) 
 }
 
 }  // namespace
+
+bool is_held(const AzureAssignedIdentity& desired) {
+  return !value_or_empty(desired.meta.annotations, kAccessAnnotation).empty();
+}
 
 void AssignmentRules::put(AzureIdentityBinding binding) {
   const ObjectKey key = binding.meta.key();
@@ -101,6 +128,7 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
 
   std::size_t malformed = 0;
   std::size_t denied = 0;
+  std::vector<Limit> limits;  // of those in `desired`
   std::map<std::string_view, std::size_t> made_for_namespace;
   const auto is_own = [&pod](const ObjectKey& key) { return key.ns == pod.ns; };
   std::vector<ObjectKey> binding_keys;
@@ -124,10 +152,19 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
     }
     const bool first_is_own = !desired.empty() && desired.front().identity.meta.ns == pod.ns;
     if (first_is_own && identity->meta.ns != pod.ns) warnings.push_back(shadowed(binding, pod));
-    const bool known = std::ranges::any_of(desired, [identity](const AzureAssignedIdentity& made) {
+    const AssignmentAccess access = binding.access && access_ ? access_(binding, pod) : AssignmentAccess{};
+    const Limit limit = limit_of(binding, access);
+    const auto known = std::ranges::find_if(desired, [identity](const AzureAssignedIdentity& made) {
       return made.identity.meta.name == identity->meta.name && made.identity.meta.ns == identity->meta.ns;
     });
-    if (known) continue;
+    if (known != desired.end()) {
+      Limit& its_limit = limits[static_cast<std::size_t>(known - desired.begin())];
+      if (limit < its_limit) {
+        its_limit = limit;
+        set_binding(*known, binding, access);
+      }
+      continue;
+    }
     // Counted by namespace: whoever fills one must not push out what others bind to the pod.
     std::size_t& of_namespace = made_for_namespace[identity->meta.ns];
     if (of_namespace > kMaxAssignmentsPerPod) continue;
@@ -138,7 +175,8 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
                               "; AzureIdentity " + identity->meta.key().text() + " and those after it are left out"});
       continue;
     }
-    desired.push_back(make_assignment(pod, *identity, binding, options_));
+    desired.push_back(make_assignment(pod, *identity, binding, access, options_));
+    limits.push_back(limit);
   }
   return desired;
 }

@@ -3,10 +3,12 @@
 // they came.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/identity_policy.hpp"
@@ -41,10 +43,23 @@ struct AssignmentWarning {
   bool operator==(const AssignmentWarning&) const = default;
 };
 
+// What a binding's spec.access makes of one pod's assignment at the moment.
+struct AssignmentAccess {
+  std::string closed;    // not empty: it stays Created, its identity off the machine; kAccessAnnotation says this
+  std::string holidays;  // of kHolidaysAnnotation
+};
+// Asked for bindings with spec.access alone.
+using AccessOf = std::function<AssignmentAccess(const AzureIdentityBinding& binding, const Pod& pod)>;
+
+// Whether the assignment, as it should be, is to stay Created.
+bool is_held(const AzureAssignedIdentity& desired);
+
 // The bindings and identities of the cluster, indexed, kept up to date one object at a time. Not thread-safe.
 class AssignmentRules {
  public:
-  explicit AssignmentRules(AssignmentOptions options) : options_(options) {}
+  // Without `access` no assignment is held.
+  explicit AssignmentRules(AssignmentOptions options, AccessOf access = {})
+      : options_(options), access_(std::move(access)) {}
   // Of use with --identity-policy=enforce alone.
   IdentityPermissions& permissions() { return permissions_; }
   const IdentityPermissions& permissions() const { return permissions_; }
@@ -58,7 +73,7 @@ class AssignmentRules {
   const AzureIdentity* find_identity(const ObjectKey& key) const;
 
   // The assignments that the pod should have: one per identity, those of the pod's own namespace first, then in the order
-  // of their bindings. Objects as they are created (status Created), named by the plain rule; plan_key() renames where
+  // of their bindings; of several bindings of one identity the first that is not limited, else the first that is not held. Objects as they are created (status Created), named by the plain rule; plan_key() renames where
   // a name is taken. None for a pod without node or label, or a finished one. Warnings are added to `warnings`.
   std::vector<AzureAssignedIdentity> desired_for(const Pod& pod, std::vector<AssignmentWarning>& warnings) const;
 
@@ -73,6 +88,7 @@ class AssignmentRules {
                    std::vector<AssignmentWarning>& warnings) const;
 
   AssignmentOptions options_;
+  AccessOf access_;
   IdentityPermissions permissions_;
   std::map<ObjectKey, AzureIdentityBinding> bindings_;
   std::map<std::string, std::set<ObjectKey>, std::less<>> by_selector_;

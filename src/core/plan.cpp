@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/access/calendar.hpp"
+
 namespace podid::core {
 namespace {
 
@@ -40,6 +42,10 @@ AzureAssignedIdentity replaced(const AzureAssignedIdentity& stored, const AzureA
   after.meta = stored.meta;
   after.unknown = stored.unknown;
   after.meta.labels = desired.meta.labels;
+  for (const std::string_view key : {kAccessAnnotation, kHolidaysAnnotation}) {
+    if (const auto stale = after.meta.annotations.find(key); stale != after.meta.annotations.end())
+      after.meta.annotations.erase(stale);
+  }
   for (const auto& [key, value] : desired.meta.annotations) after.meta.annotations.insert_or_assign(key, value);
   if (std::ranges::find(after.meta.finalizers, kAssignedIdentityFinalizer) == after.meta.finalizers.end()) {
     after.meta.finalizers.emplace_back(kAssignedIdentityFinalizer);

@@ -29,6 +29,10 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
       "identity-policy", options.identity_policy, {"off", "enforce"},
       "enforce: identities are used only where the AzureIdentityPolicy named default lets them be; give the "
       "NMIs the same");
+  flags.add("window-lead-time", options.window_lead_time,
+            "of bindings with spec.access: identities are attached so long before they may be used", base::Duration(0));
+  flags.add("window-detach-delay", options.window_detach_delay,
+            "and detached so long after, unless another pod of the machine may use them", base::Duration(0));
   flags.add("syncRetryDuration", options.sync_retry_duration, "period of the unconditional full pass", kShortest);
 
   LeaderElectionOptions& election = options.leader_election;

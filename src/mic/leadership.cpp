@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
@@ -46,6 +47,22 @@ base::Result<T> decode_trimmed(core::Read<T> object) {
   return read;
 }
 
+base::Result<SeenBinding> decode_binding(const json::value& object) {
+  auto binding = decode_trimmed(core::read_azure_identity_binding(object));
+  if (!binding) return std::unexpected(binding.error());
+  SeenBinding seen;
+  seen.binding = std::move(*binding);
+  seen.generation = base::integer_at(object, {"metadata", "generation"});
+  for (const std::string_view name : {"access", "conditions"}) {
+    if (const json::value* said = base::find_path(object, {"status", name})) seen.status[name] = *said;
+  }
+  return seen;
+}
+
+StatusOwner owner_of(const SeenBinding& seen) {
+  return {.type = kube::kAzureIdentityBindings, .key = seen.binding.meta.key(), .uid = seen.binding.meta.uid};
+}
+
 kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selector = {}) {
   kube::ReflectorOptions options;
   options.type = type;
@@ -56,7 +73,7 @@ kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selec
 }  // namespace
 
 Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
-                       ControllerOptions options, base::Random& random)
+                       ControllerOptions options, base::Random& random, core::ZoneLookup zones)
     : clock_(client.clock()),
       events_(events),
       metrics_(metrics),
@@ -64,22 +81,24 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
       controller_(std::move(options), {.executor = client.executor(),
                                        .clock = client.clock(),
                                        .random = random,
+                                       .zones = std::move(zones),
                                        .assigned = assigned_api_,
                                        .identities = identities,
                                        .record = [&events](kube::EventKey event) { events.record(std::move(event)); },
+                                       .on_access = [this](const core::ObjectKey& binding) { on_access(binding); },
                                        .metrics = metrics}),
+      status_api_(client),
+      status_(client.executor(), client.clock(), status_api_),
       identities_(
           client, watch_of(kube::kAzureIdentities),
           [](const json::value& object) { return decode_trimmed(core::read_azure_identity(object)); },
           handlers<core::AzureIdentity>(
               kube::kAzureIdentities, [this](const auto& now) { controller_.put(*now); },
               [this](const core::AzureIdentity& last) { controller_.erase_identity(last.meta.key()); })),
-      bindings_(
-          client, watch_of(kube::kAzureIdentityBindings),
-          [](const json::value& object) { return decode_trimmed(core::read_azure_identity_binding(object)); },
-          handlers<core::AzureIdentityBinding>(
-              kube::kAzureIdentityBindings, [this](const auto& now) { controller_.put(*now); },
-              [this](const core::AzureIdentityBinding& last) { controller_.erase_binding(last.meta.key()); })),
+      bindings_(client, watch_of(kube::kAzureIdentityBindings), decode_binding,
+                handlers<SeenBinding>(
+                    kube::kAzureIdentityBindings, [this](const auto& now) { put(*now); },
+                    [this](const SeenBinding& last) { erase(last); })),
       nodes_(client, watch_of(kube::kNodes), decode_node,
              handlers<core::Node>(
                  kube::kNodes, [this](const auto& now) { controller_.put(*now); },
@@ -98,7 +117,10 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                  .on_invalid =
                      [this](const kube::ObjectKey& key, const base::Error& error) {
                        report_invalid(kube::kAzureAssignedIdentities, key, error);
-                     }}) {
+                     }}),
+      calendars_(client, [this](const core::ObjectKey& config_map, const ConfigMapTexts& texts) {
+        on_calendar(config_map, texts);
+      }) {
   if (controller_.enforces_policy()) follow_policy(client);
 }
 
@@ -136,6 +158,67 @@ kube::InformerHandlers<T> Leadership::handlers(kube::ResourceType type,
                                      const base::Error& error) { report_invalid(type, key, error); }};
 }
 
+void Leadership::put(const SeenBinding& seen) {
+  const core::ObjectKey key = seen.binding.meta.key();
+  status_.saw(owner_of(seen), seen.status);
+  calendars_.set_wanted(key,
+                        seen.binding.access ? config_maps_of(key, *seen.binding.access) : std::set<core::ObjectKey>());
+  if (calendars_.all_known(key)) {
+    awaiting_calendars_.erase(key);
+    controller_.put(seen.binding);
+  } else {
+    awaiting_calendars_.insert(key);
+  }
+}
+
+void Leadership::on_calendar(const core::ObjectKey& config_map, const ConfigMapTexts& texts) {
+  controller_.put(config_map, texts);
+  std::erase_if(awaiting_calendars_, [this](const core::ObjectKey& binding) {
+    if (!calendars_.all_known(binding)) return false;
+    if (const auto seen = bindings_.find(binding.ns, binding.name)) controller_.put(seen->binding);
+    return true;
+  });
+  start_when_filled();
+}
+
+void Leadership::erase(const SeenBinding& seen) {
+  const core::ObjectKey key = seen.binding.meta.key();
+  awaiting_calendars_.erase(key);
+  unusable_.erase(key);
+  calendars_.set_wanted(key, {});
+  controller_.erase_binding(key);
+  status_.erase(kube::kAzureIdentityBindings, key);
+}
+
+void Leadership::on_access(const core::ObjectKey& binding) {
+  const auto seen = bindings_.find(binding.ns, binding.name);
+  if (!seen) return;
+  const AccessMoment* moment = controller_.access().moment(binding);
+  if (auto status = binding_status(*seen, moment)) status_.want(owner_of(*seen), std::move(*status));
+  auto event = access_unusable(*seen, moment);
+  if (!event) {
+    unusable_.erase(binding);
+  } else if (std::exchange(unusable_[binding], event->message) != event->message) {
+    events_.record(std::move(*event));
+  }
+}
+
+void Leadership::stop_writes() {
+  controller_.stop();
+  status_.stop();
+}
+
+void Leadership::cancel_writes() {
+  stop_writes();
+  controller_.cancel();
+  status_.cancel();
+}
+
+base::Task<> Leadership::drain() {
+  co_await controller_.drain();
+  co_await status_.drain();
+}
+
 void Leadership::start() {
   identities_.start();
   bindings_.start();
@@ -147,8 +230,13 @@ void Leadership::start() {
 }
 
 void Leadership::on_synced() {
+  ++synced_;
+  start_when_filled();
+}
+
+void Leadership::start_when_filled() {
   const int caches = policies_ ? 7 : 5;
-  if (++synced_ < caches) return;
+  if (active_ || synced_ < caches || !awaiting_calendars_.empty()) return;
   active_ = true;
   base::log::info("caches are filled, work begins", {{"pods", pods_.size()},
                                                      {"identities", identities_.size()},
@@ -156,6 +244,7 @@ void Leadership::on_synced() {
                                                      {"nodes", nodes_.size()},
                                                      {"assigned", assigned_.size()}});
   controller_.start();
+  status_.start();
 }
 
 void Leadership::report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error) {
@@ -189,6 +278,7 @@ std::string Leadership::missing_caches() const {
   check(assigned_, "azureassignedidentities");
   if (policies_) check(*policies_, "azureidentitypolicies");
   if (namespaces_) check(*namespaces_, "namespaces");
+  if (missing.empty() && !awaiting_calendars_.empty()) missing = "holidays of bindings";
   return missing;
 }
 
@@ -198,6 +288,7 @@ base::Task<> Leadership::stop() {
   co_await nodes_.stop();
   co_await pods_.stop();
   co_await assigned_.stop();
+  co_await calendars_.stop();
   if (policies_) co_await policies_->stop();
   if (namespaces_) co_await namespaces_->stop();
 }

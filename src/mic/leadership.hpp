@@ -2,7 +2,9 @@
 // What exists only while this process leads: the caches and the controller that they feed.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -17,8 +19,11 @@
 #include "kube/client.hpp"
 #include "kube/event_recorder.hpp"
 #include "kube/informer.hpp"
+#include "mic/calendar_watch.hpp"
+#include "mic/control/access_reports.hpp"
 #include "mic/control/controller.hpp"
 #include "mic/control/metrics.hpp"
+#include "mic/control/status_writer.hpp"
 
 namespace podid::mic {
 
@@ -26,14 +31,14 @@ namespace podid::mic {
 class Leadership {
  public:
   Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
-             ControllerOptions options, base::Random& random);
+             ControllerOptions options, base::Random& random, core::ZoneLookup zones);
 
   // Begins to fill the caches; the controller starts when all are filled.
   void start();
   // Begins no further writes. `broken_off`: those under way are cancelled, because another process may lead by now.
-  void stop_writes() { controller_.stop(); }
-  void cancel_writes() { controller_.cancel(); }
-  base::Task<> drain() { return controller_.drain(); }
+  void stop_writes();
+  void cancel_writes();
+  base::Task<> drain();
   // After drain(): ends the watches.
   base::Task<> stop();
 
@@ -47,6 +52,12 @@ class Leadership {
   template <class T>
   kube::InformerHandlers<T> handlers(kube::ResourceType type, std::function<void(const std::shared_ptr<const T>&)> put,
                                      std::function<void(const T&)> erase);
+  void put(const SeenBinding& binding);
+  void erase(const SeenBinding& binding);
+  // What is said of it in its status may be another.
+  void on_access(const core::ObjectKey& binding);
+  void on_calendar(const core::ObjectKey& config_map, const ConfigMapTexts& texts);
+  void start_when_filled();
   void on_synced();
   void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);
 
@@ -56,8 +67,10 @@ class Leadership {
   MicMetrics& metrics_;
   KubeAssignedApi assigned_api_;
   Controller controller_;
+  KubeStatusApi status_api_;
+  StatusWriter status_;
   kube::Informer<core::AzureIdentity> identities_;
-  kube::Informer<core::AzureIdentityBinding> bindings_;
+  kube::Informer<SeenBinding> bindings_;
   kube::Informer<core::Node> nodes_;
   kube::Informer<core::Pod> pods_;
   kube::Informer<core::AzureAssignedIdentity> assigned_;
@@ -65,6 +78,10 @@ class Leadership {
   // be allowed.
   std::unique_ptr<kube::Informer<core::IdentityPolicy>> policies_;
   std::unique_ptr<kube::Informer<core::PolicyLabels>> namespaces_;
+  CalendarWatch calendars_;
+  // Bindings whose calendars have not been heard of: until then, what they said before counts.
+  std::set<core::ObjectKey> awaiting_calendars_;
+  std::map<core::ObjectKey, std::string> unusable_;  // bindings, and what was said of them
   int synced_ = 0;
   bool active_ = false;
 };

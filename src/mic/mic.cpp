@@ -206,6 +206,7 @@ ControllerOptions Mic::controller_options() const {
   options.cluster = cluster_identities(identities_->config());
   options.writes_per_target = static_cast<std::size_t>(options_.create_delete_batch);
   options.full_pass_interval = options_.sync_retry_duration;
+  options.access = {.lead_time = options_.window_lead_time, .detach_delay = options_.window_detach_delay};
   options.azure.max_parallel = static_cast<std::size_t>(options_.max_parallel_arm);
   options.azure.timing = {.max_age = options_.identity_assignment_reconcile_interval,
                           .first_retry = kAzureRetryFirstDelay,
@@ -219,7 +220,7 @@ void Mic::on_started_leading() {
   if (failed_ || stopping_) return;  // the process is on its way out, which releases the lock again
   metrics_.leading(true);
   leadership_ = std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(),
-                                             dependencies_.random);
+                                             dependencies_.random, zones_.lookup());
   tasks_.spawn("lead", lead());
 }
 

@@ -24,6 +24,7 @@
 #include "mic/options.hpp"
 #include "net/http_transport.hpp"
 #include "net/server/status_server.hpp"
+#include "zones/time_zones.hpp"
 
 namespace podid::mic {
 
@@ -88,6 +89,7 @@ class Mic {
   // parts, in the order in which each uses those before it
   base::MetricsRegistry registry_;
   MicMetrics metrics_;
+  zones::TimeZones zones_;
   net::StatusServer status_;
   std::unique_ptr<CloudIdentityApi> identities_;
   std::unique_ptr<ConfigWatch> config_watch_;

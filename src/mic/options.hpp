@@ -27,6 +27,8 @@ struct MicOptions {
   bool keep_identity_for_finished_pods = false;  // MIC-21
   std::string identity_policy = "off";           // or "enforce" (SEC-10)
   base::Duration sync_retry_duration = std::chrono::hours(1);
+  base::Duration window_lead_time = std::chrono::minutes(2);
+  base::Duration window_detach_delay = std::chrono::minutes(5);
 
   LeaderElectionOptions leader_election;
 

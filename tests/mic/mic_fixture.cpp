@@ -181,7 +181,12 @@ void MicFixture::define_kinds() {
   for (const kube::ResourceType& type :
        {kube::kAzureIdentities, kube::kAzureIdentityBindings, kube::kAzureAssignedIdentities,
         kube::kAzurePodIdentityExceptions, kube::kAzureIdentityPolicies}) {
-    put(kube::kCustomResourceDefinitions, open_definition(type));
+    json::object definition = open_definition(type);
+    // As in deploy/crds.
+    if (type.plural == kube::kAzureIdentityBindings.plural) {
+      definition["spec"].at("versions").at(0).as_object()["subresources"] = json::object{{"status", json::object()}};
+    }
+    put(kube::kCustomResourceDefinitions, std::move(definition));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "core/model/times.hpp"
 #include "mic/mic_fixture.hpp"
 
 namespace podid::test {
@@ -538,6 +539,72 @@ TEST_F(MicTest, ACloudConfigurationIsReadAgainAndABadOneIsNot) {  // MIC-19
   }));
   write(names.mic_secret);
   ASSERT_TRUE(become({"web-default-one: Assigned"}));
+}
+
+// access.md §2: assigned in time, taken off afterwards, and people are told.
+TEST_F(MicTest, ATimeBoxIsFollowedAndToldOf) {
+  node("node-a", names.node_a_machine);
+  identity("one", names.app_one);
+  const auto minute = std::chrono::floor<std::chrono::minutes>(clock.wall_now());
+  const auto of_day = [&](std::chrono::minutes after) { return core::time_text(minute + after).substr(11, 5); };
+  const auto opens = minute + std::chrono::minutes(5);
+  const json::object holidays{{"configMap", "calendar"}, {"key", "dates"}};
+  const json::object window{
+      {"start", of_day(std::chrono::minutes(5))}, {"end", of_day(std::chrono::minutes(9))}, {"holidays", holidays}};
+  put(kube::kConfigMaps,
+      {{"metadata", {{"name", "calendar"}, {"namespace", "default"}}}, {"data", {{"dates", "2020-12-24 # Eve"}}}});
+  json::object access;
+  access["windows"].emplace_array().push_back(window);
+  put(kube::kAzureIdentityBindings, {{"metadata", {{"name", "b-one"}, {"namespace", "default"}}},
+                                     {"spec", {{"azureIdentity", "one"}, {"selector", "app"}, {"access", access}}}});
+  const auto annotation = [this](const char* name) {
+    const std::vector<json::value> all = list(kube::kAzureAssignedIdentities);
+    return all.empty() ? std::string() : std::string(base::text_at(all.front(), {"metadata", "annotations", name}));
+  };
+  const auto status = [this] {
+    const json::value binding = list(kube::kAzureIdentityBindings).front();
+    const json::value* said = base::find_path(binding, {"status", "access"});
+    return said == nullptr ? json::object() : said->as_object();
+  };
+  const auto condition = [this] {
+    const json::value binding = list(kube::kAzureIdentityBindings).front();
+    const json::value* all = base::find_path(binding, {"status", "conditions"});
+    return all == nullptr ? json::value() : all->at(0);
+  };
+  mic::MicOptions with = options();
+  with.window_detach_delay = std::chrono::minutes(1);
+  start(with);
+  pod("web");
+  ASSERT_TRUE(become({"web-default-one: Created"}));
+  const std::string time = core::time_text(opens);
+  EXPECT_EQ(annotation("aadpodidentity.k8s.io/access"), "closed until " + time);
+  EXPECT_THAT(annotation("aadpodidentity.k8s.io/holidays"), HasSubstr("2020-12-24"));
+  ASSERT_TRUE(until([&] { return !status().empty(); }));
+  EXPECT_EQ(status().at("open"), false);
+  EXPECT_EQ(status().at("reason"), "window_closed");
+  EXPECT_EQ(status().at("nextTransition"), json::string(time));
+  EXPECT_EQ(status().at("observedGeneration"), 1);
+  EXPECT_EQ(base::text_at(condition(), {"type"}), "Valid");
+  EXPECT_EQ(base::text_at(condition(), {"status"}), "True");
+
+  ASSERT_TRUE(become({"web-default-one: Assigned"}));
+  EXPECT_LT(clock.wall_now(), opens);
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("app-one", "node-identity"));
+  EXPECT_EQ(annotation("aadpodidentity.k8s.io/access"), "");
+  EXPECT_EQ(status().at("open"), false) << "not yet";
+  ASSERT_TRUE(until([&] { return status().at("open") == json::value(true); }));
+  EXPECT_GE(clock.wall_now(), opens);
+
+  ASSERT_TRUE(become({"web-default-one: Created"}));
+  EXPECT_GE(clock.wall_now(), opens + std::chrono::minutes(5));
+  ASSERT_TRUE(until([&] { return attached(names.node_a_machine) == States{"node-identity"}; }));
+  EXPECT_EQ(status().at("open"), false);
+
+  patch(kube::kConfigMaps, "calendar", {{"data", {{"dates", "Christmas"}}}});
+  ASSERT_TRUE(until([&] { return base::text_at(condition(), {"status"}) == "False"; }));
+  EXPECT_EQ(base::text_at(condition(), {"reason"}), "CalendarUnreadable");
+  ASSERT_TRUE(until([&] { return !event_messages("access unusable").empty(); }));
+  EXPECT_THAT(event_messages("access unusable").front(), HasSubstr("default/b-one"));
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ inline constexpr std::string_view kAzureClientIdAnnotation = "aadpodidentity.k8s
 inline constexpr std::string_view kComputeAnnotation =
     "aadpodidentity.k8s.io/compute-resource";  // ComputeTarget::key(), MIC-13
 
+// On an assignment that stays Created because its binding's spec.access does not let it be used now: since when it may be used
+// again, for people ("closed until 2026-01-02T00:00:00Z", "closed").
+inline constexpr std::string_view kAccessAnnotation = "aadpodidentity.k8s.io/access";
+
 // Where assignments live that no rule puts into the identity's namespace.
 inline constexpr std::string_view kDefaultAssignmentNamespace = "default";
 

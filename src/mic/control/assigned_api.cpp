@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "core/access/calendar.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
 #include "mic/plan/release.hpp"
@@ -15,8 +16,9 @@ namespace {
 
 using Assigned = core::AzureAssignedIdentity;
 
-constexpr std::string_view kOurAnnotations[] = {core::kPodUidAnnotation, core::kComputeAnnotation,
-                                                core::kAzureClientIdAnnotation, kPendingDetachAnnotation};
+constexpr std::string_view kOurAnnotations[] = {core::kPodUidAnnotation,        core::kComputeAnnotation,
+                                                core::kAzureClientIdAnnotation, core::kAccessAnnotation,
+                                                core::kHolidaysAnnotation,      kPendingDetachAnnotation};
 
 kube::ObjectKey object_key(const Assigned& assigned) { return {.ns = assigned.meta.ns, .name = assigned.meta.name}; }
 

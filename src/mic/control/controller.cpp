@@ -15,7 +15,7 @@ namespace podid::mic {
 Controller::Controller(ControllerOptions options, ControllerDependencies dependencies)
     : options_(std::move(options)),
       dependencies_(std::move(dependencies)),
-      cluster_(options_.assignment),
+      cluster_(options_.assignment, options_.access, dependencies_.zones),
       immutable_(options_.immutable),
       cluster_identities_(options_.cluster),
       queue_({.per_group = options_.writes_per_target, .total = kMaxWritesInFlight}),
@@ -34,6 +34,21 @@ Controller::~Controller() = default;
 // Nodes report themselves every few minutes; only where they are matters.
 void Controller::put(const core::Node& node) {
   if (cluster_.nodes().put(node)) mark_pods_of(node.name);
+}
+
+void Controller::put(core::AzureIdentityBinding binding) {
+  look_at_wall_clock();
+  const core::ObjectKey key = binding.meta.key();
+  mark(cluster_.put(std::move(binding)));
+  dependencies_.on_access(key);
+  set_alarm();
+}
+
+void Controller::put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
+  look_at_wall_clock();
+  mark(cluster_.put(config_map, std::move(texts)));
+  look_at_wall_clock();  // tells of the bindings
+  set_alarm();
 }
 
 void Controller::erase_node(const std::string& name) {
@@ -128,6 +143,7 @@ void Controller::digest() {
   const auto take_one = [](std::unordered_set<std::string>& set) {
     return std::move(set.extract(set.begin()).value());
   };
+  look_at_wall_clock();
   std::size_t budget = kDigestBatch;
   // All claims first: nothing is planned, and so nothing taken off, on the word of half the pods.
   for (; budget > 0 && !dirty_.empty(); --budget) {
@@ -190,20 +206,22 @@ void Controller::digest_claims(const std::string& pod) {
   const std::vector<core::AzureAssignedIdentity> desired = desired_for(pod);
   note_claims(pod, desired);
   for (const core::AzureAssignedIdentity& assigned : desired) {
-    if (!assigned.identity.user_assigned()) continue;
+    if (!assigned.identity.user_assigned() || core::is_held(assigned)) continue;
     const NodeAnswer node = cluster_.nodes().find(assigned.node_name);
     if (node.exists && node.target) azure_.watch(*node.target);
   }
 }
 
 void Controller::note_claims(const std::string& pod, const std::vector<core::AzureAssignedIdentity>& desired) {
-  plan_awaiting(claims_.set(pod, claims_of(cluster_.nodes(), desired)));
+  plan_awaiting(claims_.set(pod, claims_of(cluster_.nodes(), desired, Held::left_out)));
   // One that is about to be replaced or removed answers for nothing any more, even if the pod claims the same again.
   std::vector<AssignedStore::Object> stored = store_.of_pod(pod);
   std::erase_if(stored, [this](const AssignedStore::Object& object) { return ending_.contains(object->meta.uid); });
-  std::vector<Claim> recorded = recorded_claims(cluster_.nodes(), desired, stored);
-  plan_awaiting(recorded_.set(pod, recorded));
-  note_taken(pod, std::move(recorded));
+  std::vector<Claim> counted = recorded_claims(cluster_.nodes(), desired, stored, Held::counted);
+  plan_awaiting(recorded_.set(pod, std::ranges::any_of(desired, core::is_held)
+                                       ? recorded_claims(cluster_.nodes(), desired, stored, Held::left_out)
+                                       : counted));
+  note_taken(pod, std::move(counted));
 }
 
 void Controller::note_taken(const std::string& pod, std::vector<Claim> recorded) {
@@ -372,6 +390,13 @@ void Controller::on_round_ended(const azure::AzureResource& resource, base::Dura
 
 // ---- time ----
 
+// What may be used changes with the time of day, which can be set.
+void Controller::look_at_wall_clock() {
+  const Cluster::AccessChanges changes = cluster_.advance(dependencies_.clock.wall_now());
+  mark(changes.pods);
+  for (const core::ObjectKey& binding : changes.bindings) dependencies_.on_access(binding);
+}
+
 void Controller::full_pass() {
   const base::SteadyTime now = dependencies_.clock.steady_now();
   next_full_pass_ = now + options_.full_pass_interval;
@@ -385,14 +410,21 @@ void Controller::full_pass() {
 
 void Controller::set_alarm() {
   if (stopping_ || !started_) return;
-  const std::optional<base::SteadyTime> due = queue_.next_due();
-  alarm_.set(due ? std::min(*due, next_full_pass_) : next_full_pass_);
+  base::SteadyTime when = std::min(queue_.next_due().value_or(next_full_pass_), next_full_pass_);
+  if (!cluster_.access().empty()) {
+    base::Duration pause = kWallClockLook;
+    if (const auto next = cluster_.access().next())
+      pause = std::min<base::Duration>(pause, *next - dependencies_.clock.wall_now());
+    when = std::min(when, dependencies_.clock.steady_now() + pause);
+  }
+  alarm_.set(when);
 }
 
 void Controller::wake() {
   if (stopping_) return;
   const base::SteadyTime now = dependencies_.clock.steady_now();
   if (now >= next_full_pass_) full_pass();
+  look_at_wall_clock();
   queue_.release_due(now);
   dispatch();
   set_alarm();

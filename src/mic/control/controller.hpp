@@ -45,6 +45,7 @@ struct ControllerOptions {
   ClusterIdentities cluster;
   std::size_t writes_per_target = 20;  // --createDeleteBatch
   base::Duration full_pass_interval = std::chrono::hours(1);
+  AccessTiming access;
   AzureWorkersOptions azure;
 };
 
@@ -52,9 +53,12 @@ struct ControllerDependencies {
   base::Executor executor;
   base::Clock& clock;
   base::Random& random;
+  core::ZoneLookup zones;
   AssignedApi& assigned;
   IdentityApi& identities;
   std::function<void(kube::EventKey)> record;
+  // What spec.access of the binding allows, or the binding, may have changed. Not to be called back from.
+  std::function<void(const core::ObjectKey& binding)> on_access;
   MicMetrics& metrics;
 };
 
@@ -66,7 +70,7 @@ class Controller final : private AzureWorkersOwner {
 
   // What the watches tell. Cheap; work is put off.
   void put(std::shared_ptr<const core::Pod> pod) { mark(cluster_.put(std::move(pod))); }
-  void put(core::AzureIdentityBinding binding) { mark(cluster_.put(std::move(binding))); }
+  void put(core::AzureIdentityBinding binding);
   void put(core::AzureIdentity identity) { mark(cluster_.put(std::move(identity))); }
   void put(const core::Node& node);
   void put(AssignedStore::Object assigned);
@@ -74,6 +78,8 @@ class Controller final : private AzureWorkersOwner {
   void put(std::shared_ptr<const core::IdentityPolicy> policy);
   void put_unreadable_policy(std::string problem);
   void put(core::PolicyLabels labels) { mark(cluster_.put(std::move(labels))); }
+  // What bindings' windows name for their holidays.
+  void put(const core::ObjectKey& config_map, ConfigMapTexts texts);
   void erase_namespace(const std::string& name) { mark(cluster_.erase_namespace(name)); }
   void erase_pod(const core::ObjectKey& key) { mark(cluster_.erase_pod(key)); }
   void erase_binding(const core::ObjectKey& key) { mark(cluster_.erase_binding(key)); }
@@ -93,6 +99,11 @@ class Controller final : private AzureWorkersOwner {
   // Completes when none is under way. After stop().
   base::Task<> drain();
 
+  // Of spec.access of bindings, as of the last look at the clock on the wall.
+  const AccessBook& access() const { return cluster_.access(); }
+  const core::AzureIdentityBinding* find_binding(const core::ObjectKey& key) const {
+    return cluster_.find_binding(key);
+  }
   bool enforces_policy() const { return options_.assignment.policy == core::IdentityPolicyMode::enforce; }
   // Nothing to digest, to plan or to write, no write and no round under way. Retries may be due later.
   bool idle() const;
@@ -154,6 +165,7 @@ class Controller final : private AzureWorkersOwner {
   void note_failure(const core::AzureAssignedIdentity& assigned, const base::Error& error, std::string_view operation,
                     const std::function<kube::EventKey()>& event);
 
+  void look_at_wall_clock();
   void full_pass();
   void set_alarm();
   void wake();

@@ -63,9 +63,9 @@ base::Task<> Controller::work_on(std::string pod, std::string group) {
   PodPlan planned = plan(pod);
   const std::vector<std::string> ended = ended_by(planned);
   ending_.insert(ended.begin(), ended.end());
-  if (std::vector<Claim> written = claims_of(cluster_.nodes(), written_by(planned)); !written.empty()) {
+  if (std::vector<Claim> written = claims_of(cluster_.nodes(), written_by(planned), Held::counted); !written.empty()) {
     writing_.insert_or_assign(pod, std::move(written));
-    note_taken(pod, recorded_claims(cluster_.nodes(), desired_for(pod), store_.of_pod(pod)));
+    note_taken(pod, recorded_claims(cluster_.nodes(), desired_for(pod), store_.of_pod(pod), Held::counted));
   }
   bool ok = true;
   for (Action& action : planned.actions) {

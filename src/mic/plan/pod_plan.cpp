@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "core/access/calendar.hpp"
+#include "core/desired.hpp"
 #include "core/model/azure_ids.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/redact.hpp"
@@ -96,13 +98,15 @@ class Planner {
       if (step.kind == core::StepKind::confirm && is_elsewhere(*before)) {
         replace(*subject.desired, before);
       } else {
-        take(step, before);
+        take(step, before, subject.desired);
       }
     }
     for (const Stored& object : subject.stored) {
       if (handled.contains(object->meta.key())) continue;
       if (subject.desired != nullptr && is_elsewhere(*object)) {
         replace(*subject.desired, object);
+      } else if (subject.desired != nullptr && core::is_held(*subject.desired)) {
+        close(object, *subject.desired);
       } else if (subject.desired == nullptr || !withdraw(object)) {
         annotate(object, subject.desired);
       }
@@ -117,14 +121,14 @@ class Planner {
     return found == subject.stored.end() ? nullptr : *found;
   }
 
-  void take(core::Step& step, const Stored& stored) {
+  void take(core::Step& step, const Stored& stored, const core::AzureAssignedIdentity* desired) {
     switch (step.kind) {
       case core::StepKind::create:
         return create(step);
       case core::StepKind::replace:
         return replace(std::move(step.after), stored);
       case core::StepKind::confirm:
-        return confirm(stored);
+        return core::is_held(*desired) ? hold(stored, *desired) : confirm(stored, *desired);
       case core::StepKind::remove:
         return remove(stored, std::nullopt);
       case core::StepKind::recreate:
@@ -224,8 +228,40 @@ class Planner {
     plan_.actions.push_back({.kind = ActionKind::replace, .stored = stored, .wanted = std::move(wanted)});
   }
 
-  void confirm(const Stored& stored) {
+  // First the status, then what it stands for: nobody is told Assigned of what is coming off.
+  void close(const Stored& stored, const core::AzureAssignedIdentity& desired) {
     core::AzureAssignedIdentity wanted = *stored;
+    wanted.status = core::kCreated;
+    set_access(wanted, desired);
+    plan_.actions.push_back({.kind = ActionKind::withdraw, .stored = stored, .wanted = std::move(wanted)});
+  }
+
+  // It stays as it is, and what it may have on the machine comes off, unless another pod there may use it.
+  void hold(const Stored& stored, const core::AzureAssignedIdentity& desired) {
+    core::AzureAssignedIdentity wanted = *stored;
+    set_access(wanted, desired);
+    std::vector<Release> left = take_off(remains_of(*stored, all_releases(*stored, std::nullopt)));
+    // What it says of itself need not be noted.
+    if (const std::optional<Release> own = own_release(*stored, in_.nodes)) std::erase(left, *own);
+    set_pending(wanted, left);
+    if (wanted == *stored) return;
+    plan_.actions.push_back({.kind = ActionKind::annotate, .stored = stored, .wanted = std::move(wanted)});
+  }
+
+  static void set_access(core::AzureAssignedIdentity& wanted, const core::AzureAssignedIdentity& desired) {
+    for (const std::string_view name : {core::kAccessAnnotation, core::kHolidaysAnnotation}) {
+      const std::string_view value = core::value_or_empty(desired.meta.annotations, name);
+      if (value.empty()) {
+        wanted.meta.annotations.erase(std::string(name));
+      } else {
+        wanted.meta.annotations[std::string(name)] = value;
+      }
+    }
+  }
+
+  void confirm(const Stored& stored, const core::AzureAssignedIdentity& desired) {
+    core::AzureAssignedIdentity wanted = *stored;
+    set_access(wanted, desired);
     set_pending(wanted, take_off(remains_of(*stored, pending_releases(*stored))));
     wanted.status = core::kAssigned;
     wanted.meta.annotations.erase(std::string(core::kAzureClientIdAnnotation));
@@ -246,7 +282,7 @@ class Planner {
                                .target = *node.target,
                                .identity = std::move(identity),
                                .ns = stored->identity.meta.ns});
-        return;
+        return update_holidays(stored, desired);
       }
       const std::string_view client_id = in_.azure.client_id(node.target->key(), identity);
       if (auto objection = objection_to(stored->identity, in_.cluster, client_id)) {
@@ -258,6 +294,16 @@ class Planner {
     }
     plan_.actions.push_back(
         {.kind = ActionKind::assign, .stored = stored, .wanted = std::move(wanted), .last_change = last_change});
+  }
+
+  // NMIs judge by them whether it may be used, Assigned or not.
+  void update_holidays(const Stored& stored, const core::AzureAssignedIdentity& desired) {
+    if (core::value_or_empty(stored->meta.annotations, core::kHolidaysAnnotation) ==
+        core::value_or_empty(desired.meta.annotations, core::kHolidaysAnnotation))
+      return;
+    core::AzureAssignedIdentity wanted = *stored;
+    set_access(wanted, desired);
+    plan_.actions.push_back({.kind = ActionKind::annotate, .stored = stored, .wanted = std::move(wanted)});
   }
 
   // So that the pod's requests need not wait in the NMI.
@@ -310,6 +356,7 @@ class Planner {
       const std::vector<Release> left = take_off(remains_of(*stored, before));
       if (left.size() != before.size()) set_pending(wanted, left);
     }
+    if (desired != nullptr) set_access(wanted, *desired);
     if (desired != nullptr && core::value_or_empty(stored->meta.annotations, core::kPodUidAnnotation).empty()) {
       const std::string_view uid = core::value_or_empty(desired->meta.annotations, core::kPodUidAnnotation);
       if (!uid.empty()) wanted.meta.annotations[std::string(core::kPodUidAnnotation)] = uid;
@@ -401,8 +448,9 @@ class Planner {
 };
 
 // What the assignment wants on Azure, if anything.
-std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssignedIdentity& desired) {
+std::optional<Claim> claim_of(const NodeDirectory& nodes, const core::AzureAssignedIdentity& desired, Held held) {
   if (!desired.identity.user_assigned()) return std::nullopt;
+  if (held == Held::left_out && core::is_held(desired)) return std::nullopt;
   const NodeAnswer node = nodes.find(desired.node_name);
   if (!node.exists || !node.target) return std::nullopt;
   return Claim{.target = node.target->key(),
@@ -430,19 +478,20 @@ bool is_one_of(const core::ImmutableIdentities& set, std::string_view target, co
   return set.contains(known);
 }
 
-std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired) {
+std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                             Held held) {
   std::vector<Claim> claims;
   for (const core::AzureAssignedIdentity& assigned : desired) {
-    if (std::optional<Claim> claim = claim_of(nodes, assigned)) claims.push_back(std::move(*claim));
+    if (std::optional<Claim> claim = claim_of(nodes, assigned, held)) claims.push_back(std::move(*claim));
   }
   return claims;
 }
 
 std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
-                                   const std::vector<Stored>& stored) {
+                                   const std::vector<Stored>& stored, Held held) {
   std::vector<Claim> claims;
   for (const core::AzureAssignedIdentity& assigned : desired) {
-    std::optional<Claim> claim = claim_of(nodes, assigned);
+    std::optional<Claim> claim = claim_of(nodes, assigned, held);
     if (!claim) continue;
     const auto answers_for_it = [&](const Stored& object) {
       const core::AssignmentKey key = core::key_of(*object);

@@ -38,7 +38,7 @@ enum class ActionKind {
   create,    // POST `wanted`
   replace,   // PUT `wanted` over `stored`
   assign,    // status Assigned; the annotation of pending detachments as in `wanted`
-  withdraw,  // status Created again: what it gives has proved not to be the pod's to have
+  withdraw,  // status Created again: what it gives has proved not to be the pod's to have, or may not be used now
   annotate,  // annotations alone
   retire,    // status Unassigned; the annotation says what has to come off later, when no pod claims it any more
   remove,    // delete `stored`; nothing is left on Azure that it alone answers for
@@ -116,12 +116,17 @@ bool is_given_wrongly(const core::AzureAssignedIdentity& stored, const NodeDirec
 bool is_one_of(const core::ImmutableIdentities& set, std::string_view target, const std::string& identity,
                const AzureView& azure);
 
+// Assignments that are held claim nothing now; but their number is limited as if they did.
+enum class Held { left_out, counted };
+
 // What the pod wants on Azure: the type 0 assignments of `desired` whose node exists.
-std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired);
+std::vector<Claim> claims_of(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
+                             Held held);
 
 // Those of claims_of(desired) that the assignment in question, as it is stored, answers for: it will remember them for as
 // long as the pod claims them, and see to their end afterwards.
 std::vector<Claim> recorded_claims(const NodeDirectory& nodes, const std::vector<core::AzureAssignedIdentity>& desired,
-                                   const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored);
+                                   const std::vector<std::shared_ptr<const core::AzureAssignedIdentity>>& stored,
+                                   Held held);
 
 }  // namespace podid::mic

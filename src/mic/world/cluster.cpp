@@ -20,6 +20,16 @@ bool same_but_for_version(const Rule& before, Rule now) {
 
 }  // namespace
 
+Cluster::Cluster(core::AssignmentOptions options, AccessTiming timing, core::ZoneLookup zones)
+    : timing_(timing),
+      terms_(std::move(zones)),
+      access_(timing, terms_),
+      rules_(options, [this](const core::AzureIdentityBinding& binding, const core::Pod& pod) {
+        const core::ObjectKey key = binding.meta.key();
+        return core::AssignmentAccess{.closed = access_.closed_for(key, pod.node_name),
+                                      .holidays = terms_.holidays_of(key)};
+      }) {}
+
 PodKeys Cluster::put(std::shared_ptr<const core::Pod> pod) {
   std::string key = pod->key().text();
   const auto found = pods_.find(key);
@@ -51,8 +61,20 @@ PodKeys Cluster::put(core::AzureIdentityBinding binding) {
     selectors.insert(before->selector);
     is_news = !same_but_for_version(*before, binding);
   }
+  if (is_news) put_access(binding);
   rules_.put(std::move(binding));
   return is_news ? with_selectors(selectors) : PodKeys();
+}
+
+void Cluster::put_access(const core::AzureIdentityBinding& binding) {
+  const core::ObjectKey key = binding.meta.key();
+  if (binding.access) {
+    terms_.put(key, *binding.access);
+    access_.put(key);
+  } else {
+    terms_.erase(key);
+    access_.erase(key);
+  }
 }
 
 PodKeys Cluster::erase_binding(const core::ObjectKey& key) {
@@ -60,6 +82,8 @@ PodKeys Cluster::erase_binding(const core::ObjectKey& key) {
   if (before == nullptr) return {};
   const std::set<std::string> selectors{before->selector};
   rules_.erase_binding(key);
+  terms_.erase(key);
+  access_.erase(key);
   return with_selectors(selectors);
 }
 
@@ -94,6 +118,15 @@ PodKeys Cluster::erase_namespace(const std::string& name) {
   return rules_.permissions().erase_namespace(name) ? concerned_by_namespace(name) : PodKeys{};
 }
 
+PodKeys Cluster::put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
+  std::set<std::string> selectors;
+  for (const core::ObjectKey& binding : terms_.put(config_map, std::move(texts))) {
+    access_.put(binding);
+    selectors.insert(rules_.find_binding(binding)->selector);
+  }
+  return with_selectors(selectors);
+}
+
 PodKeys Cluster::concerned_by_namespace(const std::string& name) const {
   if (!rules_.permissions().goes_by_labels()) return {};
   PodKeys keys = with_selectors(rules_.selectors_of(name));
@@ -101,6 +134,20 @@ PodKeys Cluster::concerned_by_namespace(const std::string& name) const {
     if (pod->ns == name) keys.push_back(key);
   }
   return keys;
+}
+
+Cluster::AccessChanges Cluster::advance(core::Instant now) {
+  AccessChanges changes;
+  for (const AccessNews& news : access_.advance(now)) {
+    changes.bindings.push_back(news.binding);
+    if (news.after >= news.until) continue;
+    const core::AzureIdentityBinding& binding = *rules_.find_binding(news.binding);
+    for (const std::string& pod : by_label_.find(binding.selector)) {
+      const base::Duration delay = delay_of(pods_.at(pod)->node_name, timing_);
+      if (news.after < delay && delay <= news.until) changes.pods.push_back(pod);
+    }
+  }
+  return changes;
 }
 
 PodKeys Cluster::pods_on(const std::string& node) const {

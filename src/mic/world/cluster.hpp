@@ -12,6 +12,8 @@
 #include "core/identity_policy.hpp"
 #include "core/model/pod.hpp"
 #include "core/model/resources.hpp"
+#include "mic/world/access_book.hpp"
+#include "mic/world/binding_terms.hpp"
 #include "mic/world/key_index.hpp"
 #include "mic/world/node_directory.hpp"
 
@@ -23,7 +25,9 @@ using PodKeys = std::vector<std::string>;
 // Each change answers whom it concerns; changes of fields that no rule reads concern nobody. Not thread-safe.
 class Cluster {
  public:
-  explicit Cluster(core::AssignmentOptions options) : rules_(options) {}
+  explicit Cluster(core::AssignmentOptions options, AccessTiming timing = {}, core::ZoneLookup zones = {});
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
 
   PodKeys put(std::shared_ptr<const core::Pod> pod);
   PodKeys erase_pod(const core::ObjectKey& key);
@@ -36,6 +40,16 @@ class Cluster {
   PodKeys put_unreadable_policy(std::string problem);
   PodKeys put(core::PolicyLabels labels);
   PodKeys erase_namespace(const std::string& name);
+  PodKeys put(const core::ObjectKey& config_map, ConfigMapTexts texts);
+
+  // It is `now` by the clock on the wall. Bindings: those of which access().moment() may be another.
+  struct AccessChanges {
+    PodKeys pods;
+    std::vector<core::ObjectKey> bindings;
+  };
+  AccessChanges advance(core::Instant now);
+  const AccessBook& access() const { return access_; }
+  const core::AzureIdentityBinding* find_binding(const core::ObjectKey& key) const { return rules_.find_binding(key); }
 
   // What the pod should have; nothing for a pod that is not there.
   std::vector<core::AzureAssignedIdentity> desired_for(const std::string& pod,
@@ -48,10 +62,14 @@ class Cluster {
 
  private:
   void append(PodKeys& keys, const KeyIndex::Keys& more) const { keys.insert(keys.end(), more.begin(), more.end()); }
+  void put_access(const core::AzureIdentityBinding& binding);
   PodKeys with_selectors(const std::set<std::string>& selectors) const;
   // Of its labels: its own pods, and those that its bindings select.
   PodKeys concerned_by_namespace(const std::string& name) const;
 
+  const AccessTiming timing_;
+  BindingTerms terms_;
+  AccessBook access_;
   core::AssignmentRules rules_;
   NodeDirectory nodes_;
   std::unordered_map<std::string, std::shared_ptr<const core::Pod>> pods_;  // shared with the cache that feeds us

@@ -39,9 +39,11 @@ void ControllerFixture::make_controller() {
       mic::ControllerDependencies{.executor = io.get_executor(),
                                   .clock = clock,
                                   .random = random,
+                                  .zones = zones_here.lookup(),
                                   .assigned = api,
                                   .identities = azure,
                                   .record = [this](kube::EventKey event) { events.push_back(std::move(event)); },
+                                  .on_access = [](const core::ObjectKey&) {},
                                   .metrics = metrics});
 }
 
@@ -165,7 +167,7 @@ void ControllerFixture::remove_identity(const std::string& name, const std::stri
 }
 
 void ControllerFixture::binding(const std::string& name, const std::string& identity, const std::string& selector,
-                                const std::string& ns) {
+                                const std::string& ns, std::optional<core::Access> access) {
   core::AzureIdentityBinding binding;
   binding.meta.name = name;
   binding.meta.ns = ns;
@@ -173,6 +175,7 @@ void ControllerFixture::binding(const std::string& name, const std::string& iden
   binding.meta.resource_version = next_version();
   binding.azure_identity = identity;
   binding.selector = selector;
+  binding.access = std::move(access);
   bindings_[binding.meta.key().text()] = binding;
   if (controller) controller->put(std::move(binding));
 }

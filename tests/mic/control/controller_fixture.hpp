@@ -16,6 +16,7 @@
 #include "support/fake_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/seeded_random.hpp"
+#include "zones/time_zones.hpp"
 
 namespace podid::test {
 
@@ -56,7 +57,7 @@ class ControllerFixture : public ::testing::Test {
                 core::IdentityType type = core::IdentityType::user_assigned, const std::string& ns = "default");
   void remove_identity(const std::string& name, const std::string& ns = "default");
   void binding(const std::string& name, const std::string& identity, const std::string& selector = "app",
-               const std::string& ns = "default");
+               const std::string& ns = "default", std::optional<core::Access> access = {});
   void remove_binding(const std::string& name, const std::string& ns = "default");
   // node-a on a VM, identity "id" on resource "one", a binding to label "app".
   void usual_cluster();
@@ -78,6 +79,7 @@ class ControllerFixture : public ::testing::Test {
   base::asio::io_context io;
   FakeClock clock;
   SeededRandom random;
+  zones::TimeZones zones_here;
   base::MetricsRegistry registry;
   mic::MicMetrics metrics{registry};
   FakeAssignedApi api;
