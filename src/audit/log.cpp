@@ -289,6 +289,7 @@ base::Result<> Log::State::grow(std::uint64_t from, std::uint64_t size) {
   safe_tiles = pending_tiles = tree->size();
   auto fed = feed(tree->size(), size);
   if (!fed) return fed;
+  if (bytes == 0) first = size;
   std::optional<std::uint64_t> noted;
   auto checked = check_note("checkpoint", true, noted);
   if (!checked) return checked;
@@ -325,7 +326,7 @@ base::Result<> Log::State::open_current() {
   auto from = first_index(options.path);
   if (!from) return std::unexpected(std::move(from.error()));
   if (bytes > 0 && !*from) return contradiction("its lines have no index");
-  first = from->value_or(tree ? tree->size() : 0);
+  first = from->value_or(0);
   return reserve();
 }
 
@@ -424,7 +425,6 @@ base::Result<> Log::State::write_lines(const std::vector<Line>& lines) {
     if (::ftruncate(fd, static_cast<off_t>(bytes)) == 0) static_cast<void>(reserve());
     return written;
   }
-  if (bytes == 0) first = tree->size();
   bytes += text.size();
   unsynced = true;
   std::size_t start = 0;
@@ -468,6 +468,7 @@ base::Result<> Log::State::rotate(std::vector<DeletedFile>& deleted) {
   }
   ::close(std::exchange(fd, fresh));
   bytes = 0;
+  first = tree->size();
   sync_path(folder_of(options.path));
   // Without room reserved writing still works as long as there is some.
   static_cast<void>(reserve());

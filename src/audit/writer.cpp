@@ -133,8 +133,10 @@ base::Result<Drained> Writer::drain_until(base::WallTime until) {
   Drained drained;
   std::ranges::move(deleted_, std::back_inserter(drained.deleted));
   deleted_.clear();
+  // As much as a ring holds, and no more: who puts faster than we append must not keep us from the other rings.
+  const std::size_t batches = options_.ring_capacity / kBatch + 1;
   for (const auto& ring : rings_) {
-    while (true) {
+    for (std::size_t batch = 0; batch < batches; ++batch) {
       taken_.clear();
       ring->take(taken_, until, kBatch);
       if (taken_.empty()) break;

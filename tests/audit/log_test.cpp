@@ -399,6 +399,25 @@ TEST_F(LogTest, WithoutAWitnessAgeDeletesAllTheSame) {
   EXPECT_FALSE(deleted_[0].cosigned);
 }
 
+// Killed between the two steps of a rotation, and the backup is too old when the next process comes.
+TEST_F(LogTest, WhatIsDeletedAtAStartIsSaidExactly) {
+  {
+    const auto log = open();
+    append(*log, 300);
+  }
+  std::filesystem::rename(path(), backup_name(path(), "2025-01-15T07-00-00.000"));
+  const auto log = open();
+  append(*log, 1);
+  ASSERT_EQ(deleted_.size(), 1);
+  EXPECT_EQ(deleted_[0].first_index, 0);
+  EXPECT_EQ(deleted_[0].end_index, 300);
+  EXPECT_FALSE(deleted_[0].cosigned);
+  const Record said = parse_line(lines().front()).value();
+  EXPECT_EQ(said.kind, Kind::deleted);
+  EXPECT_EQ(said.index, 300);
+  EXPECT_EQ(said.end_index, 300);
+}
+
 TEST_F(LogTest, AFolderThatCannotBeWrittenIsAnError) {
   options_.path = "/proc/none/audit.log";
   EXPECT_FALSE(Log::open(options_, clock_));
