@@ -99,13 +99,15 @@ const AzureIdentity* AssignmentRules::find_identity(const ObjectKey& key) const 
   return it == identities_.end() ? nullptr : &it->second;
 }
 
-bool AssignmentRules::is_denied(const AzureIdentity& identity, const Pod& pod) const {
-  return options_.policy == IdentityPolicyMode::enforce && !permissions_.judge(identity, pod.ns).allowed();
+PolicyVerdict AssignmentRules::judge(const AzureIdentityBinding& binding, const AzureIdentity& identity,
+                                     const Pod& pod) const {
+  if (options_.policy == IdentityPolicyMode::off) return {};
+  return permissions_.judge(identity, pod.ns, binding.access ? &*binding.access : nullptr);
 }
 
 void AssignmentRules::warn_denied(const AzureIdentityBinding& binding, const AzureIdentity& identity, const Pod& pod,
                                   std::vector<AssignmentWarning>& warnings) const {
-  const PolicyVerdict verdict = permissions_.judge(identity, pod.ns);
+  const PolicyVerdict verdict = judge(binding, identity, pod);
   if (verdict.denial == PolicyVerdict::Denial::labels_unknown) return;  // the watch will tell them in a moment
   const std::string why =
       permissions_.denial_text(verdict, &identity) + "; " + permissions_.remedy_text(verdict, &identity);
@@ -146,7 +148,7 @@ std::vector<AzureAssignedIdentity> AssignmentRules::desired_for(const Pod& pod,
                               ", error: " + invalid_resource_id_text(identity->resource_id)});
       continue;
     }
-    if (is_denied(*identity, pod)) {
+    if (!judge(binding, *identity, pod).allowed()) {
       if (++denied <= kMaxAssignmentsPerPod) warn_denied(binding, *identity, pod, warnings);
       continue;
     }

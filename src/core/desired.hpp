@@ -83,7 +83,7 @@ class AssignmentRules {
 
  private:
   // By the policy.
-  bool is_denied(const AzureIdentity& identity, const Pod& pod) const;
+  PolicyVerdict judge(const AzureIdentityBinding& binding, const AzureIdentity& identity, const Pod& pod) const;
   void warn_denied(const AzureIdentityBinding& binding, const AzureIdentity& identity, const Pod& pod,
                    std::vector<AssignmentWarning>& warnings) const;
 

@@ -50,6 +50,15 @@ bool has_labels(const StringMap& labels, const StringMap& wanted) {
   });
 }
 
+// A word that is not known here asks for what no binding has.
+bool has_required(const IdentityRule& rule, const Access* access) {
+  return std::ranges::all_of(rule.require_access, [access](std::string_view part) {
+    if (access == nullptr) return false;
+    return (part == "grant" && access->grant) || (part == "windows" && !access->windows.empty()) ||
+           (part == "notAfter" && access->not_after);
+  });
+}
+
 std::string described(const AzureIdentity& identity) {
   const auto type = static_cast<std::int64_t>(identity.type);
   if (identity.user_assigned() && !identity.resource_id.empty()) {
@@ -163,7 +172,8 @@ bool IdentityPermissions::put_namespace(PolicyLabels labels) {
   return true;
 }
 
-PolicyVerdict IdentityPermissions::judge_use(const AzureIdentity& identity, std::string_view ns) const {
+PolicyVerdict IdentityPermissions::judge_use(const AzureIdentity& identity, std::string_view ns,
+                                             const Access* access) const {
   using Denial = PolicyVerdict::Denial;
   if (!policy_) return {.denial = Denial::no_policy, .ns = ns};
   const auto labels = labels_.find(ns);
@@ -173,7 +183,7 @@ PolicyVerdict IdentityPermissions::judge_use(const AzureIdentity& identity, std:
   bool unknown = false;
   bool unknown_requirement = false;  // labels that are not known must not lift one
   policy_->each_rule_of(identity, [&](const IdentityRule& rule) {
-    const bool requires_access = !rule.require_access.empty();
+    const bool requires_access = !has_required(rule, access);
     if (!rule.not_understood.empty()) {
       broken = &rule;
     } else if (rule.namespaces.empty() && labels == labels_.end()) {
@@ -202,10 +212,11 @@ PolicyVerdict IdentityPermissions::judge_namespace(std::string_view ns) const {
   return {.denial = covered ? Denial::none : Denial::no_rule, .ns = ns};
 }
 
-PolicyVerdict IdentityPermissions::judge(const AzureIdentity& identity, std::string_view pod_namespace) const {
-  const PolicyVerdict of_declaration = judge_use(identity, identity.meta.ns);
+PolicyVerdict IdentityPermissions::judge(const AzureIdentity& identity, std::string_view pod_namespace,
+                                         const Access* access) const {
+  const PolicyVerdict of_declaration = judge_use(identity, identity.meta.ns, access);
   if (!of_declaration.allowed() || identity.meta.ns == pod_namespace) return of_declaration;
-  return judge_use(identity, pod_namespace);
+  return judge_use(identity, pod_namespace, access);
 }
 
 std::string IdentityPermissions::denial_text(const PolicyVerdict& verdict, const AzureIdentity* identity) const {
@@ -220,10 +231,8 @@ std::string IdentityPermissions::denial_text(const PolicyVerdict& verdict, const
     case Denial::no_rule:
       return fmt::format("{} has no rule that lets namespace {} use {}", kObject, verdict.ns, what);
     case Denial::access_required:
-      return fmt::format(
-          "rule {} of {} lets namespace {} use {} only by bindings whose access has {}, and bindings have "
-          "no access yet",
-          verdict.rule->name, kObject, verdict.ns, what, fmt::join(verdict.rule->require_access, ", "));
+      return fmt::format("rule {} of {} lets namespace {} use {} only by bindings whose spec.access has {}",
+                         verdict.rule->name, kObject, verdict.ns, what, fmt::join(verdict.rule->require_access, ", "));
     case Denial::not_understood:
       return fmt::format("rule {} of {} is not understood ({}), so nobody may use {}", verdict.rule->name, kObject,
                          verdict.rule->not_understood, what);
@@ -247,7 +256,7 @@ std::string IdentityPermissions::remedy_text(const PolicyVerdict& verdict, const
                          by_client ? "client ID (clientIDs)" : "resource ID (resourceIDs)");
     }
     case Denial::access_required:
-      return "who may change that policy can take requireAccess out of the rule";
+      return "add it to the binding; who may change that policy can take requireAccess out of the rule";
     case Denial::not_understood:
       return "correct the rule, or install the release that it was written for";
     case Denial::labels_unknown:

@@ -41,7 +41,8 @@ struct IdentityRule {
   std::set<std::string, std::less<>> namespaces;  // by name, or
   StringMap namespace_labels;                     // by labels that it must have, all of them
   std::vector<std::int64_t> types;                // empty: any
-  std::vector<std::string> require_access;        // what spec.access of a binding must have, all of it: "grant"
+  std::vector<std::string>
+      require_access;  // what spec.access of a binding must have, all of it: "grant", "windows", "notAfter"
   // A member that we do not know, or what else is wrong with the rule. Then nobody may use its identities: whatever it was to
   // say, it may have been a restriction.
   std::string not_understood;
@@ -105,7 +106,7 @@ struct PolicyVerdict {
     none,             // allowed
     no_policy,        // there is no object, or one that cannot be read
     no_rule,          // that names the identity and the namespace
-    access_required,  // the rule's require_access; bindings cannot have it yet
+    access_required,  // the rule's require_access, which the binding's access has not
     not_understood,   // the rule has what a newer release knows
     labels_unknown,   // those of the namespace, which decide, have not been read yet
   };
@@ -128,10 +129,11 @@ class IdentityPermissions {
   bool erase_namespace(const std::string& name) { return labels_.erase(name) > 0; }
   bool goes_by_labels() const { return policy_ && policy_->goes_by_labels(); }
 
-  // Whether both the AzureIdentity's namespace and the pod's may use it. Every rule that covers the identity in one of them
-  // has its say: one has to allow it, and what any of them requires is required. Allocates nothing. Valid while the
-  // permissions are not changed.
-  PolicyVerdict judge(const AzureIdentity& identity, std::string_view pod_namespace) const;
+  // Whether both the AzureIdentity's namespace and the pod's may use it, by a binding with that access (null: it has none).
+  // Every rule that covers the identity in one of them has its say: one has to allow it, and what any of them requires is
+  // required. Allocates nothing. Valid while the permissions are not changed.
+  PolicyVerdict judge(const AzureIdentity& identity, std::string_view pod_namespace,
+                      const Access* access = nullptr) const;
 
   // Whether the namespace may use any identity at all.
   PolicyVerdict judge_namespace(std::string_view ns) const;
@@ -142,7 +144,7 @@ class IdentityPermissions {
   std::string remedy_text(const PolicyVerdict& verdict, const AzureIdentity* identity) const;
 
  private:
-  PolicyVerdict judge_use(const AzureIdentity& identity, std::string_view ns) const;
+  PolicyVerdict judge_use(const AzureIdentity& identity, std::string_view ns, const Access* access) const;
 
   std::shared_ptr<const IdentityPolicy> policy_;
   std::string problem_;                                   // of an object that cannot be read

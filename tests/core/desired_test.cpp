@@ -196,9 +196,10 @@ TEST_F(DesiredTest, FollowsChangesOfRules) {
 class DesiredByPolicyTest : public DesiredTest {
  protected:
   DesiredByPolicyTest() { rules = AssignmentRules({.policy = IdentityPolicyMode::enforce}); }
-  void allow(const std::string& name, const std::string& namespaces) {
-    const auto object = boost::json::parse(R"({"spec": {"rules": [{"name": "r", "namespaces": )" + namespaces +
-                                           R"(, "resourceIDs": [")" + test::identity_resource_id(name) + "\"]}]}}");
+  void allow(const std::string& name, const std::string& namespaces, const std::string& more = "") {
+    const auto object =
+        boost::json::parse(R"({"spec": {"rules": [{"name": "r", "namespaces": )" + namespaces +
+                           R"(, "resourceIDs": [")" + test::identity_resource_id(name) + "\"]" + more + "}]}}");
     rules.permissions().set_policy(std::make_shared<const IdentityPolicy>(IdentityPolicy::read(object).value()));
   }
 };
@@ -223,6 +224,21 @@ TEST_F(DesiredByPolicyTest, WhatNoRuleAllowsIsLeftOutWithAWarningOnIdentityAndBi
   rules.put(make_identity("shop", "kv"));
   rules.put(make_binding("shop", "b1", "kv"));
   EXPECT_THAT(names(make_pod("shop", "web")), ElementsAre("default/web-shop-kv")) << "--identity-policy=off";
+}
+
+TEST_F(DesiredByPolicyTest, OfTwoBindingsTheOneThatHasWhatIsRequiredGivesTheIdentity) {
+  rules.put(make_identity("shop", "kv"));
+  rules.put(make_binding("shop", "b1", "kv"));
+  AzureIdentityBinding limited = make_binding("shop", "b2", "kv");
+  limited.access.emplace().grant.emplace();
+  allow("kv", R"({"names": ["shop"]})", R"(, "requireAccess": ["grant"])");
+  EXPECT_THAT(names(make_pod("shop", "web")), IsEmpty());
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_THAT(warnings[1].text, HasSubstr("only by bindings whose spec.access has grant; add it to the binding"));
+  rules.put(limited);
+  const auto desired = rules.desired_for(make_pod("shop", "web"), warnings);
+  ASSERT_EQ(desired.size(), 1u);
+  EXPECT_EQ(desired[0].binding.meta.name, "b2");
 }
 
 TEST_F(DesiredByPolicyTest, WhoFillsANamespaceWithDeniedBindingsMakesNoMoreWarningsThanAPodHasAssignments) {

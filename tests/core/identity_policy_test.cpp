@@ -247,6 +247,29 @@ TEST(IdentityPolicy, WhatARuleRequiresIsRequiredWhateverOthersAllow) {
   }
 }
 
+TEST(IdentityPolicy, ABindingThatHasAllThatIsRequiredMayUseIt) {
+  const IdentityPermissions permissions = permissions_of(fmt::format(
+      R"([{{"name": "safe", "namespaces": {{"names": ["shop", "web"]}}, "resourceIDs": ["{0}vault"],
+            "requireAccess": ["grant", "windows", "notAfter"]}},
+          {{"name": "odd", "namespaces": {{"names": ["shop"]}}, "resourceIDs": ["{0}odd"], "requireAccess": ["moon"]}}])",
+      kGroup));
+  const auto denial = [&permissions](const char* identity, std::string_view ns, const Access* access) {
+    return permissions.judge(make_identity("shop", identity), ns, access).denial;
+  };
+  Access access;
+  EXPECT_EQ(denial("vault", "shop", nullptr), Denial::access_required);
+  EXPECT_EQ(denial("vault", "shop", &access), Denial::access_required);
+  access.grant.emplace();
+  access.not_after.emplace();
+  EXPECT_EQ(denial("vault", "shop", &access), Denial::access_required) << "no windows";
+  access.windows.emplace_back();
+  EXPECT_EQ(denial("vault", "shop", &access), Denial::none) << "a rule that is met allows";
+  EXPECT_EQ(denial("vault", "web", &access), Denial::none);
+  EXPECT_EQ(denial("odd", "shop", &access), Denial::access_required) << "what is not known, nothing meets";
+  access.grant.reset();
+  EXPECT_EQ(denial("vault", "web", &access), Denial::access_required);
+}
+
 TEST(IdentityPolicy, ARequirementByLabelsHoldsWhileTheyAreNotKnown) {
   const std::string rules = fmt::format(
       R"([{{"name": "wide", "namespaces": {{"names": ["shop"]}}, "resourceIDs": ["{0}*"]}},
