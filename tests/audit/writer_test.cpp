@@ -237,19 +237,6 @@ TEST_F(WriterTest, ALogThatCannotBeWrittenLeavesTheRecordsInTheRings) {
   EXPECT_EQ(records_in(folder_).size(), 1);
 }
 
-TEST_F(WriterTest, WhoPutsWithoutAnEndDoesNotKeepTheWriter) {
-  const auto writer = make();
-  std::atomic<bool> ending{false};
-  std::thread puts([&] {
-    while (!ending) static_cast<void>(writer->ring(0).put(test::record_of("a")));
-  });
-  ASSERT_TRUE(writer->ring(1).put(record("b")));
-  EXPECT_TRUE(writer->drain());
-  EXPECT_TRUE(writer->ring(1).empty());
-  ending = true;
-  puts.join();
-}
-
 TEST_F(WriterTest, ACheckpointCoversWhatWasPut) {
   const auto writer = make();
   ASSERT_TRUE(writer->ring(0).put(record("a")));
