@@ -363,6 +363,22 @@ def test_status_is_written_at_its_own_endpoint_alone(court: Court) -> None:
     assert status == 200 and after["status"]["access"]["open"] and after["spec"]["selector"] == "s" and after["metadata"]["generation"] == 1, after
 
 
+@pytest.mark.parametrize("name, verbs", [
+    ("podid-requester", {"azureidentitygrants": "get list watch create update patch", "azureidentitygrantapprovals": "get list watch", "azureidentitybindings": "get list watch"}),
+    ("podid-approver", {"azureidentitygrants": "get list watch update patch", "azureidentitygrantapprovals": "get list watch create",
+                        "azureidentitybindings": "get list watch approve"}),
+    ("podid-access-editor", {"azureidentitybindings": "get list watch create update patch limit"})])
+def test_a_role_may_what_it_is_for(court: Court, name: str, verbs: dict[str, str]) -> None:
+    role = json.loads(court.server.kubectl("get", "clusterrole", name, "-o", "json").stdout)
+    found: dict[str, set[str]] = {}
+    for rule in role["rules"]:
+        assert rule["apiGroups"] == ["aadpodidentity.k8s.io"] and "resourceNames" not in rule
+        for resource in rule["resources"]:
+            found.setdefault(resource, set()).update(rule["verbs"])
+    assert found == {resource: set(words.split()) for resource, words in verbs.items()}
+    assert not role["metadata"].get("labels"), "it goes with no other role"
+
+
 # ---- what the API server takes, and what opens nothing for all that ----
 
 @pytest.fixture(scope="module")
@@ -394,6 +410,17 @@ def test_a_grant_that_was_approved_is_active_and_one_of_too_early_never(settled:
     assert settled.state(automated)[0] == "Active"
     limited = granted(settled, "long", duration="100h")
     assert settled.state(limited)[0] == "Invalid" and "the binding allows 4h" in settled.state(limited)[1]
+
+
+def test_the_example_of_automation_asks_and_opens(settled: Court) -> None:
+    objects = documents(DEPLOY / "examples/grant-cronjob.yaml")
+    done = settled.server.apply(objects)
+    assert "Warning" not in done.stderr, done.stderr
+    job = next(each for each in objects if each["kind"] == "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    account = f"system:serviceaccount:shop:{job['serviceAccountName']}"
+    body = json.loads(next(each for each in objects if each["kind"] == "ConfigMap")["data"][job["containers"][0]["command"][-1].split("/")[-1]])
+    made = settled.made(account, body)
+    assert settled.state(made)[0] == "Active"
 
 
 def test_times_and_uids_are_the_api_servers(settled: Court) -> None:

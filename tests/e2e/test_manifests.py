@@ -226,6 +226,7 @@ def test_the_embedded_api_server_takes_them(embedded: ApiServer, profile: list[p
 
 def test_the_embedded_api_server_keeps_the_policies_and_enforces_none(embedded: ApiServer) -> None:
     policies = documents(DEPLOY / "policies", DEPLOY / "examples")
+    embedded.kubectl("create", "namespace", "shop")  # of the examples
     done = crds_first(embedded, documents(DEPLOY / "crds") + policies)
     assert len(done.stdout.splitlines()) == len(documents(DEPLOY / "crds") + policies)
     kept = json.loads(embedded.kubectl("get", "azureidentitypolicy", "default", "-o", "json").stdout)
