@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kBatch = std::size_t{1} << 20;  // bytes of bodies taken from a ring at once
 constexpr double kPressed = 0.5;
+constexpr std::chrono::milliseconds kAfterFailure(100);
 constexpr base::WallTime kAll = base::WallTime::max();
 
 std::vector<Line> lines_of(const std::vector<Ring::Taken>& taken) {
@@ -222,16 +223,21 @@ void WriterThread::wake() {
 
 void WriterThread::run() {
   bool ending = false;
+  bool failed = false;
   while (!ending) {
     std::vector<std::function<void(Writer&)>> work;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, pause_, [this] { return woken_ || ending_ || !posted_.empty(); });
+      // A disk that is full is asked ten times a second, not whenever a worker finds its ring full.
+      changed_.wait_for(lock, failed ? kAfterFailure : pause_,
+                        [&] { return ending_ || (!failed && (woken_ || !posted_.empty())); });
       woken_ = false;
       ending = ending_;
       work.swap(posted_);
     }
-    report_(ending ? writer_.flush() : writer_.drain());
+    const base::Result<Drained> drained = ending ? writer_.flush() : writer_.drain();
+    failed = !drained;
+    report_(drained);
     for (const auto& one : work) one(writer_);
   }
 }

@@ -91,12 +91,12 @@ class Writer {
   base::SteadyTime last_sync_;
 };
 
-// Drives a writer each `pause` (10 ms by default), sooner when woken. `report` is called on this thread after each drain, with
+// Drives a writer each `pause` (50 ms by default), sooner when woken, 100 ms after a failure. `report` is called on this thread after each drain, with
 // its outcome; it must not block for long, as the rings fill up meanwhile.
 class WriterThread {
  public:
   using Report = std::function<void(const base::Result<Drained>&)>;
-  WriterThread(Writer& writer, Report report, std::chrono::milliseconds pause = std::chrono::milliseconds(10));
+  WriterThread(Writer& writer, Report report, std::chrono::milliseconds pause = std::chrono::milliseconds(50));
   // Flushes and ends.
   ~WriterThread();
   WriterThread(const WriterThread&) = delete;
