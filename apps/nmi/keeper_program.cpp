@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "kube/config.hpp"
+#include "nmi/audit_folder.hpp"
 #include "nmi/keeper/supervisor.hpp"
 #include "nmi/network_plugin.hpp"
 #include "nmi/node_rules.hpp"
@@ -47,6 +48,10 @@ int run_keeper(const nmi::NmiOptions& options, std::vector<std::string> argument
   if (!rules) return fatal(rules.error());
   if (const std::optional<std::string> risk = nmi::spoofing_risk(options.cni_config_dir)) {
     base::log::warning("a pod can take another pod's address and with it its identity", {{"why", *risk}});
+  }
+  if (const base::Result<> prepared = nmi::prepare_audit_folder(options); !prepared) {
+    // Who runs as root all the way may write there all the same: the server finds out.
+    base::log::warning("the audit log's folder", {{"error", prepared.error()}});
   }
   give_up_privileges();
 

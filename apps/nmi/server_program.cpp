@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "kube/config.hpp"
 #include "net/http_client.hpp"
+#include "nmi/audit_folder.hpp"
 #include "nmi/keeper/server_process.hpp"
 #include "nmi/limits.hpp"
 #include "nmi/link/token_file.hpp"
@@ -43,6 +44,11 @@ void tell(const std::vector<nmi::Measure>& measures, base::MetricsRegistry& metr
     base::log::warning("the process that answers pods is less confined than it could be",
                        {{"measure", measure.name}, {"why", measure.outcome.error()}});
   }
+}
+
+std::vector<std::string> writable_folders(const nmi::NmiOptions& options) {
+  const std::string folder = nmi::audit_folder(options);
+  return folder.empty() ? std::vector<std::string>{} : std::vector{folder};
 }
 
 }  // namespace
@@ -90,9 +96,13 @@ int run_server(nmi::NmiOptions options, std::uint64_t max_files) {
   base::Result<std::vector<nmi::Measure>> measures =
       nmi::enter_server_sandbox({.keeper = static_cast<pid_t>(hello->keeper),
                                  .token_file = token_path,
-                                 .threads = static_cast<unsigned>(options.workers) + 4});
+                                 .writable_folders = writable_folders(options),
+                                 .threads = static_cast<unsigned>(options.workers) + 5});
   if (!measures) return fatal(measures.error());
   tell(*measures, metrics);
+  // As the user that it will be written and found again by.
+  const base::Result<> audited = daemon.open_audit_log();
+  if (!audited) return fatal(audited.error());
   daemon.start({.wants_token = token_file.is_out_of_reach()});
   main_loop.run();
   daemon.stop();

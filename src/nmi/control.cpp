@@ -138,6 +138,16 @@ void Control::start(Ready ready) {
   tasks_.spawn("event statistics", report_dropped_events());
 }
 
+void Control::tell_of_node(std::string_view reason, std::string text) {
+  kube::EventKey event;
+  event.regarding = kube::kNodes.reference({"", options_.node}, {});
+  event.type = kube::EventType::warning;
+  event.reason = reason;
+  event.action = "Audit";
+  event.message = std::move(text);
+  recorder_.record(std::move(event));
+}
+
 std::optional<std::string> Control::not_ready() {
   if (std::optional<std::string> problem = keeper_.not_ready()) return problem;
   const SnapshotPtr snapshot = snapshots_.get();

@@ -61,6 +61,8 @@ class Control {
 
   TokenBroker& broker() { return broker_; }
   void record(const std::vector<Issuance>& issuances) { events_.record(issuances); }
+  // A Warning event on our node.
+  void tell_of_node(std::string_view reason, std::string text);
   std::uint16_t probe_port() const { return status_.probe_port(); }
   std::uint16_t metrics_port() const { return status_.metrics_port(); }
   // Nothing: ready for pods.

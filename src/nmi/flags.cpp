@@ -131,6 +131,19 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "requests a second for new tokens to the metadata endpoint, in all: pods take turns; 0: no limit", 0);
   flags.add("max-cached-tokens", o.max_cached_tokens, "tokens in the cache", 1);
   flags.add("max-header-bytes", o.max_header_bytes, "size of a request's head", 1024);
+  flags.add("audit-log-path", o.audit_log_path,
+            "file with a record of each token handed out or refused; -: standard output; empty: none");
+  flags.add("audit-log-maxsize", o.audit_log_maxsize, "MiB of that file before it is rotated", 1);
+  flags.add("audit-log-maxbackup", o.audit_log_maxbackup, "rotated files that are kept; 0: no limit", 0);
+  flags.add("audit-log-maxage", o.audit_log_maxage, "days for which rotated files are kept; 0: no limit", 0);
+  flags.add("audit-fold", o.audit_fold,
+            "the same answer to the same pod within this time is one record with a count; 0s: each is a record");
+  flags.add_choice("audit-failure", o.audit_failure, {"refuse", "continue"},
+                   "when the audit log cannot be written and what waits for it has no room any more. refuse: no token; "
+                   "continue: tokens without a record, whose number the log tells later");
+  flags.add("audit-sync-interval", o.audit_sync_interval,
+            "how often the audit log is brought to the disk: what a power cut can take");
+  flags.add("audit-full-client-id", o.audit_full_client_id, "client IDs in the audit log are not redacted");
   flags.add("shutdown-timeout", o.shutdown_timeout, "longest wait for requests in flight when stopped");
 }
 

@@ -10,8 +10,10 @@
 
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "nmi/audit_folder.hpp"
 #include "nmi/control.hpp"
 #include "nmi/limits.hpp"
+#include "nmi/record/audit_recorder.hpp"
 #include "nmi/worker.hpp"
 
 namespace podid::nmi {
@@ -85,6 +87,23 @@ WorkerOptions worker_options(const NmiOptions& options) {
   return worker;
 }
 
+AuditTrailOptions audit_options(const NmiOptions& options, base::Random& random) {
+  AuditTrailOptions audit;
+  audit.writer.log.path = options.audit_log_path;
+  audit.writer.log.node = options.node;
+  audit.writer.log.max_size_mib = static_cast<std::uint64_t>(options.audit_log_maxsize);
+  audit.writer.log.max_backups = static_cast<unsigned>(options.audit_log_maxbackup);
+  audit.writer.log.max_age_days = static_cast<unsigned>(options.audit_log_maxage);
+  audit.writer.ring_folder = audit_ring_folder(options);
+  audit.writer.workers = static_cast<unsigned>(std::max(1, options.workers));
+  audit.writer.process = random.uuid();
+  audit.writer.fold = options.audit_fold;
+  audit.writer.sync_interval = options.audit_sync_interval;
+  audit.refuse = options.audit_failure == "refuse";
+  audit.full_client_id = options.audit_full_client_id;
+  return audit;
+}
+
 // The result of a coroutine, for a thread that runs no event loop.
 template <class T>
 T run_and_wait(base::Executor executor, base::Task<T> task) {
@@ -128,7 +147,25 @@ class Nmi::Impl {
     return control_->listen();
   }
 
+  base::Result<> open_audit_log() {
+    if (recorders_.empty()) return {};
+    auto trail =
+        AuditTrail::make(audit_options(options_, dependencies_.random), dependencies_.clock, dependencies_.metrics,
+                         [this](std::string_view reason, const std::string& text) {
+                           base::asio::post(io_, [this, reason, text] { control_->tell_of_node(reason, text); });
+                         });
+    if (!trail && options_.audit_failure == "refuse") return std::unexpected(std::move(trail.error()));
+    if (!trail) {
+      base::log::error("there is no audit log", {{"error", trail.error()}});
+      return {};
+    }
+    trail_ = std::move(*trail);
+    for (unsigned i = 0; i < recorders_.size(); ++i) recorders_[i]->attach(*trail_, i);
+    return {};
+  }
+
   void start(Ready ready) {
+    if (trail_) trail_->start();
     work_.emplace(io_.get_executor());
     thread_ = std::thread([this] { io_.run(); });
     for (const auto& worker : workers_) worker->start();
@@ -141,6 +178,7 @@ class Nmi::Impl {
     const net::Deadline deadline = net::Deadline::in(dependencies_.clock, options_.shutdown_timeout);
     for (const auto& worker : workers_) worker->begin_stop(deadline);
     for (const auto& worker : workers_) worker->join();
+    trail_.reset();  // writes the last records
     // What the last workers delivered is in the queue before this.
     run_and_wait(io_.get_executor(), stop_control(deadline));
     io_.stop();  // idle timers of the servers are left; nothing waits for them
@@ -155,10 +193,13 @@ class Nmi::Impl {
 
  private:
   base::Result<> make_workers() {
-    const RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics,
-                                        &proof_};
+    RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics, &proof_};
     port_ = options_.port;
     for (int i = 0; i < std::max(1, options_.workers); ++i) {
+      if (!options_.audit_log_path.empty()) {
+        recorders_.push_back(std::make_unique<AuditRecorder>(dependencies_.clock));
+        context.audit = recorders_.back().get();
+      }
       base::Result<std::unique_ptr<Worker>> worker = Worker::create(
           worker_options(options_), dependencies_.http, context, [this](std::vector<Issuance> issuances) {
             base::asio::post(io_, [this, issuances = std::move(issuances)] { control_->record(issuances); });
@@ -187,6 +228,8 @@ class Nmi::Impl {
   std::uint16_t port_ = 0;
   base::asio::io_context io_{1};
   std::optional<base::asio::executor_work_guard<base::Executor>> work_;
+  std::vector<std::unique_ptr<AuditRecorder>> recorders_;  // of the workers, in their order
+  std::unique_ptr<AuditTrail> trail_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Control> control_;
   std::thread thread_;
@@ -196,6 +239,7 @@ Nmi::Nmi(NmiOptions options, NmiDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(dependencies))) {}
 Nmi::~Nmi() = default;
 base::Result<> Nmi::open() { return impl_->open(); }
+base::Result<> Nmi::open_audit_log() { return impl_->open_audit_log(); }
 void Nmi::start(Ready ready) { impl_->start(ready); }
 void Nmi::stop() { impl_->stop(); }
 std::uint16_t Nmi::service_port() const { return impl_->service_port(); }

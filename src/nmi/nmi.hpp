@@ -39,6 +39,9 @@ class Nmi {
   // Opens all files and ports; no thread yet, so that the process can give up what this needs. After an error nothing
   // is left to be stopped.
   base::Result<> open();
+  // After open(), as the user that the process will be, before start(). Where no log is wanted nothing happens; an error where it
+  // cannot be (--audit-failure=refuse).
+  base::Result<> open_audit_log();
   // After open(). From its return the keeper knows that the service listens, and the caches are being filled; /readyz
   // tells when they are full and pods are led here. `ready`: what the keeper is told, and asked for.
   void start(Ready ready = {});

@@ -90,6 +90,16 @@ struct NmiOptions {
   int max_header_bytes = 64 * 1024;
   base::Duration shutdown_timeout = std::chrono::seconds(10);
 
+  // Audit log (D19).
+  std::string audit_log_path;     // empty: none; "-": standard output
+  int audit_log_maxsize = 100;    // MiB
+  int audit_log_maxbackup = 100;  // 0: no limit
+  int audit_log_maxage = 366;     // days; 0: no limit
+  base::Duration audit_fold = std::chrono::seconds(1);
+  std::string audit_failure = "refuse";  // or "continue"
+  base::Duration audit_sync_interval = std::chrono::seconds(1);
+  bool audit_full_client_id = false;
+
   std::string custom_user_agent;
   base::LogOptions log;
 

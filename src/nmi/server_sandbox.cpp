@@ -60,8 +60,10 @@ base::Result<std::vector<Measure>> enter_server_sandbox(const ServerSandboxOptio
   measures.push_back({"memory_limit", memory});
   base::Result<> bound = sandbox::end_with_parent(options.keeper);
   if (!bound) return std::unexpected(std::move(bound.error()));
-  measures.push_back({"landlock", sandbox::restrict_files(readable_files(options.token_file))});
-  measures.push_back({"seccomp", sandbox::allow_server_calls()});
+  measures.push_back(
+      {"landlock", sandbox::restrict_files(readable_files(options.token_file), options.writable_folders)});
+  const auto files = options.writable_folders.empty() ? sandbox::FileCalls::read : sandbox::FileCalls::write;
+  measures.push_back({"seccomp", sandbox::allow_server_calls(files)});
   return measures;
 }
 

@@ -15,9 +15,10 @@ namespace podid::nmi {
 inline constexpr uid_t kServerUser = 65532;
 
 struct ServerSandboxOptions {
-  pid_t keeper = 0;        // we end with it
-  std::string token_file;  // empty: none; its folder stays readable
-  unsigned threads = 0;    // that will be made, about: their stacks count as memory
+  pid_t keeper = 0;                                // we end with it
+  std::string token_file;                          // empty: none; its folder stays readable
+  std::vector<std::string> writable_folders = {};  // of the audit log
+  unsigned threads = 0;                            // that will be made, about: their stacks count as memory
   std::string memory_limit_file = "/sys/fs/cgroup/memory.max";  // of the container
 };
 

@@ -52,7 +52,8 @@ struct Descriptor {
   }
 };
 
-base::Result<> allow_reading(int ruleset, const std::string& path) {
+// `more`: beside reading, of a folder.
+base::Result<> allow_reading(int ruleset, const std::string& path, std::uint64_t more = 0) {
   const Descriptor at{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (at.fd < 0) return {};  // not there, or not for us
   struct stat about{};
@@ -60,14 +61,14 @@ base::Result<> allow_reading(int ruleset, const std::string& path) {
   landlock_path_beneath_attr rule{};
   rule.parent_fd = at.fd;
   rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
-  if (S_ISDIR(about.st_mode)) rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+  if (S_ISDIR(about.st_mode)) rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR | more;
   if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) return fail_errno(path);
   return {};
 }
 
 }  // namespace
 
-base::Result<> restrict_files(const std::vector<std::string>& readable) {
+base::Result<> restrict_files(const std::vector<std::string>& readable, const std::vector<std::string>& writable) {
   const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return base::fail(base::ErrorKind::unsupported, "this kernel has no Landlock");
   const Ruleset all = everything(version);
@@ -75,6 +76,14 @@ base::Result<> restrict_files(const std::vector<std::string>& readable) {
   if (ruleset.fd < 0) return fail_errno("Landlock");
   for (const std::string& path : readable) {
     const base::Result<> added = allow_reading(ruleset.fd, path);
+    if (!added) return base::fail(added.error(), "Landlock");
+  }
+  const std::uint64_t changing =
+      (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+       LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | kRefer | kTruncate) &
+      all.files;
+  for (const std::string& folder : writable) {
+    const base::Result<> added = allow_reading(ruleset.fd, folder, changing);
     if (!added) return base::fail(added.error(), "Landlock");
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.fd, 0) != 0) return fail_errno("Landlock");

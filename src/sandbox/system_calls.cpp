@@ -43,6 +43,13 @@ constexpr std::initializer_list<int> kAllowed{
     SCMP_SYS(getegid), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(getrusage),
     SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getrandom)};
 
+// Where Landlock lets.
+constexpr std::initializer_list<int> kFileWriting{
+    SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fsync),     SCMP_SYS(fdatasync),
+    SCMP_SYS(flock),    SCMP_SYS(rename),    SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),  SCMP_SYS(unlink),    SCMP_SYS(unlinkat),  SCMP_SYS(rmdir),     SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),   SCMP_SYS(fchmodat)};
+
 // Rules on a call's arguments. The first that cannot be added stops all the others.
 class Filter {
  public:
@@ -117,10 +124,13 @@ constexpr bool kSanitized =
 
 }  // namespace
 
-base::Result<> allow_server_calls() {
+base::Result<> allow_server_calls(FileCalls files) {
   if (kSanitized) return base::fail(base::ErrorKind::unsupported, "system calls: a sanitizer is built in");
   Filter filter;
   for (const int call : kAllowed) filter.allow(call);
+  if (files == FileCalls::write) {
+    for (const int call : kFileWriting) filter.allow(call);
+  }
   allow_some_arguments(filter);
   const int code = filter.load();
   if (code == 0) return {};

@@ -10,6 +10,8 @@ namespace podid::sandbox {
 // Everything else answers EPERM (clone3: ENOSYS, so that the C library makes threads with clone); a call of another
 // architecture ends the process. Before any thread is made, after harden_process(). `unsupported`: the kernel has no such
 // filters, or a sanitizer is built in, which needs more.
-base::Result<> allow_server_calls();
+// `files`: those that write, make, rename, lock and remove files are allowed as well.
+enum class FileCalls : bool { read, write };
+base::Result<> allow_server_calls(FileCalls files = FileCalls::read);
 
 }  // namespace podid::sandbox

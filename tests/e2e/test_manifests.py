@@ -301,7 +301,7 @@ def test_an_nmi_takes_startup_taints_from_its_own_node_and_does_nothing_else_to_
 
 
 # What a lab sets itself, or has in another place than a cluster.
-PLACES = ("--node=", "--http-probe-port=", "--cloudconfig=", "--leader-election-namespace=")
+PLACES = ("--audit-log-path=", "--node=", "--http-probe-port=", "--cloudconfig=", "--leader-election-namespace=")
 
 
 @pytest.fixture(scope="module")

@@ -196,9 +196,10 @@ class NmiTest : public ::testing::Test {
         if (request.method != "POST" || !request.target.contains("/events")) continue;
         const std::string name(base::text_at(boost::json::parse(request.body), {"metadata", "name"}));
         if (!names.insert(name).second) continue;
-        const boost::json::object* event = outside.api->find("/api/v1/namespaces/shop/events/" + name);
+        const boost::json::object* event = outside.api->find("/apis/events.k8s.io/v1/namespaces/shop/events/" + name);
         if (event == nullptr || base::text_at(*event, {"reason"}) != reason) continue;
-        if (base::text_at(*event, {"involvedObject", "kind"}) == kind) count += base::integer_at(*event, {"count"});
+        if (base::text_at(*event, {"regarding", "kind"}) != kind) continue;
+        count += event->contains("series") ? base::integer_at(*event, {"series", "count"}) : 1;
       }
       return count;
     });

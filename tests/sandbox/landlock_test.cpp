@@ -57,6 +57,25 @@ TEST_F(LandlockTest, OnlyWhatIsNamedIsReadAlsoWhatAppearsLater) {
             "");
 }
 
+TEST_F(LandlockTest, BelowAWritableFolderFilesAreMadeWrittenRenamedAndRemoved) {
+  EXPECT_EQ(test::in_child([this]() -> std::string {
+              const base::Result<> hardened = harden_process();
+              const base::Result<> done = restrict_files({}, {folder.file("open")});
+              if (!hardened || !done) return "not restricted";
+              if (::mkdir(folder.file("open/new").c_str(), 0700) != 0) return "no folder is made";
+              if (!base::write_file(folder.file("open/new/a"), "one")) return "no file is made";
+              if (::rename(folder.file("open/new/a").c_str(), folder.file("open/b").c_str()) != 0) return "not renamed";
+              if (::truncate(folder.file("open/b").c_str(), 1) != 0) return "not cut";
+              if (base::read_file(folder.file("open/b")).value_or("") != "o") return "not read";
+              if (::unlink(folder.file("open/b").c_str()) != 0) return "not removed";
+              if (::rmdir(folder.file("open/new").c_str()) != 0) return "a folder is not removed";
+              if (::open(folder.file("closed").c_str(), O_WRONLY) >= 0) return "another file is written";
+              if (::symlink("/etc", folder.file("open/link").c_str()) == 0) return "a link is made";
+              return {};
+            }),
+            "");
+}
+
 TEST_F(LandlockTest, NothingIsWrittenMadeRemovedOrRun) {
   EXPECT_EQ(test::in_child([this]() -> std::string {
               const std::string wrong = restricted();

@@ -36,6 +36,7 @@ inline constexpr MetricLabel kNmiOperationLabels[] = {
 inline constexpr MetricLabel kByMeasure[] = {{"measure"}};
 inline constexpr MetricLabel kByResult[] = {{"result"}};
 inline constexpr MetricLabel kByReason[] = {{"reason"}};
+inline constexpr MetricLabel kByWhat[] = {{"what"}};
 inline constexpr MetricLabel kByState[] = {{"state"}};
 inline constexpr MetricLabel kByLimit[] = {{"limit"}};
 inline constexpr MetricLabel kByResource[] = {{"resource"}};
@@ -45,6 +46,7 @@ inline constexpr MetricLabel kByAzureResource[] = {{"operation_type"}, {"compute
 inline constexpr MetricLabel kByMode[] = {{"mode"}, {"namespaced"}};
 
 // ---- bucket lists ----
+inline constexpr double kAuditWaitBuckets[] = {0.01, 0.05, 0.1, 0.5, 1, 2};
 inline constexpr double kB1[] = {0.5, 1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100};
 inline constexpr double kB2[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10};
 inline constexpr double kB3[] = {0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900, 1200};
@@ -127,6 +129,19 @@ inline constexpr MetricDefinition kNmiWaitingRequests = {"aadpodidentity_nmi_wai
 inline constexpr MetricDefinition kNmiLimitHits = {"aadpodidentity_nmi_limit_hits_total", MetricType::counter,
                                                    "Requests and connections refused because a limit was reached",
                                                    kByLimit};
+inline constexpr MetricDefinition kNmiAuditWait = {
+    "aadpodidentity_nmi_audit_wait_seconds",
+    MetricType::histogram,
+    "How long answers waited for room for their record in the audit log, of those that did",
+    {},
+    kAuditWaitBuckets};
+inline constexpr MetricDefinition kNmiAuditFailures = {
+    "aadpodidentity_nmi_audit_failures_total", MetricType::counter,
+    "Seconds in which the audit log could not be written; answers refused, and given without a record, for that",
+    kByWhat};
+inline constexpr MetricDefinition kNmiAuditUnsigned = {
+    "aadpodidentity_nmi_audit_unsigned_records", MetricType::gauge,
+    "Records of the audit log that no checkpoint of its key covers yet"};
 inline constexpr MetricDefinition kNmiClientIdMismatches = {
     "aadpodidentity_nmi_client_id_mismatch_total", MetricType::counter,
     "Token requests refused because the AzureIdentity names an identity and the client ID of another"};

@@ -21,6 +21,12 @@ bool has_space(std::string_view text) {
 }  // namespace
 
 std::string redact(std::string_view text) {
+  std::string out;
+  redact_into(out, text);
+  return out;
+}
+
+void redact_into(std::string& out, std::string_view text) {
   std::size_t code_points = 0;
   std::size_t head_end = 0;  // bytes of the first kShown code points
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -28,7 +34,10 @@ std::string redact(std::string_view text) {
     if (code_points == kShown) head_end = i;
     ++code_points;
   }
-  if (code_points < 2 * kShown) return std::string(text);
+  if (code_points < 2 * kShown) {
+    out.assign(text);
+    return;
+  }
   std::size_t tail_start = text.size();
   for (std::size_t seen = 0; seen < kShown;) {
     --tail_start;
@@ -36,13 +45,14 @@ std::string redact(std::string_view text) {
   }
   const std::string_view head = text.substr(0, head_end);
   const std::string_view tail = text.substr(tail_start);
-  if (has_space(head) || has_space(tail)) return std::string(text);
-  std::string out;
+  if (has_space(head) || has_space(tail)) {
+    out.assign(text);
+    return;
+  }
   out.reserve(head.size() + tail.size() + 24);
-  out += head;
+  out.assign(head);
   out += "##### REDACTED #####";
   out += tail;
-  return out;
 }
 
 }  // namespace podid::core

@@ -10,5 +10,7 @@ namespace podid::core {
 // not white space; anything else is returned as it is (nmi.md §14). Characters are UTF-8 code points. For
 // client IDs only: never use it to log a secret.
 std::string redact(std::string_view text);
+// The same, into a text whose room is used again.
+void redact_into(std::string& out, std::string_view text);
 
 }  // namespace podid::core

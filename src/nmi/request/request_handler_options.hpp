@@ -9,6 +9,7 @@
 #include "base/metrics/metrics.hpp"
 #include "nmi/pods/redirect_proof.hpp"
 #include "nmi/pods/snapshot_source.hpp"
+#include "nmi/record/audit_recorder.hpp"
 #include "nmi/request/authorizer.hpp"
 #include "nmi/request/path.hpp"
 #include "nmi/token/token_broker.hpp"
@@ -32,13 +33,14 @@ struct RequestHandlerOptions {
   double max_forwards_per_pod = 0;  // a second, to the real endpoint; 0: no limit
 };
 
-// What all workers share, all thread-safe.
+// What all workers share, all thread-safe but for `audit`.
 struct RequestHandlerContext {
   const SnapshotSource& snapshots;
   TokenBroker& broker;
   base::Clock& clock;
   base::MetricsRegistry& metrics;
   RedirectProof* proof = nullptr;  // null: to nobody
+  AuditRecorder* audit = nullptr;  // of this worker; null: no audit log
 };
 
 }  // namespace podid::nmi

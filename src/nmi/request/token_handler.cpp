@@ -14,6 +14,10 @@ namespace podid::nmi {
 namespace {
 
 constexpr std::chrono::milliseconds kAskPause{200};
+// An answer whose record has no room (D19): how often that is looked at, how long it waits, when the client may come again.
+constexpr std::chrono::milliseconds kAuditPause{10};
+constexpr std::chrono::seconds kAuditPatience{2};
+constexpr std::chrono::seconds kAuditRetryAfter{5};
 
 // A limit of ours, not the endpoint's.
 bool is_at_limit(const base::Error& error) {
@@ -27,6 +31,7 @@ TokenHandler::TokenHandler(HandlerState& state, const RequestHandlerContext& con
       broker_(context.broker),
       snapshots_(context.snapshots),
       clock_(context.clock),
+      audit_(context.audit),
       on_record_(std::move(on_record)),
       issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
       mismatches_(context.metrics.counter(base::metric::kNmiClientIdMismatches).find_or_add()),
@@ -56,8 +61,7 @@ Progress TokenHandler::answer_from_table(net::ServerResponse& response, const To
     return Progress::open;  // the control thread serves it as well, and refreshes it
   }
   entry->token->mark_used();
-  send_token(response, call, *entry->token, "worker");
-  return Progress::answered;
+  return send_token(response, call, *entry->token, "worker");
 }
 
 base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call) {
@@ -121,7 +125,37 @@ base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, const
     co_return;
   }
   if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
-  send_token(response, call, *result.token, result.origin == TokenOrigin::fetched ? "upstream" : "cache");
+  const std::string_view origin = result.origin == TokenOrigin::fetched ? "upstream" : "cache";
+  if (send_token(response, call, *result.token, origin) == Progress::answered) co_return;
+  co_await send_recorded(response, call, result.token, origin);
+}
+
+base::Task<> TokenHandler::send_recorded(net::ServerResponse& response, const TokenCall& call, CachedTokenPtr token,
+                                         std::string_view origin) {
+  const base::SteadyTime begin = clock_.steady_now();
+  for (;;) {
+    co_await clock_.sleep_for(kAuditPause);
+    const base::Duration waited = clock_.steady_now() - begin;
+    // The pod's address may have another owner by now.
+    if (const std::optional<Answer> gone = state_.authorizer.changed_hands(call)) {
+      send_refusal(response, call, *gone, "pod_gone");
+      co_return;
+    }
+    if (send_token(response, call, *token, origin) == Progress::answered) {
+      audit_->trail().waited(waited);
+      co_return;
+    }
+    if (waited < kAuditPatience) continue;
+    audit_->trail().waited(waited);
+    audit_->trail().refused();
+    send_refusal(
+        response, call,
+        unavailable(state_.style(),
+                    "the audit log of this node cannot be written, and no token is handed out without a record",
+                    kAuditRetryAfter),
+        "audit_log", AuditedAnswer::Outcome::failed);
+    co_return;
+  }
 }
 
 void TokenHandler::send_verdict(net::ServerResponse& response, const TokenCall& call, const Verdict& verdict) {
@@ -144,7 +178,7 @@ void TokenHandler::send_token_error(net::ServerResponse& response, const TokenCa
     note_mismatch(call.entry, call.decision, withheld_text(call.decision.identity, error));
   }
   if (reason.empty()) reason = is_at_limit(error) ? "token_limit" : "token_error";
-  send_refusal(response, call, token_error_answer(call, error), reason);
+  send_refusal(response, call, token_error_answer(call, error), reason, AuditedAnswer::Outcome::failed);
 }
 
 void TokenHandler::note_mismatch(const PodEntryPtr& entry, const core::Decision& about, std::string_view why) {
@@ -153,8 +187,28 @@ void TokenHandler::note_mismatch(const PodEntryPtr& entry, const core::Decision&
   on_record_();
 }
 
-void TokenHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
-                              std::string_view origin) {
+AuditedAnswer TokenHandler::audited(const TokenCall& call) const {
+  AuditedAnswer answer;
+  answer.entry = call.entry.get();
+  answer.decision = &call.decision;
+  answer.peer = &call.peer;
+  answer.resource = call.query.resource;
+  answer.latency = clock_.steady_now() - call.start;
+  return answer;
+}
+
+Progress TokenHandler::send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
+                                  std::string_view origin) {
+  if (audit_ != nullptr) {
+    AuditedAnswer answer = audited(call);
+    if (call.decision.identity == nullptr) answer.outcome = AuditedAnswer::Outcome::passed_through;
+    answer.cached = origin != "upstream";
+    answer.token = &token;
+    answer.expires = token.text.expiry();
+    answer.uti = token.uti;
+    answer.oid = token.oid;
+    if (!audit_->put(answer)) return Progress::open;
+  }
   body_.clear();
   if (call.host) {
     core::ClientIdView client_id;
@@ -168,10 +222,18 @@ void TokenHandler::send_token(net::ServerResponse& response, const TokenCall& ca
   issuances_.issued(call.entry, call.decision, call.query.resource);
   on_record_();
   log_.record(call, 200, {});
+  return Progress::answered;
 }
 
 void TokenHandler::send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
-                                std::string_view reason) {
+                                std::string_view reason, AuditedAnswer::Outcome outcome) {
+  if (audit_ != nullptr && call.entry) {
+    AuditedAnswer record = audited(call);
+    record.outcome = outcome;
+    record.status = answer.status;
+    record.check = reason;
+    audit_->note(record);
+  }
   send_answer(response, answer);
   state_.refusals.increment({reason});
   log_.record(call, answer.status, reason);

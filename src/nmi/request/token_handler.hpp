@@ -33,10 +33,15 @@ class TokenHandler {
  private:
   Progress answer_from_table(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
   base::Task<> serve_from_cache(net::ServerResponse& response, const TokenCall& call, CredentialPtr credential);
-  void send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
-                  std::string_view origin);
-  void send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer,
-                    std::string_view reason);
+  // Open: the audit log has no room for the record, without which it must not leave.
+  Progress send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
+                      std::string_view origin);
+  // Waits for room.
+  base::Task<> send_recorded(net::ServerResponse& response, const TokenCall& call, CachedTokenPtr token,
+                             std::string_view origin);
+  void send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer, std::string_view reason,
+                    AuditedAnswer::Outcome outcome = AuditedAnswer::Outcome::denied);
+  AuditedAnswer audited(const TokenCall& call) const;
   // Of the authorizer: with its event.
   void send_verdict(net::ServerResponse& response, const TokenCall& call, const Verdict& verdict);
   void send_token_error(net::ServerResponse& response, const TokenCall& call, const base::Error& error);
@@ -48,6 +53,7 @@ class TokenHandler {
   TokenBroker& broker_;
   const SnapshotSource& snapshots_;
   base::Clock& clock_;
+  AuditRecorder* const audit_;
   std::function<void()> on_record_;
   base::Family<base::Counter>& issued_;
   base::Counter* const mismatches_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "azure/jwt.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/model/redact.hpp"
 
@@ -34,6 +36,19 @@ std::string challenge_key(const std::string& key, const TokenRequest& request) {
     append_to_key(challenge, value);
   }
   return challenge;
+}
+
+// What a record of its being handed out says of it. A token that is not to be read has no names.
+void name_token(CachedToken& cached, const azure::AccessToken& token) {
+  constexpr std::size_t kMaxBytes = 64;
+  const base::Result<azure::Jwt> jwt = azure::parse_jwt(token.access_token.reveal());
+  if (!jwt) return;
+  const auto take = [&jwt](std::string& to, std::string_view claim) {
+    const std::string_view text = base::text_at(jwt->claims, {claim});
+    if (text.size() <= kMaxBytes) to = text;
+  };
+  take(cached.uti, "uti");
+  take(cached.oid, "oid");
 }
 
 bool bypasses_cache(const TokenRequest& request) {
@@ -316,6 +331,7 @@ void TokenCache::complete_fetch(const std::string& key, const CachedTokenPtr& fe
 
 CachedTokenPtr TokenCache::cached(const std::vector<azure::AccessToken>& tokens) const {
   auto token = std::make_shared<CachedToken>(tokens);
+  name_token(*token, tokens.front());
   const base::WallTime received = token->text.received_at();
   if (token->text.expiry() == base::WallTime::max()) {
     // Nobody knows how long it lives.

@@ -32,6 +32,8 @@ struct CachedToken {
   explicit CachedToken(const std::vector<azure::AccessToken>& tokens) : text(tokens) {}
 
   TokenText text;
+  std::string uti;  // the token's unique identifier and object ID, as it says itself; empty where it does not
+  std::string oid;
   base::WallTime refresh_at;  // from then on somebody should ask for a new one, and this one still serves
   base::WallTime stale_at;    // from then on it serves only when no new one is to be had
   bool fresh(base::WallTime now) const { return now < stale_at; }

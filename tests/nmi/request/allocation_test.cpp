@@ -4,6 +4,7 @@
 
 #include "nmi/request/request_fixture.hpp"
 #include "support/allocation_counter.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -62,6 +63,26 @@ TEST_F(AllocationTest, ACachedTokenCostsAHandful) {
     EXPECT_LE(test::allocations() - before, most) << target;
     EXPECT_EQ(response.status, 200);
   }
+}
+
+TEST_F(AllocationTest, ItsRecordCostsNone) {
+  const test::TemporaryFolder folder;
+  AuditTrailOptions audit_options;
+  audit_options.writer.log.path = folder.file("audit.log");
+  audit_options.writer.ring_folder = folder.file("rings");
+  audit_options.writer.process = "p1";
+  const auto trail = AuditTrail::make(std::move(audit_options), clock, metrics, {});
+  ASSERT_TRUE(trail);
+  audit.attach(**trail, 0);
+  publish_usual();
+  ASSERT_EQ(ask(test::kTokenPath).status, 200);
+  FixedRequest request(test::kTokenPath);
+  CountedResponse response;
+  ASSERT_TRUE(handler->try_handle(request, response));  // buffers grow once
+  const std::size_t before = test::allocations();
+  ASSERT_TRUE(handler->try_handle(request, response));
+  EXPECT_EQ(test::allocations() - before, 0u);
+  EXPECT_EQ((*trail)->ring(0).fill() > 0, true);
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ class RequestFixture : public ::testing::Test {
     if (server) run_task(io, server->stop(net::Deadline::passed()));
     server.reset();
     proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, clock, metrics);
-    const nmi::RequestHandlerContext context{source, *broker, clock, metrics, &proof};
+    const nmi::RequestHandlerContext context{source, *broker, clock, metrics, &proof, &audit};
     handler = std::make_unique<nmi::RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
     server = std::make_unique<net::HttpServer>(io.get_executor(), clock, *handler, net::ServerLimits{});
     endpoint = *server->listen({});
@@ -192,6 +192,7 @@ class RequestFixture : public ::testing::Test {
   nmi::SnapshotBuilder builder{{}};
   nmi::SnapshotSource source;
   nmi::RedirectProof proof{"podid-system", "key"};
+  nmi::AuditRecorder audit{clock};  // records nothing until it is attached
   FakeImds imds;
   std::unique_ptr<net::HttpServer> imds_server;
   std::unique_ptr<net::HttpClient> client;
