@@ -186,9 +186,22 @@ AccessState with_grants(const AccessState& terms, const AccessState& grants) {
 }
 
 bool GrantBook::put(AzureIdentityGrant grant) {
-  const auto known = grants_.find(grant.meta.key());
+  const ObjectKey key = grant.meta.key();
+  const auto known = grants_.find(key);
   if (known != grants_.end() && known->second == grant) return false;
-  grants_.insert_or_assign(grant.meta.key(), std::move(grant));
+  erase_grant(key);
+  const auto& added = grants_.emplace(key, std::move(grant)).first->second;
+  by_binding_[{.ns = key.ns, .name = added.binding}].emplace(key.name, &added);
+  return true;
+}
+
+bool GrantBook::erase_grant(const ObjectKey& key) {
+  const auto known = grants_.find(key);
+  if (known == grants_.end()) return false;
+  const auto of_binding = by_binding_.find({.ns = key.ns, .name = known->second.binding});
+  of_binding->second.erase(key.name);
+  if (of_binding->second.empty()) by_binding_.erase(of_binding);
+  grants_.erase(known);
   return true;
 }
 
@@ -224,60 +237,55 @@ std::vector<const AzureIdentityGrantApproval*> GrantBook::approvals_of(const Azu
   return found;
 }
 
+// One grant opens until it ends; then, of those that have begun, the one that ends last.
+std::vector<GrantSchedule::Piece> GrantSchedule::in_turn(std::vector<Piece> grants) {
+  std::ranges::sort(grants, [](const Piece& a, const Piece& b) {
+    return std::tie(a.from, a.to, a.grant) < std::tie(b.from, b.to, b.grant);
+  });
+  std::vector<Piece> pieces;
+  for (auto at = grants.begin(); at != grants.end();) {
+    const Instant begin = pieces.empty() ? at->from : std::max(pieces.back().to, at->from);
+    const auto begun = std::find_if(at, grants.end(), [begin](const Piece& grant) { return grant.from > begin; });
+    const auto last = std::max_element(at, begun, [](const Piece& a, const Piece& b) { return a.to < b.to; });
+    at = begun;
+    if (last->to > begin) pieces.push_back({.from = begin, .to = last->to, .closes = last->to, .grant = last->grant});
+  }
+  for (std::size_t i = pieces.size(); i-- > 1;) {
+    if (pieces[i].from == pieces[i - 1].to) pieces[i - 1].closes = pieces[i].closes;
+  }
+  return pieces;
+}
+
 GrantSchedule GrantBook::schedule(const ObjectKey& binding, const GrantTerms& terms, const StringMap& pod_labels,
                                   Instant now) const {
-  struct Span {
-    Instant from;
-    Instant to;
-    const std::string* grant;
-  };
-  std::vector<Span> spans;
-  GrantSchedule made;
+  static const std::map<std::string, const AzureIdentityGrant*> kNone;
+  const auto known = by_binding_.find(binding);
+  std::vector<GrantSchedule::Piece> counting;
   // The grant that is the most helpful to hear of.
   const AzureIdentityGrant* told = nullptr;
   GrantState told_state;
-  for (auto at = grants_.lower_bound({.ns = binding.ns, .name = {}}); at != grants_.end() && at->first.ns == binding.ns;
-       ++at) {
-    const AzureIdentityGrant& grant = at->second;
-    if (grant.binding != binding.name) continue;
-    GrantState state = judge_grant(grant, approvals_of(grant), terms, policies_);
-    if (state.verdict != Verdict::invalid && !selects(grant, pod_labels)) state.verdict = Verdict::other_pods;
+  for (const auto& [name, grant] : known == by_binding_.end() ? kNone : known->second) {
+    GrantState state = judge_grant(*grant, approvals_of(*grant), terms, policies_);
+    if (state.verdict != Verdict::invalid && !selects(*grant, pod_labels)) state.verdict = Verdict::other_pods;
     if (state.verdict == Verdict::counts && state.to > now) {
-      spans.push_back({.from = state.from, .to = state.to, .grant = &grant.meta.name});
+      counting.push_back({.from = state.from, .to = state.to, .closes = state.to, .grant = name});
       continue;
     }
     if (state.verdict == Verdict::counts) state.verdict = Verdict::over;
-    if (told == nullptr || std::tie(state.verdict, grant.meta.creation_timestamp) >
+    if (told == nullptr || std::tie(state.verdict, grant->meta.creation_timestamp) >
                                std::tie(told_state.verdict, told->meta.creation_timestamp)) {
-      told = &grant;
+      told = grant;
       told_state = std::move(state);
     }
   }
+  GrantSchedule made;
+  made.pieces_ = GrantSchedule::in_turn(std::move(counting));
   if (!policies_.in_place()) {
     made.otherwise_ = AccessReason::grant_policy_missing;
     made.why_ = policies_.problem;
   } else if (told != nullptr) {
     made.otherwise_ = reason_of(told_state.verdict);
     made.why_ = grant_text(*told, told_state, terms, policies_);
-  }
-  // One grant opens until it ends; then, of those that have begun, the one that ends last.
-  std::ranges::sort(spans, [](const Span& a, const Span& b) {
-    return std::tie(a.from, a.to, *a.grant) < std::tie(b.from, b.to, *b.grant);
-  });
-  for (std::size_t i = 0; i < spans.size();) {
-    const Instant free = made.pieces_.empty() ? Instant::min() : made.pieces_.back().to;
-    const Instant begin = std::max(free, spans[i].from);
-    const Span* best = nullptr;
-    std::size_t next = i;
-    for (; next < spans.size() && spans[next].from <= begin; ++next) {
-      if (best == nullptr || spans[next].to > best->to) best = &spans[next];
-    }
-    i = next;
-    if (best->to <= begin) continue;
-    made.pieces_.push_back({.from = begin, .to = best->to, .closes = best->to, .grant = *best->grant});
-  }
-  for (std::size_t i = made.pieces_.size(); i-- > 1;) {
-    if (made.pieces_[i].from == made.pieces_[i - 1].to) made.pieces_[i - 1].closes = made.pieces_[i].closes;
   }
   return made;
 }

@@ -72,6 +72,7 @@ class GrantSchedule {
     Instant closes;  // the end of the pieces that follow each other without a gap
     std::string grant;
   };
+  static std::vector<Piece> in_turn(std::vector<Piece> grants);
   // The first piece that has not ended; null: none.
   const Piece* piece_at(Instant now) const;
 
@@ -90,7 +91,7 @@ class GrantBook {
   // False: that is what was known.
   bool put(AzureIdentityGrant grant);
   bool put(AzureIdentityGrantApproval approval);
-  bool erase_grant(const ObjectKey& key) { return grants_.erase(key) > 0; }
+  bool erase_grant(const ObjectKey& key);
   bool erase_approval(const ObjectKey& key);
   bool set_policies(GrantPolicies policies);
 
@@ -105,6 +106,7 @@ class GrantBook {
 
  private:
   std::map<ObjectKey, AzureIdentityGrant> grants_;
+  std::map<ObjectKey, std::map<std::string, const AzureIdentityGrant*>> by_binding_;  // by the binding's key, then name
   std::map<ObjectKey, AzureIdentityGrantApproval> approvals_;
   std::multimap<std::string, const AzureIdentityGrantApproval*, std::less<>> by_grant_;  // by grantUID
   GrantPolicies policies_;
