@@ -166,6 +166,24 @@ std::string GrantSchedule::text(Instant now) const {
   return why_.empty() ? "there is no grant for this pod" : why_;
 }
 
+AccessState with_grants(const AccessState& terms, const AccessState& grants) {
+  AccessState both = terms;
+  if (terms.open() && grants.open()) {
+    both.grant = grants.grant;
+    if (!both.until || (grants.until && *grants.until < *both.until)) both.until = grants.until;
+    return both;
+  }
+  if (terms.open()) {
+    both.reason = grants.reason;
+    both.until = grants.until;
+    // By then it has closed.
+    if (terms.until && grants.until && *terms.until <= *grants.until) both.until.reset();
+    return both;
+  }
+  if (!grants.open()) both.until = terms.until && grants.until ? std::max(terms.until, grants.until) : std::nullopt;
+  return both;
+}
+
 bool GrantBook::put(AzureIdentityGrant grant) {
   const ObjectKey key = grant.meta.key();
   const auto known = grants_.find(key);

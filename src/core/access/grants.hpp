@@ -81,6 +81,10 @@ class GrantSchedule {
   std::string why_;
 };
 
+// What both say: spec.access without its grant (AccessTerms), and the grants that it needs. Closed by both: the reason of the
+// former, and `until` the later time, where both open by themselves.
+AccessState with_grants(const AccessState& terms, const AccessState& grants);
+
 // The grants and approvals that are known, of any number of namespaces. Not thread-safe but for const members.
 class GrantBook {
  public:

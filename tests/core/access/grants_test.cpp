@@ -306,6 +306,31 @@ TEST_F(GrantsTest, AskingAllocatesNothing) {
   EXPECT_EQ(open, 500);
 }
 
+TEST(WithGrants, BothHaveToBeOpen) {
+  const AccessState always;
+  const AccessState until_ten{.until = at("10:00"), .token_beyond_window = TokenBeyondWindow::deny};
+  const AccessState closed{.reason = AccessReason::window_closed, .until = at("12:00")};
+  const AccessState over{.reason = AccessReason::over};
+  const AccessState granted{.until = at("11:00"), .grant = "g"};
+  const AccessState starts{.reason = AccessReason::grant_pending, .until = at("09:00")};
+  const AccessState missing{.reason = AccessReason::grant_missing};
+  const auto expect = [](const AccessState& both, AccessReason reason, std::optional<Instant> until) {
+    EXPECT_EQ(both.reason, reason);
+    EXPECT_EQ(both.until, until);
+  };
+  expect(with_grants(always, granted), AccessReason::open, at("11:00"));
+  expect(with_grants(until_ten, granted), AccessReason::open, at("10:00"));
+  EXPECT_EQ(with_grants(until_ten, granted).grant, "g");
+  EXPECT_EQ(with_grants(until_ten, granted).token_beyond_window, TokenBeyondWindow::deny);
+  expect(with_grants(until_ten, starts), AccessReason::grant_pending, at("09:00"));
+  expect(with_grants({.until = at("09:00")}, starts), AccessReason::grant_pending, std::nullopt);
+  expect(with_grants(until_ten, missing), AccessReason::grant_missing, std::nullopt);
+  expect(with_grants(closed, granted), AccessReason::window_closed, at("12:00"));
+  expect(with_grants(closed, starts), AccessReason::window_closed, at("12:00"));
+  expect(with_grants(closed, missing), AccessReason::window_closed, std::nullopt);
+  expect(with_grants(over, granted), AccessReason::over, std::nullopt);
+}
+
 // ---- histories at random, against the rules of docs/design/access.md said once more ----
 
 constexpr minutes kStep{5};
