@@ -20,8 +20,8 @@ class LineReader {
   LineReader& operator=(LineReader&&) = delete;
   ~LineReader();
 
-  // The next line without its newline, valid until the next call; nothing at the end. What follows the last newline is no
-  // line (half a one is not yet written). An error for a line longer than kMaxLine.
+  // The next line without its newline, valid until the next call; nothing at the end. What follows the last newline is
+  // no line (half a one is not yet written). An error for a line longer than kMaxLine.
   base::Result<std::optional<std::string_view>> next();
   // Bytes up to and including the last newline given.
   std::uint64_t offset() const { return offset_; }

@@ -29,7 +29,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 // Tiles that could not be written: some 40 MB of lines; beyond, lines are not taken either.
 constexpr std::size_t kMaxWaiting = 512;
-// After this time what was written is on the disk though nobody asked for it (Linux: dirty_expire_centisecs, 30 s, and some).
+// After this time what was written is on the disk though nobody asked for it (Linux: dirty_expire_centisecs, 30 s, and
+// some).
 constexpr std::chrono::minutes kWrittenBack(2);
 
 std::unexpected<base::Error> fail_errno(const std::string& what) {
@@ -270,7 +271,8 @@ base::Result<> Log::State::load() {
     return contradiction("it has " + std::to_string(*size) + " records, " + std::to_string(mark.lines) +
                          " were on the disk");
   }
-  // A process that was killed leaves the tiles that it wrote; a power cut may leave less, and what was not synced is made again.
+  // A process that was killed leaves the tiles that it wrote; a power cut may leave less, and what was not synced is
+  // made again.
   const bool same_boot = !mark.boot.empty() && mark.boot == boot_id();
   auto grown = grow(same_boot ? mark.lines : mark.tiles, *size);
   if (grown || !is_contradiction(grown.error())) return grown;

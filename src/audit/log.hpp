@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The audit log on disk: lines of JSON, rotated as kube-apiserver rotates its own, and beside them the tree over these lines.
+// The audit log on disk: lines of JSON, rotated as kube-apiserver rotates its own, and beside them the tree over these
+// lines.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -39,20 +40,22 @@ struct Line {
   base::WallTime last;
 };
 
-// Not thread-safe; blocking. Files: `path`, its backups `<stem>-<time><extension>` and `<path>.lock`; `<path>.tree/` holds `key` (0600),
-// `origin`, `checkpoint`, `cosigned`, `synced` and, as c2sp.org/tlog-tiles lays them out, `tile/…` and `tile/entries/…`.
+// Not thread-safe; blocking. Files: `path`, its backups `<stem>-<time><extension>` and `<path>.lock`; `<path>.tree/`
+// holds `key` (0600), `origin`, `checkpoint`, `cosigned`, `synced` and, as c2sp.org/tlog-tiles lays them out, `tile/…`
+// and `tile/entries/…`.
 class Log {
  public:
-  // Opens or begins it. What kill -9 left is mended: half a line is cut off, tiles that are missing are made from the lines.
-  // Where files and the log's own checkpoint contradict each other, or origin or key are lost, the old ones are set
-  // aside (in `<path>.replaced-<time>/`) and a new log begins, which says so in its start record. ErrorKind::unavailable: open elsewhere.
+  // Opens or begins it. What kill -9 left is mended: half a line is cut off, tiles that are missing are made from the
+  // lines. Where files and the log's own checkpoint contradict each other, or origin or key are lost, the old ones are
+  // set aside (in `<path>.replaced-<time>/`) and a new log begins, which says so in its start record.
+  // ErrorKind::unavailable: open elsewhere.
   static base::Result<std::unique_ptr<Log>> open(LogOptions options, const base::Clock& clock);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // All of them or none: on an error the file is as before. Rotates before where needed, and deletes what is too old or too
-  // much (`deleted`).
+  // All of them or none: on an error the file is as before. Rotates before where needed, and deletes what is too old or
+  // too much (`deleted`).
   base::Result<> append(const std::vector<Line>& lines, std::vector<DeletedFile>& deleted);
   // To the disk.
   base::Result<> sync();

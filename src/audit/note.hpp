@@ -92,8 +92,8 @@ struct Checkpoint {
 std::string checkpoint_text(const Checkpoint& checkpoint);
 base::Result<Checkpoint> parse_checkpoint(std::string_view note_text);
 
-// Whether a log's new checkpoint may be cosigned. `last` is what this witness cosigned last for that origin (nothing: the first
-// one is trusted).
+// Whether a log's new checkpoint may be cosigned. `last` is what this witness cosigned last for that origin (nothing:
+// the first one is trusted).
 enum class Verdict {
   cosigned,
   unchanged,  // the same tree as before: cosigned anew, its time moves

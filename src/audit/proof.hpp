@@ -22,8 +22,8 @@ std::string format_proof(const RecordProof& proof);
 // `extra` lines are passed over: nobody signed them.
 base::Result<RecordProof> parse_proof(std::string_view text);
 
-// Of the log whose current file is `path`, from its tiles: in the checkpoint that a witness signed where that has the record, else
-// in the log's own. not_found: no such record, or no checkpoint has it yet.
+// Of the log whose current file is `path`, from its tiles: in the checkpoint that a witness signed where that has the
+// record, else in the log's own. not_found: no such record, or no checkpoint has it yet.
 base::Result<RecordProof> prove_record(const std::string& path, std::uint64_t index);
 // The record's line, from the log's files, else from its bundles.
 base::Result<std::string> read_record(const std::string& path, std::uint64_t index);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the audit log says: one record, one line of JSON. Never a token or a secret; its texts are the caller's to redact.
+// What the audit log says: one record, one line of JSON. Never a token or a secret; its texts are the caller's to
+// redact.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +30,8 @@ std::string_view to_string(Outcome outcome);
 inline constexpr std::size_t kMaxText = 512;
 inline constexpr std::size_t kMaxLine = 65535;  // without its newline (tlog-tiles measures entries in 16 bits)
 
-// One answer. Text is std::string_view for who writes, std::string for who reads. Empty texts and zeros are left out of the
-// line, except status.
+// One answer. Text is std::string_view for who writes, std::string for who reads. Empty texts and zeros are left out of
+// the line, except status.
 template <class Text>
 struct BasicRecord {
   base::WallTime time;  // of the answer, to the microsecond; of the first one where `count` is more than 1
@@ -69,7 +70,8 @@ struct Record : BasicRecord<std::string> {
   unsigned worker = 0;
   std::uint64_t missing = 0;
   std::uint64_t missing_total = 0;
-  // rotated, deleted: the file, and for deleted its leaves [first_index, end_index), and whether a witness had signed them.
+  // rotated, deleted: the file, and for deleted its leaves [first_index, end_index), and whether a witness had signed
+  // them.
   std::string file;
   std::uint64_t first_index = 0;
   std::uint64_t end_index = 0;
@@ -81,9 +83,9 @@ struct Record : BasicRecord<std::string> {
   std::uint64_t through = 0;
 };
 
-// The members of a record's JSON object, `"kind":"token",…` without braces: what a ring holds, and a line is made of. Returns
-// the bytes written; 0 where `out` is too small (kMaxBody always suffices). Allocates nothing; texts that are no UTF-8 are
-// mended with U+FFFD.
+// The members of a record's JSON object, `"kind":"token",…` without braces: what a ring holds, and a line is made of.
+// Returns the bytes written; 0 where `out` is too small (kMaxBody always suffices). Allocates nothing; texts that are
+// no UTF-8 are mended with U+FFFD.
 std::size_t encode_body(const RecordView& record, std::string_view process, std::uint64_t sequence,
                         std::span<char> out);
 inline constexpr std::size_t kMaxBody = kMaxLine - 256;

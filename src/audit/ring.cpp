@@ -167,8 +167,8 @@ std::optional<Ring::Position> Ring::put(const RecordView& record) {
   std::uint64_t head = header_->head.load(std::memory_order_relaxed);
   const std::uint64_t tail = header_->tail.load(std::memory_order_acquire);
   const std::size_t free = capacity_ - static_cast<std::size_t>(head - tail);
-  // A body stands in one piece: where the rest of the ring is too short for the longest, it begins at the ring's start. Only
-  // then is it known how long it is, so as much room as the longest one needs must be free.
+  // A body stands in one piece: where the rest of the ring is too short for the longest, it begins at the ring's start.
+  // Only then is it known how long it is, so as much room as the longest one needs must be free.
   std::size_t offset = head & (capacity_ - 1);
   constexpr std::size_t kMost = sizeof(Frame) + padded(kMaxBody);
   const std::size_t skipped = capacity_ - offset < kMost ? capacity_ - offset : 0;

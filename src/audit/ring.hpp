@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a worker puts the record of an answer before the answer leaves: a file of its own, mapped and shared, so that what was
-// put survives kill -9 of the process at any instant. Not a power cut: nothing here is synced.
+// Where a worker puts the record of an answer before the answer leaves: a file of its own, mapped and shared, so that
+// what was put survives kill -9 of the process at any instant. Not a power cut: nothing here is synced.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -16,20 +16,21 @@
 
 namespace podid::audit {
 
-// One producer (the worker: put, fold, miss), one consumer (the writer: peek, release, missed…), each on any one thread. Neither
-// takes a lock, makes a system call or allocates (peek gives views).
+// One producer (the worker: put, fold, miss), one consumer (the writer: take, release, missed…), each on any one
+// thread. Neither takes a lock, makes a system call or allocates (but take(), for `out`).
 class Ring {
  public:
   static constexpr std::size_t kMinCapacity = 256 * 1024;
   static constexpr std::size_t kDefaultCapacity = 4 * 1024 * 1024;  // some 6 000 records
 
-  // Makes the file `folder/process-worker.ring` (0600) with all its space reserved and mapped, and keeps it locked (flock) while
-  // this object lives: who may lock a ring knows that its process has ended. `sequence` numbers the records of all rings of
-  // the process and outlives them; `capacity` is a power of two, at least kMinCapacity.
+  // Makes the file `folder/process-worker.ring` (0600) with all its space reserved and mapped, and keeps it locked
+  // (flock) while this object lives: who may lock a ring knows that its process has ended. `sequence` numbers the
+  // records of all rings of the process and outlives them; `capacity` is a power of two, at least kMinCapacity.
   static base::Result<std::unique_ptr<Ring>> create(const std::string& folder, std::string_view process,
                                                     unsigned worker, std::atomic<std::uint64_t>& sequence,
                                                     std::size_t capacity = kDefaultCapacity);
-  // A ring that a process left behind, as consumer only. ErrorKind::conflict: its process lives; invalid: it is no ring.
+  // A ring that a process left behind, as consumer only. ErrorKind::conflict: its process lives; invalid: it is no
+  // ring.
   static base::Result<std::unique_ptr<Ring>> adopt(const std::string& path);
   ~Ring();
   Ring(const Ring&) = delete;
@@ -39,11 +40,11 @@ class Ring {
   struct Position {
     std::uint64_t offset = 0;
   };
-  // The record is safe from kill -9 when this returns. Nothing: there is no room; nothing was written, the caller waits,
-  // refuses, or issues all the same and says so by miss().
+  // The record is safe from kill -9 when this returns. Nothing: there is no room; nothing was written, the caller
+  // waits, refuses, or issues all the same and says so by miss().
   std::optional<Position> put(const RecordView& record);
-  // The same answer again as at `position`, at `time`: counted there. False: the writer has taken that record, or it is older
-  // than `fold`, so put a new one.
+  // The same answer again as at `position`, at `time`: counted there. False: the writer has taken that record, or it is
+  // older than `fold`, so put a new one.
   bool fold(Position position, base::WallTime time, base::Duration fold);
   // An answer leaves without a record. Counted in the file; the log gets a gap record with the exact number.
   void miss();
@@ -56,8 +57,8 @@ class Ring {
     base::WallTime first;
     base::WallTime last;
   };
-  // Appends to `out` the records not yet taken, first to last, that were put before `until` (a fold counts no more in them);
-  // at most `max_bytes` of bodies, but at least one. They stay in the ring until release().
+  // Appends to `out` the records not yet taken, first to last, that were put before `until` (a fold counts no more in
+  // them); at most `max_bytes` of bodies, but at least one. They stay in the ring until release().
   void take(std::vector<Taken>& out, base::WallTime until, std::size_t max_bytes);
   // What was taken is in the log: its room is the producer's again.
   void release();

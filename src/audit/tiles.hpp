@@ -40,7 +40,8 @@ class TileReader {
   std::map<std::pair<unsigned, std::uint64_t>, std::vector<Hash>> tiles_;
 };
 
-// Writes the files as the tree grows. Not thread-safe. A full tile is written when it is full, partial ones by write_partial().
+// Writes the files as the tree grows. Not thread-safe. A full tile is written when it is full, partial ones by
+// write_partial().
 class TileStore {
  public:
   // The tree of `size` leaves, a multiple of 256, whose full tiles are in the folder (partial ones are not looked at).

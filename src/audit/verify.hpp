@@ -29,9 +29,9 @@ struct VerifyReport {
   bool ok() const { return findings.empty(); }
 };
 
-// Reads every line of the log whose current file is `path`, with its backups and tiles. `keys`: those that count (of a witness); with
-// none the log is compared with its own tree alone, and a remark says so. `note`: a checkpoint that came another way, else the
-// file `cosigned` beside the tiles. Errors: what could not be read.
+// Reads every line of the log whose current file is `path`, with its backups and tiles. `keys`: those that count (of a
+// witness); with none the log is compared with its own tree alone, and a remark says so. `note`: a checkpoint that came
+// another way, else the file `cosigned` beside the tiles. Errors: what could not be read.
 base::Result<VerifyReport> verify_log(const std::string& path, std::span<const VerifierKey> keys,
                                       const std::optional<std::string>& note);
 

@@ -63,8 +63,8 @@ Writer::~Writer() {
   }
 }
 
-// A ring's records may be in the log already: its process was killed between the two. They are then the last that the log got
-// from it, so that many lines of its end are looked at.
+// A ring's records may be in the log already: its process was killed between the two. They are then the last that the
+// log got from it, so that many lines of its end are looked at.
 base::Result<> Writer::recover(Log& log) {
   unreadable_.clear();
   const auto rings = adopt_rings(options_.ring_folder, unreadable_);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the rings to the log: takes, frames, appends, hashes, syncs, rotates. One thread drives it (WriterThread, or a test).
+// From the rings to the log: takes, frames, appends, hashes, syncs, rotates. One thread drives it (WriterThread, or a
+// test).
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -20,8 +21,8 @@ namespace podid::audit {
 
 struct WriterOptions {
   LogOptions log;
-  // For rings; made if absent (0700). On a file system in memory a reboot loses at most what was not yet appended, as a power
-  // cut does anyway.
+  // For rings; made if absent (0700). On a file system in memory a reboot loses at most what was not yet appended, as a
+  // power cut does anyway.
   std::string ring_folder;
   unsigned workers = 1;
   std::size_t ring_capacity = Ring::kDefaultCapacity;
@@ -41,7 +42,8 @@ struct Drained {
 // Not thread-safe, but for the rings' producers. Blocking: file calls on the calling thread.
 class Writer {
  public:
-  // Makes the rings, which is all that workers need; the log is opened by the first drain(). Errors are those of the rings.
+  // Makes the rings, which is all that workers need; the log is opened by the first drain(). Errors are those of the
+  // rings.
   static base::Result<std::unique_ptr<Writer>> make(WriterOptions options, const base::Clock& clock);
   // Removes rings whose records are all in the log.
   ~Writer();
@@ -51,10 +53,10 @@ class Writer {
   // Of worker 0 … workers - 1; each for one producer thread. They live as long as the writer.
   Ring& ring(unsigned worker) { return *rings_[worker]; }
 
-  // Opens the log where it is not open yet: what rings of ended processes hold and is not in it comes first, then a start
-  // record. Then takes what is due, appends it and gives the room back; syncs where the interval has passed, and then
-  // everything is due. An error (disk full, read-only, another process's log as yet) leaves the records in the rings: the
-  // next call tries again.
+  // Opens the log where it is not open yet: what rings of ended processes hold and is not in it comes first, then a
+  // start record. Then takes what is due, appends it and gives the room back; syncs where the interval has passed, and
+  // then everything is due. An error (disk full, read-only, another process's log as yet) leaves the records in the
+  // rings: the next call tries again.
   base::Result<Drained> drain();
   // Everything, and synced: at the end, and before a checkpoint.
   base::Result<Drained> flush();
@@ -91,8 +93,8 @@ class Writer {
   base::SteadyTime last_sync_;
 };
 
-// Drives a writer each `pause` (50 ms by default), sooner when woken, 100 ms after a failure. `report` is called on this thread after each drain, with
-// its outcome; it must not block for long, as the rings fill up meanwhile.
+// Drives a writer each `pause` (50 ms by default), sooner when woken, 100 ms after a failure. `report` is called on
+// this thread after each drain, with its outcome; it must not block for long, as the rings fill up meanwhile.
 class WriterThread {
  public:
   using Report = std::function<void(const base::Result<Drained>&)>;

@@ -270,8 +270,8 @@ TEST_F(RingTest, ProducerAndConsumerMeetInTwoThreads) {
   EXPECT_EQ(answers, kRecords + folded);
 }
 
-// The child counts its records in shared memory, after each. Whatever the instant of its end: what it counted is in the ring, at most
-// one more, and each whole.
+// The child counts its records in shared memory, after each. Whatever the instant of its end: what it counted is in the
+// ring, at most one more, and each whole.
 TEST_F(RingTest, NothingIsLostWhereverTheProcessIsKilled) {
   test::SeededRandom random(42);
   auto* counted = static_cast<std::atomic<std::uint64_t>*>(

@@ -273,8 +273,9 @@ TEST_F(WriterTest, TheThreadAppendsRunsWorkAndFlushesAtItsEnd) {
   EXPECT_LE(told, 3001);  // what a checkpoint appended is not told
 }
 
-// A process that puts and drains is killed at any instant, and another takes over: each record that was put is in the log once, the
-// tree is that of the lines, and the log is the same one. In the child's shared memory: how many records each worker put.
+// A process that puts and drains is killed at any instant, and another takes over: each record that was put is in the
+// log once, the tree is that of the lines, and the log is the same one. In the child's shared memory: how many records
+// each worker put.
 TEST(AuditKill, NoRecordIsLostOrDoubledWhereverTheProcessIsKilled) {
   test::SeededRandom random(7);
   const test::TemporaryFolder folder;

@@ -13,8 +13,9 @@
 
 namespace podid::cli {
 
-// The logs that `from` means, by the paths of their current files: a file is itself; a folder holds each log that it has, at any
-// depth down to five (one folder a node, say), but for those that were set aside. "-" is standard input and stands alone.
+// The logs that `from` means, by the paths of their current files: a file is itself; a folder holds each log that it
+// has, at any depth down to five (one folder a node, say), but for those that were set aside. "-" is standard input and
+// stands alone.
 base::Result<std::vector<std::string>> find_logs(const std::string& from);
 
 // A record with its line as it stands in the log.

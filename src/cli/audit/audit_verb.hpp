@@ -11,8 +11,8 @@ class App;
 
 namespace podid::cli {
 
-// Adds the verbs to `app`; parsing runs one and sets `status`: kFailed where a log or a proof does not hold, or nobody was handed
-// the token that was asked for. Lives as long as `app` is used.
+// Adds the verbs to `app`; parsing runs one and sets `status`: kFailed where a log or a proof does not hold, or nobody
+// was handed the token that was asked for. Lives as long as `app` is used.
 class AuditVerb {
  public:
   AuditVerb(CLI::App& app, const Environment& environment, int& status);
