@@ -98,10 +98,11 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder.string();
 }
 
-// Of this boot; empty where it cannot be read.
+// Of this boot.
+constexpr std::string_view kUnknownBoot = "-";  // it cannot be read (a sandbox)
 std::string boot_id() {
   auto read = base::read_file("/proc/sys/kernel/random/boot_id", 128);
-  return read ? std::string(base::trim(*read)) : std::string();
+  return std::string(read ? base::trim(*read) : kUnknownBoot);
 }
 
 // The file `synced`: lines that are on the disk, tiles of how many leaves surely are, and the boot that wrote it.
@@ -273,7 +274,7 @@ base::Result<> Log::State::load() {
   }
   // A process that was killed leaves the tiles that it wrote; a power cut may leave less, and what was not synced is
   // made again.
-  const bool same_boot = !mark.boot.empty() && mark.boot == boot_id();
+  const bool same_boot = mark.boot != kUnknownBoot && mark.boot == boot;
   auto grown = grow(same_boot ? mark.lines : mark.tiles, *size);
   if (grown || !is_contradiction(grown.error())) return grown;
   // Of all lines that are there.

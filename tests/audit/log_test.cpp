@@ -164,6 +164,31 @@ TEST_F(LogTest, TilesThatAPowerCutTookAreMadeFromTheLines) {
   cut_power("tile/0/001", "");
 }
 
+// In the NMI's sandbox the id of the boot cannot be read: what was synced is known all the same.
+TEST_F(LogTest, WithoutTheIdOfTheBootWhatWasSyncedIsKnown) {
+  const auto forget_boot = [this] {
+    std::string mark = base::read_file(tree("synced")).value();
+    mark.replace(mark.rfind(' '), std::string::npos, " -\n");
+    ASSERT_TRUE(base::write_file(tree("synced"), mark));
+  };
+  {
+    const auto log = open();
+    append(*log, 900);
+    EXPECT_TRUE(log->sync());
+  }
+  forget_boot();
+  {
+    const auto log = open();
+    EXPECT_EQ(log->start_reason(), "");
+    EXPECT_EQ(log->root(), root_of_lines());
+  }
+  forget_boot();
+  std::string text = base::read_file(path()).value();
+  text.resize(text.find("{\"index\":890,"));
+  ASSERT_TRUE(base::write_file(path(), text));
+  EXPECT_NE(open()->start_reason().find("900 were on the disk"), std::string::npos);
+}
+
 TEST_F(LogTest, OneProcessAtATime) {
   const auto log = open();
   EXPECT_EQ(Log::open(options_, clock_).error().kind, base::ErrorKind::unavailable);

@@ -288,7 +288,8 @@ int AuditVerb::verify_proof() {
   }
   if (!keys) return report(environment_, keys.error());
   auto text = base::read_file(s.proof, audit::kMaxNote);
-  auto line = text ? read_line(s.record) : std::move(text);
+  if (!text) return report(environment_, text.error());
+  auto line = read_line(s.record);
   if (!line) return report(environment_, line.error());
   auto proof = audit::parse_proof(*text);
   auto checked = proof ? audit::check_proof(*proof, *line, *keys) : std::unexpected(proof.error());
