@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
+#include "mic/limits.hpp"
 
 namespace podid::mic {
 namespace json = kube::json;
@@ -61,6 +62,10 @@ base::Result<SeenBinding> decode_binding(const json::value& object) {
 
 StatusOwner owner_of(const SeenBinding& seen) {
   return {.type = kube::kAzureIdentityBindings, .key = seen.binding.meta.key(), .uid = seen.binding.meta.uid};
+}
+
+StatusOwner owner_of(const SeenGrant& seen) {
+  return {.type = kube::kAzureIdentityGrants, .key = seen.grant.meta.key(), .uid = seen.grant.meta.uid};
 }
 
 kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selector = {}) {
@@ -118,9 +123,10 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                      [this](const kube::ObjectKey& key, const base::Error& error) {
                        report_invalid(kube::kAzureAssignedIdentities, key, error);
                      }}),
-      calendars_(client, [this](const core::ObjectKey& config_map, const ConfigMapTexts& texts) {
-        on_calendar(config_map, texts);
-      }) {
+      calendars_(client, [this](const core::ObjectKey& config_map,
+                                const ConfigMapTexts& texts) { on_calendar(config_map, texts); }),
+      grants_(client, grant_handlers()),
+      grants_alarm_(client.executor(), client.clock(), [this] { report_grants(); }) {
   if (controller_.enforces_policy()) follow_policy(client);
 }
 
@@ -163,27 +169,93 @@ void Leadership::put(const SeenBinding& seen) {
   status_.saw(owner_of(seen), seen.status);
   calendars_.set_wanted(key,
                         seen.binding.access ? config_maps_of(key, *seen.binding.access) : std::set<core::ObjectKey>());
-  if (calendars_.all_known(key)) {
-    awaiting_calendars_.erase(key);
+  if (seen.binding.access && seen.binding.access->grant) grants_.start();
+  if (is_complete(seen)) {
+    incomplete_.erase(key);
     controller_.put(seen.binding);
   } else {
-    awaiting_calendars_.insert(key);
+    incomplete_.insert(key);
   }
 }
 
-void Leadership::on_calendar(const core::ObjectKey& config_map, const ConfigMapTexts& texts) {
-  controller_.put(config_map, texts);
-  std::erase_if(awaiting_calendars_, [this](const core::ObjectKey& binding) {
-    if (!calendars_.all_known(binding)) return false;
-    if (const auto seen = bindings_.find(binding.ns, binding.name)) controller_.put(seen->binding);
+bool Leadership::is_complete(const SeenBinding& seen) const {
+  if (!seen.binding.access) return true;
+  return calendars_.all_known(seen.binding.meta.key()) && (!seen.binding.access->grant || grants_.known());
+}
+
+void Leadership::put_completed() {
+  std::erase_if(incomplete_, [this](const core::ObjectKey& binding) {
+    const auto seen = bindings_.find(binding.ns, binding.name);
+    if (seen && !is_complete(*seen)) return false;
+    if (seen) controller_.put(seen->binding);
     return true;
   });
   start_when_filled();
 }
 
+void Leadership::on_calendar(const core::ObjectKey& config_map, const ConfigMapTexts& texts) {
+  controller_.put(config_map, texts);
+  put_completed();
+}
+
+GrantWatchHandlers Leadership::grant_handlers() {
+  return {.put_grant =
+              [this](const SeenGrant& seen) {
+                status_.saw(owner_of(seen), seen.status);
+                controller_.put(seen.grant);
+                report_grants();
+              },
+          .erase_grant =
+              [this](const SeenGrant& last) {
+                const core::ObjectKey key = last.grant.meta.key();
+                controller_.erase_grant(key);
+                status_.erase(kube::kAzureIdentityGrants, key);
+                phases_.erase(key);
+              },
+          .put_approval =
+              [this](const core::AzureIdentityGrantApproval& approval) {
+                controller_.put(approval);
+                report_grants();
+              },
+          .erase_approval = [this](const core::AzureIdentityGrantApproval& last) { controller_.erase(last); },
+          .put_policies =
+              [this](core::GrantPolicies policies) {
+                metrics_.policy_missing(!policies.in_place());
+                controller_.put(std::move(policies));
+                report_grants();
+              },
+          .known = [this] { put_completed(); }};
+}
+
+// All of them: there are few, and their times come without an event.
+void Leadership::report_grants() {
+  if (!active_) return;
+  const core::Instant now = clock_.wall_now();
+  std::map<std::string, std::size_t> phases;
+  grants_.each_grant([&](const SeenGrant& seen) {
+    report_grant(seen, now);
+    ++phases[phases_[seen.grant.meta.key()]];
+  });
+  for (const char* phase : {"Pending", "Active", "Revoked", "Expired"}) metrics_.grants(phase, phases[phase]);
+  if (!phases_.empty()) grants_alarm_.set(clock_.steady_now() + kGrantLook);
+}
+
+void Leadership::report_grant(const SeenGrant& seen, core::Instant now) {
+  const core::ObjectKey binding{.ns = seen.grant.meta.ns, .name = seen.grant.binding};
+  const core::AccessTerms* terms = controller_.terms().find(binding);
+  const bool wants_grant = terms != nullptr && terms->access().grant;
+  GrantReport report =
+      grant_status(seen.grant, controller_.terms().grants(), wants_grant ? &*terms->access().grant : nullptr, now);
+  const std::string before = std::exchange(phases_[seen.grant.meta.key()], report.phase);
+  if (const auto bound = bindings_.find(binding.ns, binding.name)) {
+    if (auto event = grant_event(seen.grant, report, before, bound->binding.meta)) events_.record(std::move(*event));
+  }
+  status_.want(owner_of(seen), std::move(report.status));
+}
+
 void Leadership::erase(const SeenBinding& seen) {
   const core::ObjectKey key = seen.binding.meta.key();
-  awaiting_calendars_.erase(key);
+  incomplete_.erase(key);
   unusable_.erase(key);
   calendars_.set_wanted(key, {});
   controller_.erase_binding(key);
@@ -206,6 +278,8 @@ void Leadership::on_access(const core::ObjectKey& binding) {
 void Leadership::stop_writes() {
   controller_.stop();
   status_.stop();
+  grants_.stop_writes();
+  grants_alarm_.set(std::nullopt);
 }
 
 void Leadership::cancel_writes() {
@@ -236,7 +310,7 @@ void Leadership::on_synced() {
 
 void Leadership::start_when_filled() {
   const int caches = policies_ ? 7 : 5;
-  if (active_ || synced_ < caches || !awaiting_calendars_.empty()) return;
+  if (active_ || synced_ < caches || !incomplete_.empty()) return;
   active_ = true;
   base::log::info("caches are filled, work begins", {{"pods", pods_.size()},
                                                      {"identities", identities_.size()},
@@ -245,6 +319,7 @@ void Leadership::start_when_filled() {
                                                      {"assigned", assigned_.size()}});
   controller_.start();
   status_.start();
+  report_grants();
 }
 
 void Leadership::report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error) {
@@ -278,7 +353,7 @@ std::string Leadership::missing_caches() const {
   check(assigned_, "azureassignedidentities");
   if (policies_) check(*policies_, "azureidentitypolicies");
   if (namespaces_) check(*namespaces_, "namespaces");
-  if (missing.empty() && !awaiting_calendars_.empty()) missing = "holidays of bindings";
+  if (missing.empty() && !incomplete_.empty()) missing = "holidays and grants of bindings";
   return missing;
 }
 
@@ -289,6 +364,7 @@ base::Task<> Leadership::stop() {
   co_await pods_.stop();
   co_await assigned_.stop();
   co_await calendars_.stop();
+  co_await grants_.stop();
   if (policies_) co_await policies_->stop();
   if (namespaces_) co_await namespaces_->stop();
 }

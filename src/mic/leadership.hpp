@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/alarm.hpp"
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -24,6 +25,7 @@
 #include "mic/control/controller.hpp"
 #include "mic/control/metrics.hpp"
 #include "mic/control/status_writer.hpp"
+#include "mic/grant_watch.hpp"
 
 namespace podid::mic {
 
@@ -57,6 +59,12 @@ class Leadership {
   // What is said of it in its status may be another.
   void on_access(const core::ObjectKey& binding);
   void on_calendar(const core::ObjectKey& config_map, const ConfigMapTexts& texts);
+  GrantWatchHandlers grant_handlers();
+  // Whether all that the binding's spec.access depends on has been heard of.
+  bool is_complete(const SeenBinding& seen) const;
+  void put_completed();
+  void report_grants();
+  void report_grant(const SeenGrant& seen, core::Instant now);
   void start_when_filled();
   void on_synced();
   void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);
@@ -79,8 +87,11 @@ class Leadership {
   std::unique_ptr<kube::Informer<core::IdentityPolicy>> policies_;
   std::unique_ptr<kube::Informer<core::PolicyLabels>> namespaces_;
   CalendarWatch calendars_;
-  // Bindings whose calendars have not been heard of: until then, what they said before counts.
-  std::set<core::ObjectKey> awaiting_calendars_;
+  GrantWatch grants_;
+  // Bindings whose calendars, or the grants that they need, have not been heard of: until then, what they said before counts.
+  std::set<core::ObjectKey> incomplete_;
+  std::map<core::ObjectKey, std::string> phases_;    // of grants, as they were last told
+  base::Alarm grants_alarm_;                         // the end of a grant is no event of a watch
   std::map<core::ObjectKey, std::string> unusable_;  // bindings, and what was said of them
   int synced_ = 0;
   bool active_ = false;

@@ -17,6 +17,12 @@ inline constexpr std::size_t kMaxCalendarKeys = 64;
 inline constexpr std::size_t kMaxCalendarBytes = 32 * 1024;
 inline constexpr std::chrono::seconds kCalendarLook{1};
 inline constexpr std::chrono::seconds kCalendarPatience{30};
+// Grants: what is refused, or not heard of for so long, does not count.
+inline constexpr std::chrono::seconds kGrantLook{2};
+inline constexpr std::chrono::seconds kGrantPatience{30};
+// An approval whose grant is not there for so long is deleted.
+inline constexpr std::chrono::seconds kOrphanAge{60};
+inline constexpr std::size_t kMostOrphansAtOnce = 4;
 // The cloud configuration file.
 inline constexpr std::size_t kMaxCloudConfigBytes = 1 << 20;
 

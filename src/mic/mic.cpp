@@ -6,6 +6,7 @@
 
 #include "base/alarm.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "mic/control/events.hpp"
@@ -17,6 +18,21 @@ namespace podid::mic {
 namespace {
 
 constexpr std::chrono::seconds kStatusStopTimeout{1};
+constexpr std::chrono::seconds kDefinitionTimeout{5};
+
+// Whether a version that is served keeps spec.access of a binding.
+bool keeps_access(const kube::json::value& definition) {
+  const kube::json::value* versions = base::find_path(definition, {"spec", "versions"});
+  if (versions == nullptr || !versions->is_array()) return false;
+  for (const kube::json::value& version : versions->get_array()) {
+    const kube::json::value* spec = base::find_path(version, {"schema", "openAPIV3Schema", "properties", "spec"});
+    if (base::text_at(version, {"name"}) != "v1" || spec == nullptr) continue;
+    const kube::json::value* keeps_all = base::find_path(*spec, {"x-kubernetes-preserve-unknown-fields"});
+    return base::find_path(*spec, {"properties", "access"}) != nullptr ||
+           (keeps_all != nullptr && *keeps_all == kube::json::value(true));
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -224,7 +240,28 @@ void Mic::on_started_leading() {
   tasks_.spawn("lead", lead());
 }
 
+// Of an older installation the API server drops spec.access without a word: the binding would not be limited at all.
+base::Task<> Mic::check_definition() {
+  const kube::ObjectKey key{.ns = {}, .name = "azureidentitybindings.aadpodidentity.k8s.io"};
+  const net::Deadline deadline = net::Deadline::in(dependencies_.clock, kDefinitionTimeout);
+  auto definition = co_await client_->get(kube::kCustomResourceDefinitions, key, deadline);
+  if (!definition) {
+    base::log::info("whether the definition of AzureIdentityBinding has spec.access is not known",
+                    {{"error", definition.error()}});
+    co_return;
+  }
+  const bool missing = !keeps_access(*definition);
+  metrics_.crd_field_missing(missing);
+  if (missing) {
+    base::log::error(
+        "the installed definition of AzureIdentityBinding has no spec.access: it is dropped, and bindings are not "
+        "limited "
+        "by it; apply deploy/crds");
+  }
+}
+
 base::Task<> Mic::lead() {
+  co_await check_definition();
   if (options_.enable_type_upgrade) {
     TypeUpgradeOptions upgrade{.ns = options_.ns,
                                .config_map = options_.config_map_name,

@@ -78,6 +78,7 @@ class Mic {
   void on_started_leading();
   void on_lost();
   base::Task<> lead();
+  base::Task<> check_definition();
   base::Task<> give_up_leadership();
   void fatal(base::Error error);
   bool ready() const;

@@ -48,6 +48,9 @@ std::span<const MetricDefinition* const> all() {
       &kMicAzureLatency,
       &kMicBadIdentities,
       &kMicThrottled,
+      &kMicGrants,
+      &kMicPolicyMissing,
+      &kMicCrdFieldMissing,
       &kMicConfigReloads,
   };
   return kAll;

@@ -37,6 +37,7 @@ inline constexpr MetricLabel kByMeasure[] = {{"measure"}};
 inline constexpr MetricLabel kByResult[] = {{"result"}};
 inline constexpr MetricLabel kByReason[] = {{"reason"}};
 inline constexpr MetricLabel kByWhat[] = {{"what"}};
+inline constexpr MetricLabel kByPhase[] = {{"phase"}};
 inline constexpr MetricLabel kByState[] = {{"state"}};
 inline constexpr MetricLabel kByLimit[] = {{"limit"}};
 inline constexpr MetricLabel kByResource[] = {{"resource"}};
@@ -188,6 +189,14 @@ inline constexpr MetricDefinition kMicBadIdentities = {
 inline constexpr MetricDefinition kMicThrottled = {
     "aadpodidentity_mic_throttled_resources", MetricType::gauge,
     "Azure resources that are left alone until their Retry-After passes"};
+inline constexpr MetricDefinition kMicGrants = {"aadpodidentity_mic_grants", MetricType::gauge,
+                                                "AzureIdentityGrants, by what their status says", kByPhase};
+inline constexpr MetricDefinition kMicPolicyMissing = {
+    "aadpodidentity_mic_policy_missing", MetricType::gauge,
+    "1 while a binding needs grants and the admission policies that make them trustworthy are not in place"};
+inline constexpr MetricDefinition kMicCrdFieldMissing = {
+    "aadpodidentity_mic_crd_field_missing", MetricType::gauge,
+    "1 when the installed definition of AzureIdentityBinding has no spec.access, which is then dropped"};
 inline constexpr MetricDefinition kMicConfigReloads = {"aadpodidentity_mic_config_reloads_total", MetricType::counter,
                                                        "Reloads of the cloud configuration file", kByResult};
 

@@ -5,7 +5,9 @@
 
 #include <boost/json.hpp>
 #include <string>
+#include <vector>
 
+#include "base/json.hpp"
 #include "core/model/times.hpp"
 
 namespace podid::mic {
@@ -59,6 +61,57 @@ std::optional<ObjectStatus> binding_status(const SeenBinding& seen, const Access
   status.members["access"] = std::move(access);
   status.condition = validity_of(seen, *moment);
   return status;
+}
+
+GrantReport grant_status(const core::AzureIdentityGrant& grant, const core::GrantBook& book,
+                         const core::GrantTerms* terms, core::Instant now) {
+  GrantReport report;
+  report.phase = "Pending";
+  json::object& members = report.status.members;
+  for (const char* name : {"activeFrom", "expiresAt", "approvedBy"}) members[name] = nullptr;
+  if (terms != nullptr) {
+    const std::vector<const core::AzureIdentityGrantApproval*> approvals = book.approvals_of(grant);
+    const core::GrantState state = core::judge_grant(grant, approvals, *terms, book.policies());
+    if (state.verdict == core::GrantState::Verdict::counts) {
+      members["activeFrom"] = core::time_text(state.from);
+      members["expiresAt"] = core::time_text(state.to);
+      if (now >= state.from) report.phase = now < state.to ? "Active" : "Expired";
+    }
+    if (!state.approved_by.empty()) {
+      json::array& by = members["approvedBy"].emplace_array();
+      for (const std::string_view name : state.approved_by) by.emplace_back(name);
+    }
+  }
+  if (grant.revocation || grant.meta.deleting()) report.phase = "Revoked";
+  members["phase"] = report.phase;
+  return report;
+}
+
+std::optional<kube::EventKey> grant_event(const core::AzureIdentityGrant& grant, const GrantReport& report,
+                                          const std::string& before, const core::ObjectMeta& binding) {
+  if (before.empty() || before == report.phase || report.phase == "Pending") return std::nullopt;
+  std::string text = fmt::format("AzureIdentityGrant {} of {}", grant.meta.key().text(), grant.requested_by);
+  std::string_view reason = "grant expired";
+  if (report.phase == "Active") {
+    reason = "grant active";
+    text += fmt::format(" is active until {}", base::text_at(report.status.members, {"expiresAt"}));
+    if (const json::value& by = report.status.members.at("approvedBy"); by.is_array()) {
+      text += ", approved by";
+      for (const json::value& name : by.get_array()) text += fmt::format(" {}", std::string_view(name.as_string()));
+    }
+  } else if (report.phase == "Revoked") {
+    reason = "grant revoked";
+    text += grant.revocation ? fmt::format(" is revoked by {}", grant.revocation->by) : " is deleted";
+  } else {
+    text += " has ended";
+  }
+  return kube::EventKey{
+      .regarding = kube::kAzureIdentityBindings.reference({.ns = binding.ns, .name = binding.name}, binding.uid),
+      .type = kube::EventType::normal,
+      .reason = std::string(reason),
+      .message = std::move(text),
+      .related = {},
+      .action = {}};
 }
 
 std::optional<kube::EventKey> access_unusable(const SeenBinding& seen, const AccessMoment* moment) {

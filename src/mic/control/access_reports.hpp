@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/access/grants.hpp"
 #include "core/model/resources.hpp"
 #include "kube/event_recorder.hpp"
 #include "mic/control/status_writer.hpp"
@@ -25,6 +26,19 @@ struct SeenBinding {
 
 // `moment`: null where it has no spec.access. Nothing: there is nothing to say, and nothing was said.
 std::optional<ObjectStatus> binding_status(const SeenBinding& seen, const AccessMoment* moment);
+
+// A grant's phase, and the rest of its status. Pure.
+struct GrantReport {
+  std::string phase;  // Pending, Active, Revoked, Expired
+  ObjectStatus status;
+};
+// `terms`: null where its binding needs no grant, or is not there.
+GrantReport grant_status(const core::AzureIdentityGrant& grant, const core::GrantBook& book,
+                         const core::GrantTerms* terms, core::Instant now);
+// What a person should hear of it, as an event on the binding. `before`: the phase that was last told; the same one, or none,
+// gives nothing.
+std::optional<kube::EventKey> grant_event(const core::AzureIdentityGrant& grant, const GrantReport& report,
+                                          const std::string& before, const core::ObjectMeta& binding);
 
 // Why nobody can use it, whatever the time, as an event on the binding; nothing where that is not so.
 std::optional<kube::EventKey> access_unusable(const SeenBinding& seen, const AccessMoment* moment);

@@ -44,13 +44,6 @@ void Controller::put(core::AzureIdentityBinding binding) {
   set_alarm();
 }
 
-void Controller::put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
-  look_at_wall_clock();
-  mark(cluster_.put(config_map, std::move(texts)));
-  look_at_wall_clock();  // tells of the bindings
-  set_alarm();
-}
-
 void Controller::erase_node(const std::string& name) {
   if (cluster_.nodes().erase(name)) mark_pods_of(name);
 }

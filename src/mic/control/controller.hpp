@@ -79,7 +79,24 @@ class Controller final : private AzureWorkersOwner {
   void put_unreadable_policy(std::string problem);
   void put(core::PolicyLabels labels) { mark(cluster_.put(std::move(labels))); }
   // What bindings' windows name for their holidays.
-  void put(const core::ObjectKey& config_map, ConfigMapTexts texts);
+  void put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
+    take([&] { return cluster_.put(config_map, std::move(texts)); });
+  }
+  void put(core::AzureIdentityGrant grant) {
+    take([&] { return cluster_.put(std::move(grant)); });
+  }
+  void put(core::AzureIdentityGrantApproval approval) {
+    take([&] { return cluster_.put(std::move(approval)); });
+  }
+  void put(core::GrantPolicies policies) {
+    take([&] { return cluster_.put(std::move(policies)); });
+  }
+  void erase_grant(const core::ObjectKey& key) {
+    take([&] { return cluster_.erase_grant(key); });
+  }
+  void erase(const core::AzureIdentityGrantApproval& approval) {
+    take([&] { return cluster_.erase(approval); });
+  }
   void erase_namespace(const std::string& name) { mark(cluster_.erase_namespace(name)); }
   void erase_pod(const core::ObjectKey& key) { mark(cluster_.erase_pod(key)); }
   void erase_binding(const core::ObjectKey& key) { mark(cluster_.erase_binding(key)); }
@@ -101,6 +118,7 @@ class Controller final : private AzureWorkersOwner {
 
   // Of spec.access of bindings, as of the last look at the clock on the wall.
   const AccessBook& access() const { return cluster_.access(); }
+  const BindingTerms& terms() const { return cluster_.terms(); }
   const core::AzureIdentityBinding* find_binding(const core::ObjectKey& key) const {
     return cluster_.find_binding(key);
   }
@@ -131,6 +149,14 @@ class Controller final : private AzureWorkersOwner {
   void on_refused(const RoundOutcome::Refusal& refusal) override;
   void on_round_ended(const azure::AzureResource& resource, base::Duration took) override;
 
+  // Something that bindings' spec.access depends on.
+  template <class Change>
+  void take(Change&& change) {
+    look_at_wall_clock();
+    mark(change());
+    look_at_wall_clock();  // tells of the bindings
+    set_alarm();
+  }
   void mark(const PodKeys& keys);
   void on_other_policy(const PodKeys& concerned);
   void mark_pods_of(const std::string& node);

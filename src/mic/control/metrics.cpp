@@ -25,6 +25,9 @@ MicMetrics::MicMetrics(base::MetricsRegistry& registry)
       reloads_(registry.counter(metric::kMicConfigReloads)),
       bad_objects_(registry.counter(metric::kBadObjects)),
       mode_(registry.gauge(metric::kModeInfo)),
+      grants_(registry.gauge(metric::kMicGrants)),
+      policy_missing_(registry.gauge(metric::kMicPolicyMissing)),
+      crd_field_missing_(registry.gauge(metric::kMicCrdFieldMissing)),
       events_dropped_(registry.counter(metric::kEventsDropped)) {}
 
 void MicMetrics::events_dropped(std::uint64_t total) {

@@ -37,6 +37,9 @@ class MicMetrics {
   // `total` so far.
   void events_dropped(std::uint64_t total);
   void bad_object(std::string_view resource) { bad_objects_.increment({resource}); }
+  void grants(std::string_view phase, std::size_t count) { grants_.set({phase}, static_cast<double>(count)); }
+  void policy_missing(bool now) { policy_missing_.set({}, now ? 1 : 0); }
+  void crd_field_missing(bool now) { crd_field_missing_.set({}, now ? 1 : 0); }
   void mode(core::NamespacedMode mode) {
     mode_.set({"standard", mode == core::NamespacedMode::on ? "true" : "false"}, 1);
   }
@@ -62,6 +65,9 @@ class MicMetrics {
   base::Family<base::Counter>& reloads_;
   base::Family<base::Counter>& bad_objects_;
   base::Family<base::Gauge>& mode_;
+  base::Family<base::Gauge>& grants_;
+  base::Family<base::Gauge>& policy_missing_;
+  base::Family<base::Gauge>& crd_field_missing_;
   base::Family<base::Counter>& events_dropped_;
   std::uint64_t events_dropped_so_far_ = 0;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What spec.access of the bindings says, with the holidays that their windows name.
+// What spec.access of the bindings says, with the holidays that their windows name and the grants that there are.
 #pragma once
 #include <map>
 #include <memory>
@@ -10,6 +10,7 @@
 
 #include "core/access/access_terms.hpp"
 #include "core/access/calendar.hpp"
+#include "core/access/grants.hpp"
 #include "core/access/zone.hpp"
 #include "core/model/access.hpp"
 #include "core/model/object_meta.hpp"
@@ -33,6 +34,15 @@ class BindingTerms final : public AccessSource {
   void erase(const core::ObjectKey& binding);
   // The bindings of which it says something else now.
   std::vector<core::ObjectKey> put(const core::ObjectKey& config_map, ConfigMapTexts texts);
+  std::vector<core::ObjectKey> put(core::AzureIdentityGrant grant);
+  std::vector<core::ObjectKey> put(core::AzureIdentityGrantApproval approval);
+  std::vector<core::ObjectKey> erase_grant(const core::ObjectKey& key);
+  std::vector<core::ObjectKey> erase_approval(const core::AzureIdentityGrantApproval& approval);
+  std::vector<core::ObjectKey> put(core::GrantPolicies policies);
+
+  const core::GrantBook& grants() const { return grants_; }
+  // Null for a binding without spec.access.
+  const core::AccessTerms* find(const core::ObjectKey& binding) const;
 
   core::AccessState state_at(const core::ObjectKey& binding, core::Instant at) const override;
   std::string text_of(const core::ObjectKey& binding, const core::AccessState& state) const override;
@@ -46,13 +56,20 @@ class BindingTerms final : public AccessSource {
     std::unique_ptr<const core::AccessTerms> terms;
     std::shared_ptr<const core::Zone> zone;  // of the first window
     std::string holidays;
+    // In which some grant opens it, for whatever pods of the binding; in order, apart from each other.
+    std::vector<AccessSpan> granted;
+    core::AccessReason without_grant = core::AccessReason::grant_missing;
   };
-  Entry make(const std::string& ns, const core::Access& access) const;
+  Entry make(const core::ObjectKey& binding, const core::Access& access) const;
+  void set_grants(const core::ObjectKey& binding, Entry& entry) const;
+  std::vector<core::ObjectKey> renew(const core::ObjectKey& binding);
+  static core::AccessState granted_at(const Entry& entry, core::Instant at);
   core::Calendars calendars_of(const std::string& ns, const core::Access& access) const;
 
   const core::ZoneLookup zones_;
   std::map<core::ObjectKey, Entry> entries_;
   std::map<core::ObjectKey, ConfigMapTexts> config_maps_;
+  core::GrantBook grants_;
 };
 
 // The ConfigMaps that the windows name, of the binding's namespace.

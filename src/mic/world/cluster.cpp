@@ -118,9 +118,9 @@ PodKeys Cluster::erase_namespace(const std::string& name) {
   return rules_.permissions().erase_namespace(name) ? concerned_by_namespace(name) : PodKeys{};
 }
 
-PodKeys Cluster::put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
+PodKeys Cluster::renew(const std::vector<core::ObjectKey>& bindings) {
   std::set<std::string> selectors;
-  for (const core::ObjectKey& binding : terms_.put(config_map, std::move(texts))) {
+  for (const core::ObjectKey& binding : bindings) {
     access_.put(binding);
     selectors.insert(rules_.find_binding(binding)->selector);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/desired.hpp"
@@ -40,7 +41,14 @@ class Cluster {
   PodKeys put_unreadable_policy(std::string problem);
   PodKeys put(core::PolicyLabels labels);
   PodKeys erase_namespace(const std::string& name);
-  PodKeys put(const core::ObjectKey& config_map, ConfigMapTexts texts);
+  PodKeys put(const core::ObjectKey& config_map, ConfigMapTexts texts) {
+    return renew(terms_.put(config_map, std::move(texts)));
+  }
+  PodKeys put(core::AzureIdentityGrant grant) { return renew(terms_.put(std::move(grant))); }
+  PodKeys put(core::AzureIdentityGrantApproval approval) { return renew(terms_.put(std::move(approval))); }
+  PodKeys put(core::GrantPolicies policies) { return renew(terms_.put(std::move(policies))); }
+  PodKeys erase_grant(const core::ObjectKey& key) { return renew(terms_.erase_grant(key)); }
+  PodKeys erase(const core::AzureIdentityGrantApproval& approval) { return renew(terms_.erase_approval(approval)); }
 
   // It is `now` by the clock on the wall. Bindings: those of which access().moment() may be another.
   struct AccessChanges {
@@ -49,6 +57,7 @@ class Cluster {
   };
   AccessChanges advance(core::Instant now);
   const AccessBook& access() const { return access_; }
+  const BindingTerms& terms() const { return terms_; }
   const core::AzureIdentityBinding* find_binding(const core::ObjectKey& key) const { return rules_.find_binding(key); }
 
   // What the pod should have; nothing for a pod that is not there.
@@ -62,6 +71,8 @@ class Cluster {
 
  private:
   void append(PodKeys& keys, const KeyIndex::Keys& more) const { keys.insert(keys.end(), more.begin(), more.end()); }
+  // Bindings of which terms_ says something else.
+  PodKeys renew(const std::vector<core::ObjectKey>& bindings);
   void put_access(const core::AzureIdentityBinding& binding);
   PodKeys with_selectors(const std::set<std::string>& selectors) const;
   // Of its labels: its own pods, and those that its bindings select.

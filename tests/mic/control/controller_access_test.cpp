@@ -198,6 +198,69 @@ TEST_F(ControllerAccessTest, AnUnlimitedBindingComesFirst) {
   EXPECT_EQ(api.writes, writes);
 }
 
+// access.md §3: a grant takes the place of the clock.
+TEST_F(ControllerAccessTest, AGrantBringsTheIdentityAndItsEndTakesIt) {
+  vm_node("node-a");
+  identity("id", "one");
+  core::Access access;
+  access.grant = core::GrantTerms{.max_duration = 4h, .approvals = 1};
+  binding("b", "id", "app", "default", access);
+  pod({.name = "web"});
+  start();
+  core::GrantPolicies policies;
+  policies.problem.clear();
+  policies.count_from = kDay;
+  controller->put(policies);
+  settle();
+  EXPECT_EQ(annotation("web-default-id"), "closed");
+
+  core::AzureIdentityGrant grant;
+  grant.meta.name = "inc-1";
+  grant.meta.ns = "default";
+  grant.meta.uid = "uid-grant";
+  grant.meta.creation_timestamp = "2026-12-01T01:00:00Z";
+  grant.binding = "b";
+  grant.duration = 1h;
+  grant.requested_by = "alice";
+  clock.set_wall(kDay + 1h);
+  controller->put(grant);
+  advance(2s);
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Created"));
+  core::AzureIdentityGrantApproval approval;
+  approval.meta.name = "yes";
+  approval.meta.ns = "default";
+  approval.meta.uid = "uid-approval";
+  approval.meta.creation_timestamp = "2026-12-01T01:10:00Z";
+  approval.grant = "inc-1";
+  approval.grant_uid = "uid-grant";
+  approval.binding = "b";
+  approval.requested_by = "alice";
+  approval.approved_by = "bob";
+  clock.set_wall(kDay + 70min);
+  controller->put(approval);
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Assigned"));
+  EXPECT_THAT(on_node_a(), ElementsAre(identity_id("one")));
+  until(2h + 15min - 1s);
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Assigned"));
+  until(2h + 16min + 2s);
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Created"));
+  EXPECT_THAT(on_node_a(), IsEmpty());
+
+  // A revoked one has never been; it takes no delay.
+  grant.meta.uid = approval.grant_uid = "uid-grant-2";
+  grant.meta.creation_timestamp = approval.meta.creation_timestamp = "2026-12-01T02:00:00Z";
+  controller->put(grant);
+  controller->put(approval);
+  settle();
+  EXPECT_THAT(on_node_a(), ElementsAre(identity_id("one")));
+  grant.revocation = core::AzureIdentityGrant::Revocation{.by = "bob", .reason = "done"};
+  controller->put(grant);
+  settle();
+  EXPECT_THAT(states(), ElementsAre("web-default-id: Created"));
+  EXPECT_THAT(on_node_a(), IsEmpty());
+}
+
 // No burst of requests when a window opens for many pods; and none of them late.
 TEST_F(ControllerAccessTest, AWindowForManyPodsOpensBitByBit) {
   constexpr int kNodes = 100;

@@ -18,13 +18,15 @@ class ControllerHistoryTest : public ControllerFixture {
   std::vector<std::string> wanted() const {
     std::vector<std::string> states;
     for (const auto& [name, pod] : pods_now) {
+      std::map<std::string, bool> open;  // by identity
       for (const auto& [binding_name, binding] : bindings_now) {
-        if (binding.second != pod.label || !identities_now.contains(binding.first)) continue;
-        states.push_back(fmt::format("{}-default-{}: Assigned", pod.name, binding.first));
+        if (binding.selector != pod.label || !identities_now.contains(binding.identity)) continue;
+        open[binding.identity] |= binding.ends_open;
       }
+      for (const auto& [identity, is_open] : open)
+        states.push_back(fmt::format("{}-default-{}: {}", pod.name, identity, is_open ? "Assigned" : "Created"));
     }
     std::ranges::sort(states);
-    states.erase(std::ranges::unique(states).begin(), states.end());
     return states;
   }
 
@@ -32,8 +34,8 @@ class ControllerHistoryTest : public ControllerFixture {
     std::map<std::string, std::set<std::string>> on;
     for (const auto& [name, pod] : pods_now) {
       for (const auto& [binding_name, binding] : bindings_now) {
-        const auto identity = identities_now.find(binding.first);
-        if (binding.second != pod.label || identity == identities_now.end()) continue;
+        const auto identity = identities_now.find(binding.identity);
+        if (binding.selector != pod.label || identity == identities_now.end() || !binding.ends_open) continue;
         on[pod.node == "node-c" || pod.node == "node-d" ? vmss() : vm(pod.node)].insert(identity_id(identity->second));
       }
     }
@@ -66,8 +68,16 @@ class ControllerHistoryTest : public ControllerFixture {
       case 6: {
         const std::string id = "id-" + std::to_string(random.below(4));
         const std::string label = "app-" + std::to_string(random.below(3));
-        bindings_now["b-" + number] = {id, label};
-        return binding("b-" + number, id, label);
+        // Some may be used until, or from, a time that comes before the end.
+        std::optional<core::Access> access;
+        const bool closes = random.below(3) == 0;
+        if (closes || random.below(2) == 0) {
+          const auto when = clock.wall_now() + std::chrono::minutes(random.below(60));
+          access.emplace();
+          (closes ? access->not_after : access->not_before) = when;
+        }
+        bindings_now["b-" + number] = {.identity = id, .selector = label, .ends_open = !closes};
+        return binding("b-" + number, id, label, "default", access);
       }
       default:
         if (random.below(2) == 0) {
@@ -97,7 +107,12 @@ class ControllerHistoryTest : public ControllerFixture {
 
   std::map<std::string, PodSpec> pods_now;
   std::map<std::string, std::string> identities_now;
-  std::map<std::string, std::pair<std::string, std::string>> bindings_now;
+  struct Bound {
+    std::string identity;
+    std::string selector;
+    bool ends_open = true;
+  };
+  std::map<std::string, Bound> bindings_now;
 };
 
 class RandomHistoryTest : public ControllerHistoryTest, public ::testing::WithParamInterface<std::uint64_t> {};
