@@ -84,6 +84,20 @@ def test_no_answer_is_without_its_record_whatever_is_killed(folder: pathlib.Path
         assert stat.st_mode & 0o777 == 0o600 and stat.st_uid == 65532, stat
         assert not list((folder / "log/rings").iterdir())
 
+        # And podid reads it: it is what its tree has, killed as it was, and leads from a token to its pod.
+        [log] = podid_audit(lab, folder, "verify")["logs"]
+        assert log["ok"] and log["endIndex"] == len(lines(folder)) and "/node-a/" in log["origin"], log
+        holders = podid_audit(lab, folder, "whois", record["uti"])["pods"]
+        assert {(each["namespace"], each["pod"], each["identity"]) for each in holders} == {("shop", "web", "shop/one")}, holders
+        proof = subprocess.run([lab.podid, "audit", "prove", str(record["index"]), "--from", folder / "log"], capture_output=True, text=True, check=True)
+        assert proof.stdout.startswith(f"c2sp.org/tlog-proof@v1\nindex {record['index']}\n"), proof
+
+
+def podid_audit(lab: Lab, folder: pathlib.Path, *words: str) -> dict[str, Any]:
+    done = subprocess.run([lab.podid, "audit", *words, "--from", folder / "log", "-o", "json"], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)
+
 
 def issued_by_metric(lab: Lab) -> int:
     return int(sum(value for series, value in lab.nmi_metrics("node-a").items() if series.startswith("aadpodidentity_nmi_tokens_issued_total")))
