@@ -65,7 +65,49 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// The character at the start of the text: its bytes, 0 where it is none, and its code.
+struct Character {
+  std::size_t size = 0;
+  char32_t code = 0;
+};
+
+Character first_of(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return {1, lead};
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
+  char32_t code = lead & (0xFFU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3FU);
+  }
+  return {size, code};
+}
+
+// Controls, ends of lines and paragraphs, marks of direction and what has no width.
+bool is_shown_as_itself(char32_t code) {
+  return code >= 0x20 && (code < 0x7F || code > 0x9F) && code != 0x061C && (code < 0x200B || code > 0x200F) &&
+         (code < 0x2028 || code > 0x202E) && (code < 0x2060 || code > 0x206F) && code != 0xFEFF;
+}
+
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const Character next = first_of(text);
+    if (next.size == 0) {
+      shown += "\uFFFD";
+    } else if (is_shown_as_itself(next.code)) {
+      shown += text.substr(0, next.size);
+    } else {
+      shown += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(next.code));
+    }
+    text.remove_prefix(std::max<std::size_t>(next.size, 1));
+  }
+  return shown;
+}
 
 void add_output_option(CLI::App& verb, OutputForm& form) {
   verb.add_option("-o,--output", form, "table, wide, json, yaml or name")
@@ -74,12 +116,16 @@ void add_output_option(CLI::App& verb, OutputForm& form) {
 }
 
 std::string Table::text() const {
-  std::vector<std::size_t> widths(rows_.front().size(), 0);
-  for (const auto& row : rows_) {
+  std::vector<std::vector<std::string>> rows = rows_;
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = printable(cell);
+  }
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max({widths[i], row[i].size(), std::size_t{1}});
   }
   std::string text;
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string_view cell = row[i].empty() ? std::string_view("-") : std::string_view(row[i]);
       text += i + 1 == row.size() ? std::string(cell) : fmt::format("{:<{}}   ", cell, widths[i]);

@@ -20,7 +20,12 @@ enum class OutputForm { table, wide, json, yaml, name };
 // -o. `form` lives as long as the app.
 void add_output_option(CLI::App& verb, OutputForm& form);
 
-// Columns as wide as their content, three blanks apart, as kubectl prints them. An empty cell is shown as "-".
+// What anybody may have written (a grant's reason, a user's name), as it may be shown: on one line, and what would act on a
+// terminal or turn text around written as "\u001b". So that nobody makes an approver see another grant than it is.
+std::string printable(std::string_view text);
+
+// Columns as wide as their content, three blanks apart, as kubectl prints them. An empty cell is shown as "-",
+// each as printable().
 class Table {
  public:
   explicit Table(std::vector<std::string> titles) : rows_{std::move(titles)} {}

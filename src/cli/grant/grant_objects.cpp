@@ -108,7 +108,7 @@ json::value revocation_patch(const json::value& grant, const std::string& by, co
 
 std::string describe_grant(const json::value& grant, const std::optional<json::value>& binding, base::WallTime now) {
   const auto line = [](std::string_view title, std::string_view text) {
-    return fmt::format("  {:<10} {}\n", title, text);
+    return fmt::format("  {:<10} {}\n", title, printable(text));
   };
   std::string text =
       fmt::format("grant {}/{}\n", text_of(grant, {"metadata", "namespace"}), text_of(grant, {"metadata", "name"}));

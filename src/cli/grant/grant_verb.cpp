@@ -104,7 +104,7 @@ std::string obstacle_to_approval(const json::value& grant, const std::string& us
   if (base::find_path(grant, {"metadata", "deletionTimestamp"}) != nullptr) return "the grant is being deleted";
   if (base::find_path(grant, {"spec", "revocation"}) != nullptr) {
     return fmt::format("the grant was revoked by {}: a new one must be requested",
-                       base::text_at(grant, {"spec", "revocation", "by"}));
+                       printable(base::text_at(grant, {"spec", "revocation", "by"})));
   }
   if (base::text_at(grant, {"spec", "requestedBy"}) == user) {
     return fmt::format("{} asked for it, and nobody approves their own request", user);
@@ -164,7 +164,7 @@ base::Task<base::Result<>> revoke_grant(const ClusterOptions& options, std::stri
   if (!grant) co_return std::unexpected(grant.error());
   if (base::find_path(*grant, {"spec", "revocation"}) != nullptr) {
     const std::string text = fmt::format("azureidentitygrant {} was revoked already, by {}\n", name_of(*grant),
-                                         base::text_at(*grant, {"spec", "revocation", "by"}));
+                                         printable(base::text_at(*grant, {"spec", "revocation", "by"})));
     outcome.text = shown(form, *grant, "azureidentitygrant", text);
     co_return base::Result<>{};
   }
@@ -185,7 +185,7 @@ base::Task<base::Result<>> revoke_grant(const ClusterOptions& options, std::stri
 std::string describe(const GrantRow& row, base::WallTime now) {
   const std::string when = when_text(row, now);
   return fmt::format("azureidentitygrant {}: {}{}\n", row.grant.text(), to_string(row.phase),
-                     when.empty() ? "" : ", " + when);
+                     when.empty() ? "" : ", " + printable(when));
 }
 
 std::string as_form(OutputForm form, const std::vector<GrantRow>& rows, bool all_namespaces, base::WallTime now) {
@@ -286,7 +286,7 @@ base::Task<base::Result<>> list_grants(const ClusterOptions& options, OutputForm
     if (!rows) co_return std::unexpected(rows.error());
     if (!watch) {
       print(as_form(form, *rows, options.all_namespaces, (*cluster)->now()));
-      for (const std::string& each : unreadable) print(fmt::format("unreadable: {}\n", each));
+      for (const std::string& each : unreadable) print(fmt::format("unreadable: {}\n", printable(each)));
       co_return base::Result<>{};
     }
     std::erase_if(*rows, [&](const GrantRow& row) {

@@ -84,9 +84,9 @@ int StatusVerb::print() {
   }
   environment_.out << to_table(
       seen.rows, {.namespaces = s.cluster.all_namespaces, .wide = s.output == OutputForm::wide}, seen.now);
-  for (const std::string& each : seen.findings.approvers) environment_.out << "approvers: " << each << "\n";
-  for (const std::string& each : seen.unreadable) environment_.out << "unreadable: " << each << "\n";
-  for (const std::string& each : seen.findings.problems) environment_.out << "PROBLEM: " << each << "\n";
+  for (const std::string& each : seen.findings.approvers) environment_.out << "approvers: " << printable(each) << "\n";
+  for (const std::string& each : seen.unreadable) environment_.out << "unreadable: " << printable(each) << "\n";
+  for (const std::string& each : seen.findings.problems) environment_.out << "PROBLEM: " << printable(each) << "\n";
   return status;
 }
 

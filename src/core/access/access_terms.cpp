@@ -78,7 +78,9 @@ void AccessTerms::add_window(const AccessWindow& window, const ZoneLookup& zones
 std::optional<std::int64_t> AccessTerms::closing(std::int64_t instant) const {
   const std::int64_t farthest = instant + seconds(kFarthestClosing).count();
   std::int64_t end = instant;
-  while (const auto next = last_closing(windows_, end)) {
+  for (int followed = 0; followed <= kMostFollowing; ++followed) {
+    const auto next = last_closing(windows_, end);
+    if (!next) break;
     if (*next >= farthest) return std::nullopt;
     end = *next;
   }

@@ -21,6 +21,9 @@ class AccessTerms {
  public:
   // Windows that stay open longer than this are said to close never.
   static constexpr std::chrono::days kFarthestClosing{400};
+  // Of windows that follow one another without a gap so many are followed, a whole day's to kFarthestClosing. Sixteen that divide
+  // each day would be 6400, which a tenant's binding must not cost a request; the end that is told is that of the last one.
+  static constexpr int kMostFollowing = 400;
 
   // Calendars are those of the binding's namespace; of a window that names one that is not among them the holidays are not known.
   AccessTerms(Access access, const ZoneLookup& zones, const Calendars& calendars);
@@ -28,8 +31,8 @@ class AccessTerms {
   const Access& access() const { return access_; }
 
   // What it is at a moment, as if no grant were needed. `until` of windows is the end of all that follow one another without
-  // a gap. A window whose holidays are not known does not open. Allocates nothing; a few nanoseconds while the state lasts,
-  // some microseconds when it has changed.
+  // a gap (kMostFollowing; then it may go on). A window whose holidays are not known does not open. Allocates nothing; a few nanoseconds while the state lasts,
+  // some microseconds when it has changed, below a millisecond at worst.
   AccessState at(Instant now) const;
 
   // When at() may say something else, at the latest; later than `now`. What is shown of the state is to be looked at then.

@@ -30,34 +30,45 @@ struct Shipped {
 // policies are applied after the daemons, and what counted must not stop counting in between.
 constexpr Shipped kShipped[] = {
     {kGrantPolicies[0], "11f90ab2f5febb2517fa5529e4abac0edebb937900e2a8470534dafb8b4e2f3e"},
-    {kGrantPolicies[1], "a7b2421f1a8960d2ede9ace3f05242b12572311c154e8b3607ace6bb1bffd2dc"},
+    {kGrantPolicies[1], "4f926e92c4d98462aba6bf33f479e63f5e6a6e74b15bccf2ad3f5709f5ef0bd0"},
 };
 
+// Where members are, by the member that holds their object; "": the spec. A label or a name may be called as they are.
 // What whoever is refused is told, and annotations of the audit.
-constexpr std::string_view kTalk[] = {"message", "messageExpression", "auditAnnotations"};
+struct Talk {
+  std::string_view in;
+  std::string_view member;
+};
+constexpr Talk kTalk[] = {{"validations", "message"}, {"validations", "messageExpression"}, {"", "auditAnnotations"}};
 
 struct Default {
+  std::string_view in;
   std::string_view member;
   std::string_view value;
 };
-constexpr Default kDefaults[] = {{"failurePolicy", "Fail"}, {"matchPolicy", "Equivalent"}, {"scope", "*"}};
+constexpr Default kDefaults[] = {{"", "failurePolicy", "Fail"},
+                                 {"matchConstraints", "matchPolicy", "Equivalent"},
+                                 {"matchResources", "matchPolicy", "Equivalent"},
+                                 {"resourceRules", "scope", "*"}};
 
 bool is_empty(const json::value& value) {
   return value.is_null() || (value.is_object() && value.get_object().empty()) ||
          (value.is_array() && value.get_array().empty());
 }
 
-// Sorted, without what the API server adds or what changes nothing: so that two texts differ where two policies do.
-std::string canonical(const json::value& value) {
+// Sorted, without what the API server adds or what changes nothing: so that two texts differ where two policies do. `in`: the
+// member that the value is, or is an item of.
+std::string canonical(const json::value& value, std::string_view in) {
   if (const json::object* object = value.if_object()) {
     std::map<std::string_view, std::string> members;
     for (const auto& [key, member] : *object) {
       const bool is_default = std::ranges::any_of(kDefaults, [&](const Default& known) {
-        return key == known.member && member == json::string_view(known.value);
+        return in == known.in && key == known.member && member == json::string_view(known.value);
       });
-      if (is_default || is_empty(member) || std::ranges::find(kTalk, std::string_view(key)) != std::end(kTalk))
-        continue;
-      std::string text = canonical(member);
+      const bool is_talk =
+          std::ranges::any_of(kTalk, [&](const Talk& talk) { return in == talk.in && key == talk.member; });
+      if (is_default || is_talk || is_empty(member)) continue;
+      std::string text = canonical(member, key);
       if (text != "{}") members.emplace(key, std::move(text));
     }
     std::string out = "{";
@@ -68,7 +79,7 @@ std::string canonical(const json::value& value) {
   }
   if (const json::array* array = value.if_array()) {
     std::vector<std::string> items;
-    for (const json::value& item : *array) items.push_back(canonical(item));
+    for (const json::value& item : *array) items.push_back(canonical(item, in));
     return fmt::format("[{}]", fmt::join(items, ","));
   }
   return json::serialize(value);
@@ -94,7 +105,7 @@ std::string_view word(GrantPolicyObject::Kind kind) {
 }  // namespace
 
 std::string grant_policy_hash(const json::value& spec) {
-  const std::string text = canonical(spec);
+  const std::string text = canonical(spec, "");
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return fmt::format("{:02x}", fmt::join(digest, ""));
@@ -122,7 +133,7 @@ Read<GrantPolicyObject> read_grant_policy_binding(const json::value& object) {
   // What narrows it: matchResources, paramRef. An empty one is no other than none.
   const json::object others = spec.others({"policyName", "validationActions"});
   const bool narrowed =
-      std::ranges::any_of(others, [](const auto& member) { return canonical(member.value()) != "{}"; });
+      std::ranges::any_of(others, [](const auto& member) { return canonical(member.value(), member.key()) != "{}"; });
   if (read->problem.empty() && (problem || !whole || narrowed)) {
     read->problem = "does not deny all that its policy refuses: apply deploy/policies/grants.yaml";
   }

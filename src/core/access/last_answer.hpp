@@ -33,7 +33,7 @@ class LastAnswer {
 
   void set(Instant from, const Answer& answer) {
     std::uint64_t sequence = sequence_.load(std::memory_order_relaxed);
-    if ((sequence & 1) != 0 || !sequence_.compare_exchange_strong(sequence, sequence + 1, std::memory_order_relaxed)) {
+    if ((sequence & 1) != 0 || !sequence_.compare_exchange_strong(sequence, sequence + 1, std::memory_order_acquire)) {
       return;  // another thread says as much
     }
     std::atomic_thread_fence(std::memory_order_release);

@@ -19,6 +19,17 @@ TEST(Output, ColumnsAreAsWideAsTheirContentAndNothingIsADash) {
   EXPECT_EQ(table.text(), "NAME          STATE\na-long-name   Active\nb             -\n");
 }
 
+TEST(Output, WhatActsOnATerminalIsWrittenOut) {
+  EXPECT_EQ(printable("Grüße, 世界 🙂 ~"), "Grüße, 世界 🙂 ~");
+  EXPECT_EQ(printable("a\x1b[2K\rb\nc\td\x7f"), "a\\u001b[2K\\u000db\\u000ac\\u0009d\\u007f");
+  EXPECT_EQ(printable("\u009b2J"), "\\u009b2J") << "CSI in one character";
+  EXPECT_EQ(printable("\u202Eh1\u2066\u200B\u2028"), "\\u202eh1\\u2066\\u200b\\u2028");
+  EXPECT_EQ(printable("a\xff\xc3"), "a\uFFFD\uFFFD");
+  Table table({"NAME", "REASON"});
+  table.add({"a", "x\nb   forged"});
+  EXPECT_EQ(table.text(), "NAME   REASON\na      x\\u000ab   forged\n");
+}
+
 TEST(Output, YamlIsReadBackAsTheSame) {
   const auto value =
       boost::json::parse(R"({"a": "yes", "b": [1, true, null, {"c": "1"}], "d": [], "e": {}, "f": "x\ny"})");

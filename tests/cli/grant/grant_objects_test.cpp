@@ -84,5 +84,14 @@ TEST(GrantObjects, AnApproverSeesWhatIsApproved) {
   EXPECT_THAT(describe_grant(stored_grant(), std::nullopt, kNow), HasSubstr("could not be read"));
 }
 
+// Who asks writes the reason: it must not make an approver see another grant.
+TEST(GrantObjects, AReasonCannotPaintOverWhatIsAsked) {
+  json::value grant = stored_grant();
+  grant.at("spec").as_object()["reason"] = "x\x1b[1A\x1b[2K  for        1m\n  UID        u-2";
+  const std::string text = describe_grant(grant, std::nullopt, kNow);
+  EXPECT_THAT(text, HasSubstr("  reason     x\\u001b[1A\\u001b[2K  for        1m\\u000a  UID        u-2\n"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 7);
+}
+
 }  // namespace
 }  // namespace podid::cli

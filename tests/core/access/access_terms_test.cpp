@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/access/access_terms.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +28,10 @@ std::shared_ptr<const Zone> zones(std::string_view name) {
 
 AccessTerms make_terms(std::string_view access, const Calendars& calendars = {}) {
   return AccessTerms(read_access(boost::json::parse(access)), zones, calendars);
+}
+
+std::string clock_text(std::chrono::hh_mm_ss<std::chrono::minutes> time) {
+  return fmt::format("{:02}:{:02}", time.hours().count(), time.minutes().count());
 }
 
 void expect_state(const AccessTerms& terms, std::string_view now, AccessReason reason, std::string_view until) {
@@ -87,6 +92,26 @@ TEST(AccessTerms, OpenAlwaysNeverCloses) {
   expect_state(terms, "2026-11-23T08:00:00Z", AccessReason::open, "");
   const auto bounded = make_terms(R"({"notAfter": "2026-12-31T00:00:00Z", "windows": [{}]})");
   expect_state(bounded, "2026-11-23T08:00:00Z", AccessReason::open, "2026-12-31T00:00:00Z");
+}
+
+// Sixteen windows, each beginning as another ends: their end is not looked for without end. When it comes nothing closes.
+TEST(AccessTerms, ADayInPiecesIsFollowedForAWhile) {
+  std::string windows;
+  for (int piece = 0; piece < 16; ++piece) {
+    const std::chrono::hh_mm_ss start(piece * 90min);
+    const std::chrono::hh_mm_ss end((piece + 1) * 90min);
+    windows += (piece == 0 ? "" : ",") + std::string(R"({"start": ")") + clock_text(start) + R"(", "end": ")" +
+               clock_text(end) + R"("})";
+  }
+  const auto terms = make_terms(R"({"windows": [)" + windows + "]}");
+  const Instant now = at("2026-11-23T00:30:00Z");
+  const AccessState state = terms.at(now);
+  ASSERT_TRUE(state.open());
+  ASSERT_TRUE(state.until);
+  EXPECT_EQ(*state.until, at("2026-11-23T00:00:00Z") + (AccessTerms::kMostFollowing + 1) * 90min);
+  EXPECT_EQ(terms.holds_until(now), *state.until);
+  EXPECT_TRUE(terms.at(*state.until).open());
+  EXPECT_GT(*terms.at(*state.until).until, *state.until);
 }
 
 TEST(AccessTerms, WhatCannotBeUnderstoodDenies) {

@@ -117,6 +117,21 @@ TEST(GrantPolicies, WhatWeakensAPolicyIsSeen) {
          of["matchConstraints"].as_object()["namespaceSelector"] =
              json::object{{"matchLabels", json::object{{"a", "b"}}}};
        }},
+      {"a label called as a default",
+       [](json::object& of) {
+         of["matchConstraints"].as_object()["namespaceSelector"] =
+             json::object{{"matchLabels", json::object{{"failurePolicy", "Fail"}}}};
+       }},
+      {"a label called as a message",
+       [](json::object& of) {
+         of["matchConstraints"].as_object()["namespaceSelector"] =
+             json::object{{"matchLabels", json::object{{"message", "m"}}}};
+       }},
+      {"a label called as an expression",
+       [](json::object& of) {
+         of["matchConstraints"].as_object()["namespaceSelector"] =
+             json::object{{"matchLabels", json::object{{"messageExpression", "m"}}}};
+       }},
       {"operations",
        [](json::object& of) {
          of["matchConstraints"].as_object()["resourceRules"].as_array()[0].as_object()["operations"] =
@@ -154,6 +169,16 @@ TEST(GrantPolicies, WhatWeakensABindingIsSeen) {
        [](json::object& of) {
          of["matchResources"] =
              json::object{{"namespaceSelector", json::object{{"matchLabels", json::object{{"a", "b"}}}}}};
+       }},
+      {"a label called as a message",
+       [](json::object& of) {
+         of["matchResources"] =
+             json::object{{"objectSelector", json::object{{"matchLabels", json::object{{"message", "m"}}}}}};
+       }},
+      {"a label called as a default",
+       [](json::object& of) {
+         of["matchResources"] = json::object{
+             {"namespaceSelector", json::object{{"matchLabels", json::object{{"failurePolicy", "Fail"}}}}}};
        }},
       {"parameters", [](json::object& of) { of["paramRef"] = json::object{{"name", "p"}}; }},
       {"a wrong type", [](json::object& of) { of["validationActions"] = "Deny"; }},
