@@ -145,3 +145,26 @@ def test_where_the_log_cannot_be_written_from_the_start_nobody_gets_a_token_unti
         lab.wait("it is started again", lambda: lab.token("web", namespace="shop", max_time=5).status == 200, patience=60)
         lab.stop("nmi-node-a")
         assert issued(folder) >= 2
+
+
+def test_steps_of_the_clock_lose_and_double_nothing(folder: pathlib.Path) -> None:
+    with audited_lab("e2eaclock", folder, "--audit-fold=10s") as lab:
+        answered = issued_by_metric(lab)
+        for action in ("+90m", "reset", "+3h", "reset"):
+            lab.run("clock", action)
+            for _ in range(5):
+                assert lab.token("web", namespace="shop").status == 200
+            answered += 5
+        lab.stop("nmi-node-a")
+        assert issued(folder) == answered
+
+
+def test_the_log_may_be_standard_output() -> None:
+    with temporary_lab("e2eaout", "--nodes", "1", "--nmi-flag=--audit-log-path=-") as lab:
+        lab.apply([managed_identity("one", lab.names()["identities"]["app-one"]), binding("one", "one", "one")])
+        lab.add_pod("web", labels={"aadpodidbinding": "one"})
+        lab.wait_for_token("the assignment", "web")
+        lab.stop("nmi-node-a")
+        text = pathlib.Path(lab.directory, "logs/nmi-node-a.log").read_text()
+        records = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        assert sum(each.get("count", 1) for each in records if each["kind"] == "token" and each["outcome"] == "issued") == 1, text

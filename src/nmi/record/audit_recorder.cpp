@@ -93,8 +93,7 @@ void AuditRecorder::fill(audit::RecordView& record, const AuditedAnswer& answer)
   }
   record.resource = answer.resource;
   record.cached = answer.cached;
-  if (answer.outcome == audit::Outcome::issued && answer.expires != base::WallTime::max())
-    record.expires = answer.expires;
+  if (answer.token != nullptr && answer.expires != base::WallTime::max()) record.expires = answer.expires;
   record.latency = answer.latency;
   record.check = answer.check;
   record.uti = answer.uti;
