@@ -21,6 +21,9 @@ void add_flags(base::FlagSet& flags, MicOptions& options, Extra& extra) {
   flags.add("version", extra.version, "print the version and exit");
   flags.add("kubeconfig", options.kubeconfig, "path of a kubeconfig; empty: the pod's own service account");
   flags.add("cloudconfig", options.cloud_config, "path of azure.json; empty: CLOUD, TENANT_ID, ... in the environment");
+  flags.add(
+      "no-azure", options.no_azure,
+      "beside NMIs in managed mode: no assignments and no calls to Azure, only the status of bindings and grants");
   flags.add("forceNamespaced", options.namespaced,
             "identity, binding and pod must share a namespace (also FORCENAMESPACED=true in the environment)");
   flags.add("keep-identity-for-finished-pods", options.keep_identity_for_finished_pods,

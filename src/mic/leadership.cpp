@@ -78,8 +78,9 @@ kube::ReflectorOptions watch_of(kube::ResourceType type, std::string label_selec
 }  // namespace
 
 Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
-                       ControllerOptions options, base::Random& random, core::ZoneLookup zones)
-    : clock_(client.clock()),
+                       ControllerOptions options, base::Random& random, core::ZoneLookup zones, Follow follow)
+    : follow_(follow),
+      clock_(client.clock()),
       events_(events),
       metrics_(metrics),
       assigned_api_(client),
@@ -296,9 +297,11 @@ base::Task<> Leadership::drain() {
 void Leadership::start() {
   identities_.start();
   bindings_.start();
-  nodes_.start();
-  pods_.start();
-  assigned_.start();
+  if (follow_ == Follow::all) {
+    nodes_.start();
+    pods_.start();
+    assigned_.start();
+  }
   if (policies_) policies_->start();
   if (namespaces_) namespaces_->start();
 }
@@ -309,7 +312,7 @@ void Leadership::on_synced() {
 }
 
 void Leadership::start_when_filled() {
-  const int caches = policies_ ? 7 : 5;
+  const int caches = (follow_ == Follow::all ? 5 : 2) + (policies_ ? 2 : 0);
   if (active_ || synced_ < caches || !incomplete_.empty()) return;
   active_ = true;
   base::log::info("caches are filled, work begins", {{"pods", pods_.size()},
@@ -348,9 +351,11 @@ std::string Leadership::missing_caches() const {
   };
   check(identities_, "azureidentities");
   check(bindings_, "azureidentitybindings");
-  check(nodes_, "nodes");
-  check(pods_, "pods");
-  check(assigned_, "azureassignedidentities");
+  if (follow_ == Follow::all) {
+    check(nodes_, "nodes");
+    check(pods_, "pods");
+    check(assigned_, "azureassignedidentities");
+  }
   if (policies_) check(*policies_, "azureidentitypolicies");
   if (namespaces_) check(*namespaces_, "namespaces");
   if (missing.empty() && !incomplete_.empty()) missing = "holidays and grants of bindings";
@@ -360,9 +365,11 @@ std::string Leadership::missing_caches() const {
 base::Task<> Leadership::stop() {
   co_await identities_.stop();
   co_await bindings_.stop();
-  co_await nodes_.stop();
-  co_await pods_.stop();
-  co_await assigned_.stop();
+  if (follow_ == Follow::all) {
+    co_await nodes_.stop();
+    co_await pods_.stop();
+    co_await assigned_.stop();
+  }
   co_await calendars_.stop();
   co_await grants_.stop();
   if (policies_) co_await policies_->stop();

@@ -29,11 +29,14 @@
 
 namespace podid::mic {
 
+// Without pods there is nothing to assign: what is left is to tell people of bindings and grants.
+enum class Follow { all, bindings };
+
 // One executor. References outlive it; await stop() before the destructor.
 class Leadership {
  public:
   Leadership(kube::Client& client, kube::EventRecorder& events, MicMetrics& metrics, IdentityApi& identities,
-             ControllerOptions options, base::Random& random, core::ZoneLookup zones);
+             ControllerOptions options, base::Random& random, core::ZoneLookup zones, Follow follow);
 
   // Begins to fill the caches; the controller starts when all are filled.
   void start();
@@ -69,6 +72,7 @@ class Leadership {
   void on_synced();
   void report_invalid(kube::ResourceType type, const kube::ObjectKey& key, const base::Error& error);
 
+  const Follow follow_;
   base::Clock& clock_;
   base::LogBudget log_budget_;  // of objects that cannot be read
   kube::EventRecorder& events_;

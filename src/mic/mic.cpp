@@ -20,6 +20,21 @@ namespace {
 constexpr std::chrono::seconds kStatusStopTimeout{1};
 constexpr std::chrono::seconds kDefinitionTimeout{5};
 
+// Of --no-azure; there is nobody to ask it anything.
+class NoAzure final : public IdentityApi {
+ public:
+  base::Task<azure::UpdateResult> update(azure::AzureResource, azure::IdentityChange) override {
+    azure::UpdateResult refused;
+    base::Error& error = refused.error.emplace();
+    error.kind = base::ErrorKind::unsupported;
+    error.message = "--no-azure";
+    co_return refused;
+  }
+  base::Task<base::Result<std::map<std::string, azure::IdentityState>>> list(azure::AzureResource) override {
+    co_return base::fail(base::ErrorKind::unsupported, "--no-azure");
+  }
+};
+
 // Whether a version that is served keeps spec.access of a binding.
 bool keeps_access(const kube::json::value& definition) {
   const kube::json::value* versions = base::find_path(definition, {"spec", "versions"});
@@ -62,7 +77,7 @@ base::Result<> Mic::start() {
   auto done = status_.start(options_.probe_address, {"http-probe-port", options_.probe_port},
                             {"prometheus-port", options_.prometheus_port});
   if (!done) return done;
-  done = start_cloud();
+  if (!options_.no_azure) done = start_cloud();
   if (!done) return done;
   done = start_kube();
   if (!done) return done;
@@ -163,8 +178,13 @@ ClusterIdentities Mic::cluster_identities(const azure::CloudConfig& config) cons
           .use = options_.allow_cluster_identity ? ClusterIdentities::Use::allowed : ClusterIdentities::Use::refused};
 }
 
+const azure::CloudConfig& Mic::cloud() const {
+  static const azure::CloudConfig kNone;
+  return identities_ ? identities_->config() : kNone;
+}
+
 core::ComputeDefaults Mic::compute_defaults() const {
-  const azure::CloudConfig& config = identities_->config();
+  const azure::CloudConfig& config = cloud();
   return {.subscription = config.subscription_id, .resource_group = config.resource_group};
 }
 
@@ -218,8 +238,8 @@ ControllerOptions Mic::controller_options() const {
                         .keep_finished_pods = options_.keep_identity_for_finished_pods,
                         .policy = core::IdentityPolicyMode{options_.identity_policy == "enforce"}};
   options.compute_defaults = compute_defaults();
-  options.immutable = immutable(identities_->config());
-  options.cluster = cluster_identities(identities_->config());
+  options.immutable = immutable(cloud());
+  options.cluster = cluster_identities(cloud());
   options.writes_per_target = static_cast<std::size_t>(options_.create_delete_batch);
   options.full_pass_interval = options_.sync_retry_duration;
   options.access = {.lead_time = options_.window_lead_time, .detach_delay = options_.window_detach_delay};
@@ -235,8 +255,11 @@ ControllerOptions Mic::controller_options() const {
 void Mic::on_started_leading() {
   if (failed_ || stopping_) return;  // the process is on its way out, which releases the lock again
   metrics_.leading(true);
-  leadership_ = std::make_unique<Leadership>(*client_, *events_, metrics_, *identities_, controller_options(),
-                                             dependencies_.random, zones_.lookup());
+  static NoAzure no_azure;
+  IdentityApi& identities = identities_ ? static_cast<IdentityApi&>(*identities_) : no_azure;
+  leadership_ =
+      std::make_unique<Leadership>(*client_, *events_, metrics_, identities, controller_options(), dependencies_.random,
+                                   zones_.lookup(), options_.no_azure ? Follow::bindings : Follow::all);
   tasks_.spawn("lead", lead());
 }
 
@@ -262,7 +285,7 @@ base::Task<> Mic::check_definition() {
 
 base::Task<> Mic::lead() {
   co_await check_definition();
-  if (options_.enable_type_upgrade) {
+  if (options_.enable_type_upgrade && !options_.no_azure) {
     TypeUpgradeOptions upgrade{.ns = options_.ns,
                                .config_map = options_.config_map_name,
                                .key = options_.type_upgrade_status_key,

@@ -69,6 +69,7 @@ class Mic {
   base::Result<std::shared_ptr<CloudSession>> open_session(azure::CloudConfig config);
   base::Result<> start_cloud();
   base::Result<> start_kube();
+  const azure::CloudConfig& cloud() const;
   void reload(const std::string& content);
   ControllerOptions controller_options() const;
   core::ImmutableIdentities immutable(const azure::CloudConfig& config) const;

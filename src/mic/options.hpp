@@ -23,6 +23,7 @@ struct MicOptions {
   std::string kubeconfig;    // empty: in-cluster
   std::string cloud_config;  // azure.json; empty: environment variables
   std::string ns;            // MIC_POD_NAMESPACE, required
+  bool no_azure = false;     // status of bindings and grants alone, beside NMIs in managed mode (D16)
   bool namespaced = false;
   bool keep_identity_for_finished_pods = false;  // MIC-21
   std::string identity_policy = "off";           // or "enforce" (SEC-10)

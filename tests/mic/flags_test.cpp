@@ -54,6 +54,9 @@ TEST_F(FlagsTest, DefaultsAreThoseOfAadPodIdentity) {
   EXPECT_EQ(o.config_map_name, "aad-pod-identity-config");
   EXPECT_EQ(o.type_upgrade_status_key, "type-upgrade-status");
   EXPECT_TRUE(o.enable_type_upgrade);
+  EXPECT_FALSE(o.no_azure);
+  EXPECT_EQ(o.window_lead_time, std::chrono::minutes(2));
+  EXPECT_EQ(o.window_detach_delay, std::chrono::minutes(5));
   EXPECT_EQ(o.update_user_msi_max_retry, 2);
   EXPECT_EQ(o.update_user_msi_retry_interval, std::chrono::seconds(1));
   EXPECT_EQ(o.identity_assignment_reconcile_interval, std::chrono::minutes(3));

@@ -541,6 +541,32 @@ TEST_F(MicTest, ACloudConfigurationIsReadAgainAndABadOneIsNot) {  // MIC-19
   ASSERT_TRUE(become({"web-default-one: Assigned"}));
 }
 
+// D16: beside NMIs in managed mode it tells people, and does nothing else.
+TEST_F(MicTest, WithoutAzureItTellsOfBindingsAlone) {
+  two_nodes();
+  pod("web");
+  json::object access;
+  access["notAfter"] = core::time_text(clock.wall_now() + std::chrono::minutes(2));
+  put(kube::kAzureIdentityBindings, {{"metadata", {{"name", "b-two"}, {"namespace", "default"}}},
+                                     {"spec", {{"azureIdentity", "one"}, {"selector", "app"}, {"access", access}}}});
+  for (const char* name : {"CLOUD", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"}) environment.erase(name);
+  mic::MicOptions without = options();
+  without.no_azure = true;
+  const mic::Mic& mic = start(without);
+  const auto reason = [this] {
+    for (const json::value& binding : list(kube::kAzureIdentityBindings)) {
+      if (base::text_at(binding, {"metadata", "name"}) == "b-two")
+        return std::string(base::text_at(binding, {"status", "access", "reason"}));
+    }
+    return std::string();
+  };
+  ASSERT_TRUE(until([&] { return reason() == "open"; }));
+  ASSERT_TRUE(until([&] { return reason() == "over"; }));
+  EXPECT_TRUE(mic.active());
+  EXPECT_THAT(assigned(), IsEmpty());
+  EXPECT_THAT(attached(names.node_a_machine), ElementsAre("node-identity"));
+}
+
 // access.md §2: assigned in time, taken off afterwards, and people are told.
 TEST_F(MicTest, ATimeBoxIsFollowedAndToldOf) {
   node("node-a", names.node_a_machine);
