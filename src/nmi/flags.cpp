@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/flags/cli_flags.hpp"
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "nmi/limits.hpp"
 #include "nmi/node_rules.hpp"
@@ -102,7 +103,19 @@ void add_our_flags(base::FlagSet& flags, NmiOptions& o) {
             "attested, scheduledevents and identity/info");
   flags.add("allow-scheduled-event-posts", o.scheduled_event_posts,
             "let pods acknowledge scheduled events, which starts a reboot of the node");
-  flags.add("enable-host-token", o.host_token, "serve /host/token to processes of the node");
+  flags.add("enable-host-token", o.host_token, "serve /host/token to processes of the node at the service's port");
+  flags.add("host-token-socket", o.host_token_socket,
+            "serve /host/token at this Unix socket, to processes of --host-token-uids alone; empty: none");
+  flags.add_custom("host-token-uids", "0", "user IDs that may use --host-token-socket, with commas between them",
+                   [&o](std::string_view text) -> std::optional<std::string> {
+                     o.host_token_uids.clear();
+                     for (const std::string_view each : base::split(text, ',')) {
+                       const auto uid = base::parse_number<std::uint32_t>(each);
+                       if (!uid) return "must be numbers of users, with commas between them";
+                       o.host_token_uids.push_back(*uid);
+                     }
+                     return std::nullopt;
+                   });
   flags.add("token-max-age", o.token_max_age, "a cached token older than this is fetched anew; 0s: no limit");
   flags.add("token-timeout", o.token_timeout, "longest wait for IMDS or Entra ID", std::chrono::seconds(1));
   flags.add("allow-cross-namespace-secrets", o.allow_cross_namespace_secrets,

@@ -213,6 +213,10 @@ class Nmi::Impl {
       const auto listening6 = workers_.back()->listen(options_.listen_address6, port_);
       if (!listening6) return base::fail(listening6.error(), "error creating http server");
     }
+    if (options_.host_token_socket.empty()) return {};
+    base::Result<> host =
+        workers_.front()->listen_unix({.path = options_.host_token_socket, .uids = options_.host_token_uids});
+    if (!host) return base::fail(std::move(host.error()), "--host-token-socket");
     return {};
   }
 

@@ -64,6 +64,8 @@ struct NmiOptions {
   bool retry_after_header = false;
   bool legacy_refusals = false;
   bool host_token = true;
+  std::string host_token_socket;                  // empty: none
+  std::vector<std::uint32_t> host_token_uids{0};  // of processes that may use the socket
   bool permanent_config_errors_403 = false;
   core::LegacyRetry retry;   // K, A, I
   bool retry_given = false;  // one of the three was given: they replace max_wait

@@ -49,6 +49,8 @@ base::Result<boost::asio::ip::tcp::endpoint> Worker::listen(const std::string& a
   return server_.listen({.address = address, .port = port, .reuse_port = true, .keep_peers_together = workers_});
 }
 
+base::Result<> Worker::listen_unix(const net::UnixListenOptions& options) { return server_.listen_unix(options); }
+
 void Worker::start() {
   tasks_.spawn("report", report());
   thread_ = std::thread([this] { io_->run(); });

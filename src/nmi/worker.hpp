@@ -36,6 +36,8 @@ class Worker {
 
   // Before start(). With port 0 the kernel chooses one.
   base::Result<boost::asio::ip::tcp::endpoint> listen(const std::string& address, std::uint16_t port);
+  // /host/token on a Unix socket, besides.
+  base::Result<> listen_unix(const net::UnixListenOptions& options);
   void start();
 
   // No new connections; requests in flight finish until `deadline`; what is unrecorded is delivered; the thread ends.

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from lab import VAULT, claims_of
+from lab import VAULT, claims_of, temporary_lab
 from manifests import binding, managed_identity
 
 PATH = f"/host/token?resource={VAULT}"
@@ -64,3 +64,18 @@ def test_pods_get_none_not_even_their_own(lab, namespace, app):
                        "-H", "X-Forwarded-For: 127.0.0.1", namespace=namespace)
     assert refused.status == 500
     assert refused.json()["error_description"] == "request remote address is not from a host"
+
+
+def test_at_a_socket_to_the_users_that_the_operator_names_and_to_nobody_by_tcp(tmp_path):
+    path = tmp_path / "host.sock"
+    with temporary_lab("e2ehost", "--nodes", "1", f"--nmi-flag=--host-token-socket={path}", "--nmi-flag=--enable-host-token=false") as lab:
+        one = lab.names()["identities"]["app-one"]
+        lab.apply([managed_identity("one", one), binding("one", "one", "one")])
+        lab.add_pod("app", labels={"aadpodidbinding": "one"})
+        lab.wait_for_token("the identity is assigned", "app")
+        command = ("curl", "-sS", "--unix-socket", str(path), "-H", "podns: default", "-H", "podname: app", f"http://localhost{PATH}")
+        answer = json.loads(lab.node_exec("node-a", *command).stdout)
+        assert claims_of(answer["token"]["access_token"])["appid"] == one["clientID"]
+        assert lab.node_exec("node-a", "setpriv", "--reuid=1000", "--clear-groups", *command, check=False).returncode != 0
+        status, answer = ask(lab, "node-a", "podns: default", "podname: app")
+        assert (status, answer["error_description"]) == (404, "host tokens are switched off")

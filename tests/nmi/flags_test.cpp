@@ -100,6 +100,16 @@ TEST(Flags, BadValuesAreRefusedInOneLine) {
   }
 }
 
+TEST(Flags, WhoMayUseTheHostSocketIsNamedByNumber) {
+  EXPECT_EQ(parse({"--node=n"}).options.host_token_uids, std::vector<std::uint32_t>{0});
+  const Parsed given = parse({"--node=n", "--host-token-uids=1000,65532"});
+  EXPECT_EQ(given.error, "");
+  EXPECT_EQ(given.options.host_token_uids, (std::vector<std::uint32_t>{1000, 65532}));
+  for (const char* bad : {"root", "", "0,", "-1", "4294967296"}) {
+    EXPECT_TRUE(parse({"--node=n", std::string("--host-token-uids=") + bad}).error.contains("host-token-uids")) << bad;
+  }
+}
+
 // SEC-6.
 TEST(Flags, PathsToPassOnAreCheckedAndNoneOpensTheIdentities) {
   const Parsed good = parse({"--node=n", "--proxy-paths=/metadata/LoadBalancer/,/machine", "--proxy-paths=/x"});

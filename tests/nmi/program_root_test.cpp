@@ -277,6 +277,25 @@ TEST_F(ProgramRootTest, WithUpstreamsCapabilitiesItWorksAndSaysWhatIsMissing) {
   EXPECT_EQ(end_keeper(SIGTERM), 0) << log();
 }
 
+// By a server that may make no such socket any more, and is of another user than the socket's owner.
+TEST_F(ProgramRootTest, TheHostSocketServesTheUsersThatAreNamed) {
+  const std::string path = folder.file("host.sock");
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  start_ready({"--host-token-socket=" + path, "--host-token-uids=1000", "--enable-host-token=false"});
+  const auto asked_by = [&](uid_t user) {
+    return asynchronous(
+        fmt::format("setpriv --reuid={} --clear-groups curl -s -m 3 -o /dev/null -w %{{http_code}} "
+                    "--unix-socket {} -H 'podns: shop' -H 'podname: gone' "
+                    "'http://localhost/host/token?resource=r'",
+                    user, path));
+  };
+  EXPECT_EQ(asked_by(1000), "404") << log();  // there is no such pod
+  for (const uid_t other : {0u, 1001u, kServer}) EXPECT_EQ(asked_by(other), "000") << other;
+  const pid_t first = server();
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  ASSERT_TRUE(test::run_until(io, [&] { return asked_by(1000) == "404" && server() != first; })) << log();
+}
+
 TEST_F(ProgramRootTest, ATokenThatTheServerCannotReadIsHandedOver) {
   start_ready();
   EXPECT_TRUE(sent_token("first-token"));

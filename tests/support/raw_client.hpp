@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A blocking socket that says exactly what a test wants said, driven from outside the server's event loop.
 #pragma once
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
@@ -24,6 +27,14 @@ class RawClient {
     socket_.open(boost::asio::ip::tcp::v4());
     socket_.bind({boost::asio::ip::make_address(address), 0});
     co_await connect(endpoint);
+  }
+  // A socket of the file system. False: there is nobody, or it may not be opened.
+  bool connect_unix(const std::string& path) {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    socket_.assign(boost::asio::ip::tcp::v4(), fd);  // the protocol matters to addresses alone
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   base::Task<> write(std::string bytes) {
     co_await boost::asio::async_write(socket_, boost::asio::buffer(bytes), base::use_task);

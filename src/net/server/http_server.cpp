@@ -5,8 +5,11 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -85,6 +88,38 @@ base::Result<tcp::endpoint> HttpServer::listen(const ListenOptions& options) {
     keep_peers_together(fd, address.is_v6(), options.keep_peers_together);
   }
   return core_->listen_on(fd, options.tls);
+}
+
+base::Result<> HttpServer::listen_unix(const UnixListenOptions& options) {
+  const auto failed = [&options](int fd) {
+    const int code = errno;
+    if (fd >= 0) ::close(fd);
+    return base::fail(code == EACCES ? ErrorKind::denied : ErrorKind::unavailable,
+                      fmt::format("cannot listen on {}: {}", options.path, std::generic_category().message(code)));
+  };
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (options.path.empty() || options.path.size() >= sizeof address.sun_path) {
+    return base::fail(ErrorKind::invalid, fmt::format("cannot listen on {}: a path of 1 to {} characters is needed",
+                                                      options.path, sizeof address.sun_path - 1));
+  }
+  options.path.copy(address.sun_path, options.path.size());
+  // What is there already is a former process's; anything but a socket is somebody else's.
+  struct stat there{};
+  if (::lstat(options.path.c_str(), &there) == 0) {
+    if (!S_ISSOCK(there.st_mode)) {
+      return base::fail(ErrorKind::already_exists, fmt::format("cannot listen on {}: it is no socket", options.path));
+    }
+    if (::unlink(options.path.c_str()) != 0) return failed(-1);
+  }
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(fd);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed(fd);
+  const auto is_owner = [](std::uint32_t uid) { return uid == 0 || uid == ::geteuid(); };
+  const ::mode_t mode = std::ranges::all_of(options.uids, is_owner) ? 0600 : 0666;
+  // Before anybody can connect.
+  if (::chmod(options.path.c_str(), mode) != 0) return failed(fd);
+  if (::listen(fd, SOMAXCONN) != 0) return failed(fd);
+  return core_->listen_on_unix(fd, options.uids);
 }
 
 base::Result<tcp::endpoint> HttpServer::listen_on(int fd, TlsContext tls) {

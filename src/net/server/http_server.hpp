@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
@@ -33,6 +34,8 @@ class ServerRequest {
   virtual bool http_1_0() const = 0;
   virtual const boost::asio::ip::tcp::endpoint& peer() const = 0;
   virtual const boost::asio::ip::tcp::endpoint& local() const = 0;
+  // Who has connected to a socket of listen_unix(); its peer() is 127.0.0.1. Nothing: it came by TCP.
+  virtual std::optional<std::uint32_t> peer_uid() const { return std::nullopt; }
   virtual bool has_body() const = 0;
   // The whole body, at most the server's max_body_bytes (`invalid`, with http_status 413, beyond).
   virtual base::Task<base::Result<std::string>> read_body(Deadline deadline) = 0;
@@ -135,6 +138,11 @@ struct ListenOptions {
   TlsContext tls{};  // empty: plain
 };
 
+struct UnixListenOptions {
+  std::string path;                 // a socket that is there already is replaced
+  std::vector<std::uint32_t> uids;  // of the processes that may connect, whatever the file's mode
+};
+
 class ServerCore;
 
 // Belongs to one executor. Await stop() before destroying a server whose handlers may still run. Malformed requests are
@@ -150,7 +158,10 @@ class HttpServer {
 
   // Starts to accept. Errors name the address and what holds it. May be called for several addresses.
   base::Result<boost::asio::ip::tcp::endpoint> listen(const ListenOptions& options);
-  // The same on a listening socket made elsewhere (inherited, or made in another network namespace). Takes ownership.
+  // On a socket of the file system, which only its owner may open unless others are among the uids. It stays when the server
+  // ends: a successor may have replaced it.
+  base::Result<> listen_unix(const UnixListenOptions& options);
+  // The same as listen() on a listening socket made elsewhere (inherited, or made in another network namespace). Takes ownership.
   base::Result<boost::asio::ip::tcp::endpoint> listen_on(int fd, TlsContext tls);
   // No new connections; idle ones close; requests in flight finish, at most until `deadline`, then are cancelled.
   base::Task<> stop(Deadline deadline);

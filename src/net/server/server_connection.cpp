@@ -42,7 +42,7 @@ std::string describe(const std::exception_ptr& failure) {
 
 }  // namespace
 
-void ServerConnection::start(std::shared_ptr<ServerCore> core, Socket socket, tcp::endpoint peer, TlsContext tls) {
+void ServerConnection::start(std::shared_ptr<ServerCore> core, Socket socket, const Peer& peer, TlsContext tls) {
   const base::Executor executor = core->executor();
   auto self = std::make_shared<ServerConnection>(std::move(core), std::move(socket), peer, std::move(tls));
   ServerConnection& connection = *self;
@@ -53,8 +53,9 @@ void ServerConnection::start(std::shared_ptr<ServerCore> core, Socket socket, tc
                  }));
 }
 
-ServerConnection::ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, tcp::endpoint peer, TlsContext tls)
+ServerConnection::ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, const Peer& peer, TlsContext tls)
     : core_(std::move(core)), transport_(std::move(socket)), peer_(peer), tls_(std::move(tls)) {
+  if (peer_.uid) local_ = peer_.endpoint;
   core_->add(*this);
 }
 

@@ -25,10 +25,12 @@ class ServerConnection final : public ServerConnectionIo,
                                public PeerWatch::Listener,
                                public std::enable_shared_from_this<ServerConnection> {
  public:
-  static void start(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
-                    TlsContext tls);
-  ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, boost::asio::ip::tcp::endpoint peer,
-                   TlsContext tls);
+  struct Peer {
+    boost::asio::ip::tcp::endpoint endpoint;
+    std::optional<std::uint32_t> uid{};  // of a Unix socket: `endpoint` is then the loopback's
+  };
+  static void start(std::shared_ptr<ServerCore> core, Socket socket, const Peer& peer, TlsContext tls);
+  ServerConnection(std::shared_ptr<ServerCore> core, Socket socket, const Peer& peer, TlsContext tls);
   ~ServerConnection() override;
 
   // Called by the tick.
@@ -41,8 +43,9 @@ class ServerConnection final : public ServerConnectionIo,
   std::list<ServerConnection*>::iterator position;  // in its list
   PeerTable::Seat seat;
 
-  const boost::asio::ip::tcp::endpoint& peer() const override { return peer_; }
+  const boost::asio::ip::tcp::endpoint& peer() const override { return peer_.endpoint; }
   const boost::asio::ip::tcp::endpoint& local() const override;
+  std::optional<std::uint32_t> peer_uid() const override { return peer_.uid; }
   base::Task<base::Result<>> receive(Deadline deadline) override;
   base::Task<base::Result<>> flush() override;
   base::Task<base::Result<>> send_continue() override;
@@ -93,7 +96,7 @@ class ServerConnection final : public ServerConnectionIo,
 
   std::shared_ptr<ServerCore> core_;
   Transport transport_;
-  boost::asio::ip::tcp::endpoint peer_;
+  const Peer peer_;
   mutable std::optional<boost::asio::ip::tcp::endpoint> local_;
   TlsContext tls_;
   base::asio::cancellation_signal cancel_;

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
@@ -73,11 +74,26 @@ base::Result<tcp::endpoint> ServerCore::listen_on(int fd, TlsContext tls) {
   const int interval = static_cast<int>(kKeepAliveInterval.count());
   ::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   ::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-  auto listener = std::make_shared<Listener>(std::move(acceptor), std::move(tls));
-  listeners_.push_back(listener);
-  wait_for_connections(listener);
-  start_ticking();
+  add_listener(std::make_shared<Listener>(std::move(acceptor), std::move(tls)));
   return bound;
+}
+
+base::Result<> ServerCore::listen_on_unix(int fd, std::vector<std::uint32_t> uids) {
+  error_code error;
+  asio::basic_socket_acceptor<tcp, base::Executor> acceptor(executor_);
+  acceptor.assign(tcp::v4(), fd, error);  // the protocol matters to addresses alone, which are not asked for
+  if (!error) acceptor.native_non_blocking(true, error);
+  if (error) return base::fail(ErrorKind::internal, "listening socket: " + error.message());
+  auto listener = std::make_shared<Listener>(std::move(acceptor), TlsContext());
+  listener->uids = std::move(uids);
+  add_listener(std::move(listener));
+  return {};
+}
+
+void ServerCore::add_listener(std::shared_ptr<Listener> listener) {
+  listeners_.push_back(listener);
+  wait_for_connections(std::move(listener));
+  start_ticking();
 }
 
 void ServerCore::close_listeners() {
@@ -103,7 +119,13 @@ void ServerCore::accept_waiting(Listener& listener) {
   for (int i = 0; i < kAcceptBatch; ++i) {
     tcp::endpoint peer;
     socklen_t length = static_cast<socklen_t>(peer.capacity());
-    const int fd = ::accept4(listener.acceptor.native_handle(), peer.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const bool unix_socket = listener.uids.has_value();
+    const int fd = ::accept4(listener.acceptor.native_handle(), unix_socket ? nullptr : peer.data(),
+                             unix_socket ? nullptr : &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && unix_socket) {
+      accepted_unix(fd, listener);
+      continue;
+    }
     if (fd >= 0) {
       peer.resize(length);
       accepted(fd, without_mapping(peer), listener);
@@ -119,7 +141,7 @@ void ServerCore::accept_waiting(Listener& listener) {
   }
 }
 
-void ServerCore::accepted(int fd, tcp::endpoint peer, Listener& listener) {
+void ServerCore::accepted(int fd, const tcp::endpoint& peer, Listener& listener) {
   ++statistics.accepted;
   Socket socket(executor_);
   error_code error;
@@ -135,7 +157,26 @@ void ServerCore::accepted(int fd, tcp::endpoint peer, Listener& listener) {
     return;  // closes
   }
   start_ticking();
-  ServerConnection::start(shared_from_this(), std::move(socket), peer, listener.tls);
+  ServerConnection::start(shared_from_this(), std::move(socket), {.endpoint = peer}, listener.tls);
+}
+
+void ServerCore::accepted_unix(int fd, Listener& listener) {
+  ++statistics.accepted;
+  Socket socket(executor_);
+  error_code error;
+  socket.assign(tcp::v4(), fd, error);
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
+  const tcp::endpoint loopback(asio::ip::address_v4::loopback(), 0);
+  const bool allowed = known && std::ranges::find(*listener.uids, peer.uid) != listener.uids->end();
+  if (error || !allowed || !peers_.has_room_for(loopback.address())) {
+    if (error) ::close(fd);
+    ++statistics.refused_connections;
+    return;  // closes
+  }
+  start_ticking();
+  ServerConnection::start(shared_from_this(), std::move(socket), {.endpoint = loopback, .uid = peer.uid}, {});
 }
 
 // To a connection that is closed right after, without waiting for its request: that would be what there is no room for.

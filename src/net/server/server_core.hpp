@@ -29,6 +29,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   // Takes ownership of the listening socket.
   base::Result<boost::asio::ip::tcp::endpoint> listen_on(int fd, TlsContext tls);
+  // The same of a Unix socket.
+  base::Result<> listen_on_unix(int fd, std::vector<std::uint32_t> uids);
   void close_listeners();
   base::Task<> stop(Deadline deadline);
   void abort_connections();
@@ -65,11 +67,14 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
         : acceptor(std::move(a)), tls(std::move(t)) {}
     base::asio::basic_socket_acceptor<base::asio::ip::tcp, base::Executor> acceptor;
     TlsContext tls;
+    std::optional<std::vector<std::uint32_t>> uids{};  // of a Unix socket: who may connect
     bool paused = false;  // the system had no descriptor or memory left: tried again at the next tick
   };
   void wait_for_connections(std::shared_ptr<Listener> listener);
+  void add_listener(std::shared_ptr<Listener> listener);
   void accept_waiting(Listener& listener);
-  void accepted(int fd, boost::asio::ip::tcp::endpoint peer, Listener& listener);
+  void accepted(int fd, const boost::asio::ip::tcp::endpoint& peer, Listener& listener);
+  void accepted_unix(int fd, Listener& listener);
   void send_busy(int fd);
   void start_ticking();
   void tick();

@@ -19,6 +19,7 @@ class ServerConnectionIo {
   virtual ~ServerConnectionIo() = default;
   virtual const boost::asio::ip::tcp::endpoint& peer() const = 0;
   virtual const boost::asio::ip::tcp::endpoint& local() const = 0;
+  virtual std::optional<std::uint32_t> peer_uid() const { return std::nullopt; }
   // More bytes into IncomingRequest::received; `unavailable` when the peer has ended, `throttled` when there is no room.
   virtual base::Task<base::Result<>> receive(Deadline deadline) = 0;
   // Writes what the answer has rendered so far.
@@ -59,6 +60,7 @@ class IncomingRequest final : public ServerRequest {
   bool http_1_0() const override { return head_.http_1_0; }
   const boost::asio::ip::tcp::endpoint& peer() const override { return connection_->peer(); }
   const boost::asio::ip::tcp::endpoint& local() const override { return connection_->local(); }
+  std::optional<std::uint32_t> peer_uid() const override { return connection_->peer_uid(); }
   bool has_body() const override { return head_.framing != Framing::none; }
   base::Task<base::Result<std::string>> read_body(Deadline deadline) override;
   base::Task<base::Result<std::string>> read_body_some(Deadline deadline) override;

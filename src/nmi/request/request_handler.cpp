@@ -50,6 +50,11 @@ Progress RequestHandler::answer_at_once(net::ServerRequest& request, net::Server
     return Progress::answered;
   }
   Routed routed = route_request(request.target(), state_.options.routes);
+  if (request.peer_uid() && routed.route != Route::host_token) {
+    state_.refuse(response, error_answer(state_.style(), 404, "at this socket there is /host/token alone"),
+                  "host_socket");
+    return Progress::answered;
+  }
   switch (routed.route) {
     case Route::token:
     case Route::host_token:

@@ -23,7 +23,7 @@ struct RequestHandlerOptions {
   // What a pod's header Host may say, each with its port where there may be one (SEC-9).
   std::vector<std::string> hosts{"169.254.169.254", "169.254.169.254:80"};
   bool scheduled_event_posts = false;  // pods may acknowledge scheduled events of the node
-  bool host_token = true;
+  bool host_token = true;              // also to processes of the node that come by TCP
   bool permanent_config_errors_403 = false;
   base::Duration max_snapshot_age = std::chrono::minutes(10);
   // This worker's shares.

@@ -3,8 +3,10 @@
 #include "nmi/request/request_handler.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "nmi/request/request_handler_fixture.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -463,6 +465,31 @@ TEST_F(RequestHandlerTest, ProcessesOfTheNodeGetTokensOfAPod) {
   options.host_token = false;
   start();
   EXPECT_EQ(ask(path, headers, "127.0.0.1").status, 404);
+}
+
+// The better door: whoever may open the socket is known by its user, and TCP can be switched off.
+TEST_F(RequestHandlerTest, HostTokensAtASocketOfTheNode) {
+  options.host_token = false;
+  start();
+  publish_usual();
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("host.sock");
+  ASSERT_TRUE(server->listen_unix({.path = path, .uids = {::geteuid()}}));
+  const auto ask_there = [&](const std::string& target, const std::string& headers) {
+    test::RawClient client(io.get_executor());
+    EXPECT_TRUE(client.connect_unix(path));
+    test::run_task(
+        io, client.write("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n"));
+    return test::parse_answer(test::run_task(io, client.read_to_end()));
+  };
+  const std::string pod = "podns: shop\r\npodname: web-0\r\n";
+  const Got got = ask_there("/host/token?resource=r", pod);
+  EXPECT_EQ(got.status, 200);
+  EXPECT_TRUE(got.body.starts_with("{\"token\":{\"access_token\":\"token-1\"")) << got.body;
+  for (const char* other : {"/metadata/identity/oauth2/token?resource=r", "/metadata/instance", "/"}) {
+    expect_json(ask_there(other, "Metadata: true\r\n"), 404, "not_found", "at this socket there is /host/token alone");
+  }
+  EXPECT_EQ(ask("/host/token?resource=r", pod, "127.0.0.1").status, 404) << "switched off";
 }
 
 TEST_F(RequestHandlerTest, WaitingRequestsOfAPodAreLimitedAndOthersAreServed) {
