@@ -36,8 +36,9 @@ Decision refuse(RefusalReason reason, Healing healing) {
   return decision;
 }
 
-bool policy_allows(const DecisionInput& input, const AzureIdentity& identity) {
-  return input.permissions == nullptr || input.permissions->judge(identity, input.pod_namespace).allowed();
+// `access`: of the binding; null: it has none.
+bool policy_allows(const DecisionInput& input, const AzureIdentity& identity, const Access* access = nullptr) {
+  return input.permissions == nullptr || input.permissions->judge(identity, input.pod_namespace, access).allowed();
 }
 
 Decision refuse_by_policy(const PolicyVerdict& verdict, const AzureIdentity* identity) {
@@ -184,7 +185,7 @@ Decision missing_rule(const DecisionInput& input) {
       if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) continue;
       if (!namespaces_allow(*identity, binding->meta.ns, input.pod_namespace, input.namespaced)) {
         other_namespace = true;
-      } else if (policy_allows(input, *identity)) {
+      } else if (policy_allows(input, *identity, binding->access ? &*binding->access : nullptr)) {
         return {};
       } else if (denied == nullptr || fits(input.request, *identity)) {
         denied = identity;

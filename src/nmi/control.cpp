@@ -26,7 +26,8 @@ ClusterWatchOptions watch_options(const NmiOptions& options) {
                        .mic_service_accounts = options.mic_service_accounts,
                        .policy = core::IdentityPolicyMode{options.identity_policy == "enforce"}},
           .node = options.node,
-          .only_this_node = options.scale_features};
+          .only_this_node = options.scale_features,
+          .namespaced = options.namespaced};
 }
 
 kube::EventRecorderOptions recorder_options(const NmiOptions& options, base::Random& random) {

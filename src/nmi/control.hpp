@@ -60,6 +60,7 @@ class Control {
   base::Task<> stop(net::Deadline deadline);
 
   TokenBroker& broker() { return broker_; }
+  void look(LookKey key) { watch_.look(std::move(key)); }
   void record(const std::vector<Issuance>& issuances) { events_.record(issuances); }
   // A Warning event on our node.
   void tell_of_node(std::string_view reason, std::string text);

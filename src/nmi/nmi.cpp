@@ -63,6 +63,7 @@ WorkerOptions worker_options(const NmiOptions& options) {
                         .max_wait = options.max_wait,
                         .retry = options.retry,
                         .retry_limits = options.retry_given,
+                        .looks = options.identity_policy == "enforce",
                         .controller_identity = options.controller_identity};
   handler.metadata_header_required = options.metadata_header_required;
   handler.host_token = options.host_token;
@@ -193,7 +194,13 @@ class Nmi::Impl {
 
  private:
   base::Result<> make_workers() {
-    RequestHandlerContext context{snapshots_, control_->broker(), dependencies_.clock, dependencies_.metrics, &proof_};
+    RequestHandlerContext context{
+        .snapshots = snapshots_,
+        .broker = control_->broker(),
+        .clock = dependencies_.clock,
+        .metrics = dependencies_.metrics,
+        .proof = &proof_,
+        .look = [this](LookKey key) { base::asio::post(io_, [this, key = std::move(key)] { control_->look(key); }); }};
     port_ = options_.port;
     for (int i = 0; i < std::max(1, options_.workers); ++i) {
       if (!options_.audit_log_path.empty()) {

@@ -18,8 +18,8 @@ def guarded(request: pytest.FixtureRequest) -> Iterator[tuple[Lab, str]]:
         yield lab, request.param
 
 
-def allow(lab: Lab, *resource_ids: str) -> None:
-    rules: list[dict[str, Any]] = [{"name": "shop", "namespaces": {"names": ["shop"]}, "resourceIDs": list(resource_ids)}] if resource_ids else []
+def allow(lab: Lab, *resource_ids: str, namespace: str = "shop") -> None:
+    rules: list[dict[str, Any]] = [{"name": "shop", "namespaces": {"names": [namespace]}, "resourceIDs": list(resource_ids)}] if resource_ids else []
     lab.apply([{"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityPolicy", "metadata": {"name": "default"}, "spec": {"rules": rules}}])
 
 
@@ -52,3 +52,21 @@ def test_an_identity_is_given_out_while_the_policy_allows_it_and_no_longer(guard
             event["involvedObject"]["kind"] for event in lab.get("events", namespace="shop")["items"] if event["reason"] == "identity denied"})
     allow(lab, two["resourceID"], one["resourceID"])
     lab.wait("a token again", lambda: lab.token("web", namespace="shop").status == 200)
+
+
+def test_a_pod_that_never_gets_an_assignment_is_told_at_once_what_the_policy_denies(guarded: tuple[Lab, str]) -> None:
+    lab, _ = guarded
+    one, two = (lab.names()["identities"][name] for name in ("app-one", "app-two"))
+    allow(lab, two["resourceID"], namespace="store")
+    lab.kubectl("create", "namespace", "store")
+    lab.apply([managed_identity("one", one, "store"), binding("one", "one", "one", "store")])
+    lab.add_pod("web", labels={"aadpodidbinding": "one"}, namespace="store")
+
+    def told() -> str:
+        # --max-wait is 40 s.
+        answer = lab.token("web", namespace="store", max_time=20)
+        return answer.body if answer.status == 403 else ""
+
+    lab.wait("the refusal", lambda: "has no rule that lets namespace store use AzureIdentity store/one" in told())
+    allow(lab, two["resourceID"], one["resourceID"], namespace="store")
+    lab.wait("a token", lambda: lab.token("web", namespace="store").status == 200)

@@ -106,6 +106,19 @@ std::string_view malformation(const AzureAssignedIdentity& assigned) {
   return {};
 }
 
+bool is_object_name(std::string_view name) {
+  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  bool in_part = false;  // a part between dots begins and ends with a letter or digit
+  char last = '.';
+  for (const char c : name) {
+    const bool follows_part = in_part && (c == '-' || (c == '.' && last != '-'));
+    if (!is_alphanumeric(c) && !follows_part) return false;
+    in_part = c != '.';
+    last = c;
+  }
+  return name.size() <= kLongestName && in_part && last != '-';
+}
+
 std::string node_label_value(std::string_view node_name) {
   if (node_name.size() <= kLongestLabelValue) return std::string(node_name);
   return with_hash(node_name, hash_digits(node_name), kLongestLabelValue);

@@ -63,6 +63,9 @@ bool is_validly_named(const AzureAssignedIdentity& assigned);
 // Why an object is none that the controller wrote, whatever it is about (SEC-11): "" where nothing speaks against it.
 std::string_view malformation(const AzureAssignedIdentity& assigned);
 
+// As the API server takes names and namespaces (DNS-1123), and no longer than it takes any.
+bool is_object_name(std::string_view name);
+
 // Value of the label `nodename`: the node's name, or for names over 63 characters a prefix with a hash
 // (API-4). Writer and selector both use it.
 std::string node_label_value(std::string_view node_name);

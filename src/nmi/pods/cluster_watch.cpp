@@ -41,24 +41,10 @@ base::Result<T> decode_as(core::Read<T> (*read)(const boost::json::value&), cons
 
 core::ObjectKey core_key(const kube::ObjectKey& key) { return {key.ns, key.name}; }
 
-// As the API server takes names and namespaces (DNS-1123), and no longer than it takes any.
-bool is_object_name(std::string_view name) {
-  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  bool in_part = false;  // a part between dots begins and ends with a letter or digit
-  char last = '.';
-  for (const char c : name) {
-    const bool follows_part = in_part && (c == '-' || (c == '.' && last != '-'));
-    if (!is_alphanumeric(c) && !follows_part) return false;
-    in_part = c != '.';
-    last = c;
-  }
-  return name.size() <= core::kMostName && in_part && last != '-';
-}
-
 // Names come from objects that others may write. One that no object can have is not asked for: it would be another request,
 // or one that is refused for good.
 std::optional<kube::ObjectKey> object_key(const core::ObjectMeta& named) {
-  if (!is_object_name(named.ns) || !is_object_name(named.name)) return std::nullopt;
+  if (!core::is_object_name(named.ns) || !core::is_object_name(named.name)) return std::nullopt;
   return kube::ObjectKey{named.ns, named.name};
 }
 
@@ -217,7 +203,10 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
   };
   watch_over(kube::kAzureIdentities.plural, identities_->objects());
   watch_over(kube::kAzureIdentityBindings.plural, bindings_->objects());
-  if (options.snapshot.policy == core::IdentityPolicyMode::enforce) follow_policy();
+  if (options.snapshot.policy == core::IdentityPolicyMode::off) return;
+  follow_policy();
+  if (mode_ == core::OperationMode::managed) return;
+  looks_ = std::make_unique<BindingLooks>(client, options.namespaced, [this] { changed(); });
 }
 
 void ClusterWatch::follow_policy() {
@@ -285,6 +274,7 @@ base::Task<> ClusterWatch::stop() {
   for (const Watched& watched : watched_) {
     co_await watched.stop();
   }
+  if (looks_) co_await looks_->stop();
   tasks_.stop();
   co_await tasks_.join();
 }
@@ -325,6 +315,10 @@ std::optional<std::string> ClusterWatch::problem() const {
   return std::nullopt;
 }
 
+void ClusterWatch::look(LookKey key) {
+  if (looks_) looks_->want(std::move(key));
+}
+
 void ClusterWatch::check_synced() {
   if (synced_) return;
   synced_ = std::ranges::all_of(watched_, [](const Watched& watched) { return watched.synced(); });
@@ -343,6 +337,7 @@ void ClusterWatch::changed() {
 void ClusterWatch::publish() {
   if (tasks_.stopping()) return;
   if (policy_) builder_.set_permissions(policy_->permissions());
+  if (looks_) builder_.set_looks(looks_->looks());
   SnapshotPtr snapshot = builder_.build();
   if (policy_) policy_->want(builder_.namespaces_that_matter());
   pods_gauge_->set(static_cast<double>(snapshot->pods()));

@@ -14,6 +14,7 @@
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
 #include "kube/wanted_objects.hpp"
+#include "nmi/pods/binding_looks.hpp"
 #include "nmi/pods/policy_watch.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/pods/snapshot_source.hpp"
@@ -24,6 +25,7 @@ struct ClusterWatchOptions {
   SnapshotOptions snapshot;
   std::string node;
   bool only_this_node = true;  // --enableScaleFeatures: assignments by the label of the node
+  bool namespaced = false;     // --forceNamespaced
 };
 
 // Of AzureIdentities and AzureIdentityBindings the NMI follows those that matter to its node, so that its memory and the API
@@ -44,6 +46,8 @@ class ClusterWatch {
   bool synced() const { return synced_; }
   // Asks the API server for the pods of this node. Success: they and their addresses are those of the snapshot.
   base::Task<base::Result<>> confirm_pods();
+  // With --identity-policy=enforce, in standard mode: a pod without an assignment asks for a token.
+  void look(LookKey key);
   // What is wrong with a watch at the moment; nothing while all is well.
   std::optional<std::string> problem() const;
 
@@ -85,6 +89,7 @@ class ClusterWatch {
   std::unique_ptr<Followed<core::AzureIdentity>> identities_;
   std::unique_ptr<Followed<core::AzureIdentityBinding>> bindings_;
   std::unique_ptr<PolicyWatch> policy_;  // --identity-policy=enforce; else null
+  std::unique_ptr<BindingLooks> looks_;  // the same in standard mode; else null
   struct Watched {
     std::string_view what;
     std::function<void()> start;

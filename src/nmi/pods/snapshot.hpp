@@ -2,7 +2,9 @@
 // Everything the request path knows about the cluster, at one moment.
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -66,6 +68,22 @@ struct PodAtAddress {
   std::vector<std::string> claimants;  // of `ambiguous`: "ns/name"
 };
 
+// A pod without an assignment, as far as bindings go by it.
+struct LookKey {
+  std::string ns;
+  std::string label;  // its binding label
+  auto operator<=>(const LookKey&) const = default;
+};
+// A look that is older is followed by another,
+inline constexpr std::chrono::seconds kLookAge{2};
+// and believed so much longer while that is on its way, but for what refuses at once.
+inline constexpr std::chrono::seconds kLookGrace{2};
+// What was bound to such a pod: all bindings with the label, those of its namespace last, and the identities that they name.
+struct Look : NamespaceObjects {
+  base::SteadyTime at{};
+};
+using Looks = std::map<LookKey, std::shared_ptr<const Look>>;
+
 class Snapshot {
  public:
   // True once every cache has been filled.
@@ -79,6 +97,12 @@ class Snapshot {
   std::size_t pods() const { return by_name_.size(); }
   // Null with --identity-policy=off. Valid while the snapshot lives.
   const core::IdentityPermissions* permissions() const { return permissions_.get(); }
+  // Of a pod that has asked lately and had no assignment; null: there was none. Valid while the snapshot lives.
+  const Look* look(const LookKey& key) const {
+    if (!looks_) return nullptr;
+    const auto found = looks_->find(key);
+    return found == looks_->end() ? nullptr : found->second.get();
+  }
   // Whether `matches(pod)` for a pod of this node. Looks at each.
   template <class Matches>
   bool has_pod(const Matches& matches) const {
@@ -89,6 +113,7 @@ class Snapshot {
   friend class SnapshotBuilder;
   bool complete_ = false;
   std::shared_ptr<const core::IdentityPermissions> permissions_;
+  std::shared_ptr<const Looks> looks_;
   bool awaits_address_ = false;
   std::unordered_map<AddressKey, PodAtAddress, AddressHash> by_address_;
   std::unordered_map<std::string, PodEntryPtr> by_name_;  // "ns/name"

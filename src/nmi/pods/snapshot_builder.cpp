@@ -262,6 +262,7 @@ SnapshotPtr SnapshotBuilder::build() {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->complete_ = complete_;
   snapshot->permissions_ = permissions_;
+  snapshot->looks_ = looks_;
   for (const bool deleting : {false, true}) {  // add_addresses() wants the living pods first
     for (const auto& [key, entry] : entries_) {
       if (entry->pod->deleting() == deleting) add_addresses(*snapshot, entry);

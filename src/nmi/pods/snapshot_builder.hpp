@@ -54,6 +54,7 @@ class SnapshotBuilder {
   void set_permissions(std::shared_ptr<const core::IdentityPermissions> permissions) {
     permissions_ = std::move(permissions);
   }
+  void set_looks(std::shared_ptr<const Looks> looks) { looks_ = std::move(looks); }
   // Those of pods that may be bound, and of the identities that they may have.
   std::set<std::string> namespaces_that_matter() const;
   // Every cache has been filled: what is not known does not exist.
@@ -79,6 +80,7 @@ class SnapshotBuilder {
   const SnapshotOptions options_;
   std::optional<base::WallTime> boot_;
   std::shared_ptr<const core::IdentityPermissions> permissions_;
+  std::shared_ptr<const Looks> looks_;
   bool complete_ = false;
   std::map<Key, std::shared_ptr<const core::Pod>> pods_;
   // By the pod that they are about, then by their own key.

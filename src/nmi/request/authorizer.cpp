@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/token/token_owner.hpp"
 #include "nmi/token/token_source.hpp"
@@ -166,9 +168,42 @@ Verdict Authorizer::judge(TokenCall& call) {
   if (call.decision.reason == core::RefusalReason::awaiting_assignment) {
     if (auto verdict_now = refuse_contradiction(input)) return std::move(*verdict_now);
   }
+  Bound bound;
+  if (options_.looks && call.decision.reason == core::RefusalReason::awaiting_creation) {
+    bound = judge_bound(call, input, now);
+  }
   const base::SteadyTime until = wait_limit(call);
-  if (now < until) return wait(until);
-  return refuse(input, call);
+  if (now >= until) return refuse(input, call);
+  verdict = wait(std::min(until, bound.judge_again));
+  verdict.look = bound.look;
+  return verdict;
+}
+
+// The controller makes no assignment that the policy denies: nobody need wait for it. Anything else may still change while
+// the request waits, as it always did; then it is told what is missing. So it waits, too, where another namespace alone
+// has something that is denied: it must not have the pod refused while its own is on its way.
+Authorizer::Bound Authorizer::judge_bound(TokenCall& call, const core::DecisionInput& input,
+                                          base::SteadyTime now) const {
+  const Look* look = call.snapshot->look({input.pod->ns, std::string(input.pod->binding_label())});
+  const base::Duration age = look == nullptr ? base::Duration::max() : now - look->at;
+  if (age >= kLookAge + kLookGrace) return {.look = true};
+  core::DecisionInput known = input;
+  known.bindings_known = true;
+  known.bindings = look->bindings;
+  known.identities = look->identities;
+  core::Decision decision = core::decide(known, nullptr);
+  const bool is_denied = decision.reason == core::RefusalReason::policy_denied &&
+                         decision.healing == core::Healing::none && decision.denied != nullptr &&
+                         decision.denied->meta.ns == input.pod->ns;
+  const Bound bound{.look = age >= kLookAge,
+                    .judge_again = age < kLookAge ? look->at + kLookAge : base::SteadyTime::max()};
+  if (is_denied) {
+    if (age < kLookAge) call.decision = decision;
+  } else if (!options_.style.legacy) {
+    decision.healing = core::Healing::waits;
+    call.decision = decision;
+  }
+  return bound;
 }
 
 Verdict Authorizer::pass_through(core::Serving serving, const TokenQuery& asked) const {

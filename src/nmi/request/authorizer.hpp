@@ -26,6 +26,7 @@ struct AuthorizerOptions {
   base::Duration max_wait = std::chrono::seconds(40);
   core::LegacyRetry retry;
   bool retry_limits = false;        // the retry flags replace max_wait
+  bool looks = false;               // the snapshot gets what is bound to pods without an assignment, when asked to
   std::string controller_identity;  // what pods let through as the controller may have: core::controller_may_not_have()
 };
 
@@ -59,6 +60,12 @@ class Authorizer {
   Verdict host_pod_unknown(const TokenCall& call) const;
   // An assignment is awaited that will not come: Azure contradicts the AzureIdentity.
   std::optional<Verdict> refuse_contradiction(const core::DecisionInput& input) const;
+  // Of a pod that has no assignment: what its bindings say, as far as they are known.
+  struct Bound {
+    bool look = false;                                       // they are not, or not any more
+    base::SteadyTime judge_again = base::SteadyTime::max();  // they will not be any more
+  };
+  Bound judge_bound(TokenCall& call, const core::DecisionInput& input, base::SteadyTime now) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;
   // Until when a change may still make a refusal a token; the beginning of the call: nothing is awaited.
   base::SteadyTime wait_limit(const TokenCall& call) const;

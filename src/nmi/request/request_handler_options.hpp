@@ -2,6 +2,7 @@
 // The limits of a worker's requests, and what all workers answer from.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ struct RequestHandlerContext {
   base::MetricsRegistry& metrics;
   RedirectProof* proof = nullptr;  // null: to nobody
   AuditRecorder* audit = nullptr;  // of this worker; null: no audit log
+  // Has the API server asked what is bound to a pod, and a snapshot published with the answer. Null: nobody looks.
+  std::function<void(LookKey)> look = {};
 };
 
 }  // namespace podid::nmi

@@ -36,6 +36,7 @@ struct Verdict {
   Kind kind = Kind::refused;
   CredentialPtr credential;  // granted
   base::SteadyTime until{};  // wait: for a change, at most until then
+  bool look = false;         // wait: what is bound to the pod is not known, or not any more
   Answer answer;             // refused
   std::string_view reason;   // refused: metric label
   bool record = false;       // refused by decide(): worth an event

@@ -33,6 +33,7 @@ TokenHandler::TokenHandler(HandlerState& state, const RequestHandlerContext& con
       clock_(context.clock),
       audit_(context.audit),
       on_record_(std::move(on_record)),
+      look_(context.look),
       issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
       mismatches_(context.metrics.counter(base::metric::kNmiClientIdMismatches).find_or_add()),
       log_(context.clock, context.metrics) {}
@@ -87,6 +88,7 @@ base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call)
           send_refusal(response, call, restarting(state_.style()), "draining");
           co_return;
         }
+        if (verdict.look && look_) look_({call.entry->pod->ns, std::string(call.entry->pod->binding_label())});
         co_await state_.changes.wait_until(verdict.until);
         break;
     }

@@ -55,6 +55,7 @@ class TokenHandler {
   base::Clock& clock_;
   AuditRecorder* const audit_;
   std::function<void()> on_record_;
+  const std::function<void(LookKey)> look_;
   base::Family<base::Counter>& issued_;
   base::Counter* const mismatches_;
 

@@ -22,6 +22,7 @@ struct Cluster {
   std::vector<core::AzurePodIdentityException> exceptions{};
   nmi::SnapshotOptions options{};
   std::shared_ptr<const core::IdentityPermissions> permissions{};  // null: --identity-policy=off
+  std::shared_ptr<const nmi::Looks> looks{};
 };
 
 // What a refused client is told.
@@ -39,6 +40,10 @@ class OutcomeFixture : public RequestFixture {
     options.authorizer.style = style;
     proxy_options.style = style;
     start();
+    becomes(cluster);
+  }
+  // That is what there is now, for the requests that wait as well.
+  void becomes(const Cluster& cluster) {
     nmi::SnapshotBuilder fresh(cluster.options);
     const auto put_all = [&fresh](const auto& objects) {
       for (const auto& object : objects) fresh.put(std::make_shared<std::remove_reference_t<decltype(object)>>(object));
@@ -56,6 +61,7 @@ class OutcomeFixture : public RequestFixture {
     put_all(cluster.identities);
     put_all(cluster.exceptions);
     fresh.set_permissions(cluster.permissions);
+    fresh.set_looks(cluster.looks);
     fresh.set_complete();
     source.heard(clock.steady_now());
     source.publish(fresh.build());

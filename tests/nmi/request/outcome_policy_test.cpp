@@ -93,6 +93,98 @@ TEST_F(OutcomePolicyTest, APodWithoutAnAssignmentInANamespaceThatMayUseNothingIs
   }
 }
 
+// A pod without an assignment: what is bound to it is looked up when it asks.
+class OutcomeLookTest : public OutcomePolicyTest {
+ protected:
+  OutcomeLookTest() {
+    options.authorizer.looks = true;
+    on_look = [this](const LookKey& key) {
+      ++looks;
+      EXPECT_EQ(key, (LookKey{"shop", "reader"}));
+      base::asio::post(io, [this] {
+        cluster.looks = look();
+        becomes(cluster);
+      });
+    };
+  }
+  std::shared_ptr<const Looks> look() const {
+    auto found = std::make_shared<Look>();
+    found->at = clock.steady_now();
+    for (const core::AzureIdentityBinding& binding : bindings) found->bindings.push_back(&binding);
+    for (const core::AzureIdentity& identity : identities) found->identities.push_back(&identity);
+    return std::make_shared<const Looks>(Looks{{LookKey{"shop", "reader"}, found}});
+  }
+  Got ask_serving(bool legacy, base::Duration held) {
+    cluster = {.pods = {usual_pod()}, .permissions = permit("other", kShop)};
+    serve(cluster, {.legacy = legacy});
+    looks = 0;
+    const Got got = ask_for_token(false, "resource=r", held);
+    EXPECT_GE(looks, 1);
+    return got;
+  }
+
+  // What the API server has.
+  std::vector<core::AzureIdentityBinding> bindings;
+  std::vector<core::AzureIdentity> identities;
+  Cluster cluster;
+  int looks = 0;
+};
+
+TEST_F(OutcomeLookTest, WhatThePolicyDeniesIsRefusedAtOnceWithTheReason) {
+  bindings = {make_binding("shop", "b", "reader")};
+  identities = {make_identity("shop", "reader")};
+  for (const bool legacy : kBoth) {
+    const Got got = ask_serving(legacy, {});
+    EXPECT_EQ(got.status, 403);
+    EXPECT_THAT(got.body, testing::HasSubstr("has no rule that lets namespace shop use AzureIdentity shop/reader"));
+    EXPECT_FALSE(got.head.contains("Retry-After"));
+  }
+}
+
+TEST_F(OutcomeLookTest, WhatIsMissingMayStillComeAndIsNamedAfterTheWait) {
+  const auto told = [this] { return ask_serving(false, options.authorizer.max_wait); };
+  Got got = told();
+  EXPECT_EQ(got.status, 404);
+  EXPECT_TRUE(got.head.contains("Retry-After")) << got.head;
+  EXPECT_THAT(got.body, testing::HasSubstr("no AzureIdentityBinding has the selector reader of pod web-0"));
+  bindings = {make_binding("shop", "b", "reader")};
+  got = told();
+  EXPECT_EQ(got.status, 404);
+  EXPECT_THAT(got.body, testing::HasSubstr("name no usable AzureIdentity"));
+  // The controller has only to make the assignment.
+  bindings = {make_binding("shop", "b", "other")};
+  identities = {make_identity("shop", "other")};
+  got = told();
+  EXPECT_EQ(got.status, 404);
+  EXPECT_THAT(got.body, testing::HasSubstr("no AzureAssignedIdentity exists yet"));
+}
+
+// SEC-3: what another namespace declares does not make a pod give up that waits for its own.
+TEST_F(OutcomeLookTest, WhatAnotherNamespaceMayNotUseDelaysARefusalAndCausesNone) {
+  bindings = {make_binding("vault", "b", "reader")};
+  identities = {make_identity("vault", "reader")};
+  const Got got = ask_serving(false, options.authorizer.max_wait);
+  EXPECT_EQ(got.status, 404);
+  EXPECT_THAT(got.body, testing::HasSubstr("AzureIdentityPolicy default has no rule"));
+}
+
+TEST_F(OutcomeLookTest, AnOldLookRefusesNobody) {
+  bindings = {make_binding("shop", "b", "reader")};
+  identities = {make_identity("shop", "reader")};
+  cluster = {.pods = {usual_pod()}, .permissions = permit("other", kShop), .looks = look()};
+  serve(cluster, {});
+  bindings = {make_binding("shop", "b", "other")};
+  identities = {make_identity("shop", "other")};
+  advance(kLookAge);
+  const Pending pending = begin("/metadata/identity/oauth2/token?resource=r");
+  advance({});
+  EXPECT_FALSE(pending.done());
+  EXPECT_EQ(looks, 1);
+  cluster.assigned = {test::make_assigned(usual_pod(), identities.front(), bindings.front())};
+  becomes(cluster);
+  EXPECT_EQ(finish(pending).status, 200);
+}
+
 TEST_F(OutcomePolicyTest, AChangeCountsAtTheNextRequestForCachedTokensToo) {
   for (const auto& cluster_of : {standard, managed_with}) {
     serve(cluster_of(permit("reader", kShop)), {});

@@ -91,7 +91,15 @@ class RequestFixture : public ::testing::Test {
     if (server) run_task(io, server->stop(net::Deadline::passed()));
     server.reset();
     proxy = std::make_unique<nmi::Proxy>(proxy_options, *client, clock, metrics);
-    const nmi::RequestHandlerContext context{source, *broker, clock, metrics, &proof, &audit};
+    const nmi::RequestHandlerContext context{.snapshots = source,
+                                             .broker = *broker,
+                                             .clock = clock,
+                                             .metrics = metrics,
+                                             .proof = &proof,
+                                             .audit = &audit,
+                                             .look = [this](const nmi::LookKey& key) {
+                                               if (on_look) on_look(key);
+                                             }};
     handler = std::make_unique<nmi::RequestHandler>(io.get_executor(), options, context, *proxy, [] {});
     server = std::make_unique<net::HttpServer>(io.get_executor(), clock, *handler, net::ServerLimits{});
     endpoint = *server->listen({});
@@ -197,6 +205,7 @@ class RequestFixture : public ::testing::Test {
   std::unique_ptr<net::HttpServer> imds_server;
   std::unique_ptr<net::HttpClient> client;
   std::string host_line = "Host: 169.254.169.254\r\n";  // of ask() and begin()
+  std::function<void(const nmi::LookKey&)> on_look;
   nmi::ProxyOptions proxy_options;
   std::unique_ptr<nmi::Proxy> proxy;
   nmi::RequestHandlerOptions options;
