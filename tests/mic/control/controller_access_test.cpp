@@ -10,13 +10,10 @@ namespace podid::test {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::IsEmpty;
-using ::testing::IsSupersetOf;
-using ::testing::SizeIs;
 
 constexpr core::Instant kDay{std::chrono::sys_days(std::chrono::year(2026) / 12 / 1)};
 
