@@ -188,10 +188,19 @@ std::string describe(const GrantRow& row, base::WallTime now) {
                      when.empty() ? "" : ", " + printable(when));
 }
 
-std::string as_form(OutputForm form, const std::vector<GrantRow>& rows, bool all_namespaces, base::WallTime now) {
-  if (form == OutputForm::json || form == OutputForm::yaml) return written_as(form, to_json(rows));
-  if (form != OutputForm::name)
-    return to_table(rows, {.namespaces = all_namespaces, .wide = form == OutputForm::wide}, now);
+// `unreadable`: grants that nobody can read, which are in no row.
+std::string as_form(OutputForm form, const std::vector<GrantRow>& rows, const std::vector<std::string>& unreadable,
+                    bool all_namespaces, base::WallTime now) {
+  if (form == OutputForm::json || form == OutputForm::yaml) {
+    json::object document = to_json(rows);
+    document["unreadable"] = json::array(unreadable.begin(), unreadable.end());
+    return written_as(form, document);
+  }
+  if (form != OutputForm::name) {
+    std::string text = to_table(rows, {.namespaces = all_namespaces, .wide = form == OutputForm::wide}, now);
+    for (const std::string& each : unreadable) text += fmt::format("unreadable: {}\n", printable(each));
+    return text;
+  }
   std::string names;
   for (const GrantRow& row : rows)
     names += fmt::format("azureidentitygrant.{}/{}\n", kube::kPodIdentityGroup, row.grant.name);
@@ -285,15 +294,14 @@ base::Task<base::Result<>> list_grants(const ClusterOptions& options, OutputForm
     auto rows = co_await read_rows(**cluster, (*cluster)->scope(), unreadable);
     if (!rows) co_return std::unexpected(rows.error());
     if (!watch) {
-      print(as_form(form, *rows, options.all_namespaces, (*cluster)->now()));
-      for (const std::string& each : unreadable) print(fmt::format("unreadable: {}\n", printable(each)));
+      print(as_form(form, *rows, unreadable, options.all_namespaces, (*cluster)->now()));
       co_return base::Result<>{};
     }
     std::erase_if(*rows, [&](const GrantRow& row) {
       const std::string state = fmt::format("{} {} {}", to_string(row.phase), row.why, fmt::join(row.approved_by, ","));
       return std::exchange(shown_before[row.uid], state) == state;
     });
-    if (first || !rows->empty()) print(as_form(form, *rows, options.all_namespaces, (*cluster)->now()));
+    if (first || !rows->empty()) print(as_form(form, *rows, {}, options.all_namespaces, (*cluster)->now()));
     co_await (*cluster)->clock().sleep_for(kLook);
   }
 }

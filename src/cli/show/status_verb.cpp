@@ -75,6 +75,7 @@ int StatusVerb::print() {
   if (s.output == OutputForm::json || s.output == OutputForm::yaml) {
     boost::json::object document = to_json(seen.rows, seen.findings.problems);
     document["approvers"] = boost::json::array(seen.findings.approvers.begin(), seen.findings.approvers.end());
+    document["unreadable"] = boost::json::array(seen.unreadable.begin(), seen.unreadable.end());
     environment_.out << written_as(s.output, document);
     return status;
   }

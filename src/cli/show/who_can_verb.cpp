@@ -139,13 +139,17 @@ int WhoCanVerb::print() {
     candidates = who_can_without(seen.objects, **identity, *binding, request, seen.now);
   }
   if (document) {
-    environment_.out << written_as(s.output, to_json(**identity, candidates));
+    boost::json::object found = to_json(**identity, candidates);
+    found["unreadable"] = boost::json::array(seen.objects.unreadable.begin(), seen.objects.unreadable.end());
+    environment_.out << written_as(s.output, found);
   } else if (s.output == OutputForm::name) {
     for (const Candidate& each : candidates) {
       if (each.may) environment_.out << "pod/" << each.pod.name << "\n";
     }
   } else {
     environment_.out << to_table(candidates, {.wide = s.output == OutputForm::wide});
+    for (const std::string& each : seen.objects.unreadable)
+      environment_.out << "unreadable: " << printable(each) << "\n";
   }
   return std::ranges::any_of(candidates, &Candidate::may) ? kOk : kFailed;
 }
