@@ -9,6 +9,7 @@
 #include "cli/show/explain_verb.hpp"
 #include "cli/show/status_verb.hpp"
 #include "cli/show/who_can_verb.hpp"
+#include "cli/usage/usage_verb.hpp"
 #include "cli/version_verb.hpp"
 
 namespace podid::cli {
@@ -22,6 +23,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   const GrantVerb grant(app, environment, status);
   const StatusVerb look(app, environment, status);
   const WhoCanVerb who_can(app, environment, status);
+  const UsageVerb usage(app, environment, status);
   const LabVerb lab(app, environment, status);
   const VersionVerb version(app, environment, status);
   const CompletionVerb completion(app, environment, status);

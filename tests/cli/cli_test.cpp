@@ -71,6 +71,7 @@ TEST(Cli, EveryVerbShowsExamples) {
                                                                  {"grant", "revoke"},
                                                                  {"status"},
                                                                  {"who-can"},
+                                                                 {"usage"},
                                                                  {"version"},
                                                                  {"completion"}}) {
     std::vector<std::string> help = words;
