@@ -36,9 +36,8 @@ Decision refuse(RefusalReason reason, Healing healing) {
   return decision;
 }
 
-// `access`: of the binding; null: it has none.
-bool policy_allows(const DecisionInput& input, const AzureIdentity& identity, const Access* access = nullptr) {
-  return input.permissions == nullptr || input.permissions->judge(identity, input.pod_namespace, access).allowed();
+bool policy_allows(const DecisionInput& input, const AzureIdentity& identity, const AzureIdentityBinding& binding) {
+  return input.permissions == nullptr || judge_by_policy(input, identity, binding).allowed();
 }
 
 Decision refuse_by_policy(const PolicyVerdict& verdict, const AzureIdentity* identity) {
@@ -50,9 +49,64 @@ Decision refuse_by_policy(const PolicyVerdict& verdict, const AzureIdentity* ide
 }
 
 // `identity` would have done.
-Decision refuse_by_policy(const DecisionInput& input, const AzureIdentity& identity) {
-  return refuse_by_policy(input.permissions->judge(identity, input.pod_namespace), &identity);
+struct Denied {
+  const AzureIdentity* identity = nullptr;
+  const AzureIdentityBinding* binding = nullptr;
+};
+Decision refuse_by_policy(const DecisionInput& input, const Denied& denied) {
+  Decision decision = refuse_by_policy(judge_by_policy(input, *denied.identity, *denied.binding), denied.identity);
+  decision.denied_by = denied.binding;
+  return decision;
 }
+
+// Of a limited binding; null: it is not limited. What nobody has looked at is not open.
+const AccessState* access_of(const DecisionInput& input, const AzureIdentityBinding& binding) {
+  static constexpr AccessState kUnasked{.reason = AccessReason::invalid, .until = {}, .grant = {}};
+  if (const AccessOfBinding* found = find_access(input, binding)) return &found->state;
+  return binding.access ? &kUnasked : nullptr;
+}
+
+bool is_open(const DecisionInput& input, const AzureIdentityBinding& binding) {
+  const AccessState* state = access_of(input, binding);
+  return state == nullptr || state->open();
+}
+
+// Of several limited bindings that refuse, the one that opens first.
+class Closed {
+ public:
+  explicit Closed(std::string_view pod_namespace) : pod_namespace_(pod_namespace) {}
+
+  void add(const AzureIdentity& identity, const AzureIdentityBinding& binding, const AccessState& state) {
+    if (state_ != nullptr && !is_before(identity, binding, state)) return;
+    identity_ = &identity;
+    binding_ = &binding;
+    state_ = &state;
+  }
+  bool any() const { return state_ != nullptr; }
+  Decision refuse() const {
+    Decision decision = core::refuse(refusal_of(state_->reason), Healing::none);
+    decision.denied = identity_;
+    decision.binding = binding_;
+    decision.access = *state_;
+    return decision;
+  }
+
+ private:
+  // Than the one that there is. Of two that open at one time, or never, the one that would be used.
+  bool is_before(const AzureIdentity& identity, const AzureIdentityBinding& binding, const AccessState& state) const {
+    const Instant opens = state.until.value_or(Instant::max());
+    const Instant known = state_->until.value_or(Instant::max());
+    if (opens != known) return opens < known;
+    const bool is_own = identity.meta.ns == pod_namespace_;
+    if (is_own != (identity_->meta.ns == pod_namespace_)) return is_own;
+    return comes_before(binding, identity, *binding_, *identity_);
+  }
+
+  std::string_view pod_namespace_;
+  const AzureIdentity* identity_ = nullptr;
+  const AzureIdentityBinding* binding_ = nullptr;
+  const AccessState* state_ = nullptr;
+};
 
 // ---- standard mode ----
 
@@ -115,7 +169,9 @@ AssignmentVerdict judge(const DecisionInput& input, const AzureAssignedIdentity&
   if (!namespaces_allow(assigned.identity, input.pod_namespace, input.pod_namespace, input.namespaced)) {
     return AssignmentVerdict::other_namespace;
   }
-  if (!policy_allows(input, assigned.identity)) return AssignmentVerdict::policy_denied;
+  if (!policy_allows(input, assigned.identity, assigned.binding)) return AssignmentVerdict::policy_denied;
+  // Before the status: while it is closed the controller leaves the assignment Created.
+  if (!is_open(input, assigned.binding)) return AssignmentVerdict::closed;
   if (assigned.status == kAssigned || assigned.status.empty()) return AssignmentVerdict::usable;
   return assigned.status == kCreated ? AssignmentVerdict::created : AssignmentVerdict::leaving;
 }
@@ -140,17 +196,35 @@ bool comes_before(const DecisionInput& input, const AzureAssignedIdentity& a, co
   return comes_before(a.binding, a.identity, b.binding, b.identity);
 }
 
-// What the pod's assignments, all refused, say about the request. `denied`: the first that the policy denies, if any.
-Decision refuse_assignments(const DecisionInput& input, const std::array<std::uint32_t, kAssignmentVerdicts>& seen,
-                            const AzureIdentity* denied, bool all_assigned) {
-  const auto any = [&seen](AssignmentVerdict verdict) { return seen[static_cast<std::size_t>(verdict)] != 0; };
+// What decide_standard() finds in the pod's assignments.
+struct Found {
+  explicit Found(std::string_view pod_namespace) : closed(pod_namespace) {}
+
+  std::array<std::uint32_t, kAssignmentVerdicts> seen{};
+  Denied denied;  // the first that the policy denies
+  Closed closed;
+  bool created_seen = false;
+  bool under_way = false;      // one of them is
+  bool own_under_way = false;  // one of the pod's namespace
+  bool all_assigned = true;
+
+  std::uint32_t& count(AssignmentVerdict verdict) { return seen[static_cast<std::size_t>(verdict)]; }
+  bool any(AssignmentVerdict verdict) const { return seen[static_cast<std::size_t>(verdict)] != 0; }
+};
+
+// What the pod's assignments, all refused, say about the request.
+Decision refuse_assignments(const DecisionInput& input, const Found& found) {
+  const auto any = [&found](AssignmentVerdict verdict) { return found.any(verdict); };
   if (any(AssignmentVerdict::created)) return refuse(RefusalReason::awaiting_assignment, Healing::waits);
-  if (denied != nullptr) return refuse_by_policy(input, *denied);
+  // What may come soon is waited for rather than refused until it opens.
+  if (found.closed.any() && found.under_way) return refuse(RefusalReason::untrusted_assignment, Healing::waits);
+  if (found.closed.any()) return found.closed.refuse();
+  if (found.denied.identity != nullptr) return refuse_by_policy(input, found.denied);
   if (any(AssignmentVerdict::other_namespace)) return refuse(RefusalReason::namespace_rule, Healing::quiet);
   if (any(AssignmentVerdict::leaving)) return refuse(RefusalReason::awaiting_creation, Healing::waits);
   if (any(AssignmentVerdict::not_requested)) {
     // While another assignment of the pod is under way, the one that was asked for may follow.
-    return refuse(RefusalReason::not_requested, all_assigned ? Healing::quiet : Healing::waits);
+    return refuse(RefusalReason::not_requested, found.all_assigned ? Healing::quiet : Healing::waits);
   }
   if (any(AssignmentVerdict::untrusted)) return refuse(RefusalReason::untrusted_assignment, Healing::waits);
   return refuse(RefusalReason::awaiting_creation, Healing::waits);
@@ -176,7 +250,7 @@ Decision missing_rule(const DecisionInput& input) {
   }
   bool selected = false;
   bool other_namespace = false;
-  const AzureIdentity* denied = nullptr;
+  Denied denied;
   for (const AzureIdentityBinding* binding : input.bindings) {
     if (!selects(*binding, *input.pod)) continue;
     selected = true;
@@ -185,15 +259,15 @@ Decision missing_rule(const DecisionInput& input) {
       if (identity->user_assigned() && !is_valid_identity_resource_id(identity->resource_id)) continue;
       if (!namespaces_allow(*identity, binding->meta.ns, input.pod_namespace, input.namespaced)) {
         other_namespace = true;
-      } else if (policy_allows(input, *identity, binding->access ? &*binding->access : nullptr)) {
+      } else if (policy_allows(input, *identity, *binding)) {
         return {};
-      } else if (denied == nullptr || fits(input.request, *identity)) {
-        denied = identity;
+      } else if (denied.identity == nullptr || fits(input.request, *identity)) {
+        denied = {identity, binding};
       }
     }
   }
   if (!selected) return refuse(RefusalReason::no_matching_binding, Healing::none);
-  if (denied != nullptr) return refuse_by_policy(input, *denied);
+  if (denied.identity != nullptr) return refuse_by_policy(input, denied);
   return refuse(other_namespace ? RefusalReason::namespace_rule : RefusalReason::identity_missing, Healing::none);
 }
 
@@ -205,64 +279,89 @@ Decision decide_standard(const DecisionInput& input, CheckList* checks) {
   }
 
   const AzureAssignedIdentity* best = nullptr;
-  std::array<std::uint32_t, kAssignmentVerdicts> seen{};
-  const AzureIdentity* denied = nullptr;
-  bool created_seen = false;
-  bool own_under_way = false;
-  bool all_assigned = true;
+  Found found(input.pod_namespace);
   for (const AzureAssignedIdentity* assigned : input.assigned) {
     const AssignmentVerdict verdict = judge(input, *assigned);
     if (checks != nullptr) record_assignment(input, *assigned, verdict, distrust(input, *assigned), *checks);
-    ++seen[static_cast<std::size_t>(verdict)];
-    const bool goes_on = verdict != AssignmentVerdict::untrusted && verdict != AssignmentVerdict::policy_denied;
-    if (goes_on && assigned->status == kCreated) {
-      all_assigned = false;
-      created_seen = created_seen || verdict != AssignmentVerdict::not_requested;
+    ++found.count(verdict);
+    const bool goes_on = verdict != AssignmentVerdict::untrusted && verdict != AssignmentVerdict::policy_denied &&
+                         verdict != AssignmentVerdict::closed;
+    if (goes_on && assigned->status == kCreated && is_open(input, assigned->binding)) {
+      found.all_assigned = false;
+      found.created_seen = found.created_seen || verdict != AssignmentVerdict::not_requested;
     }
-    if (is_own(input, *assigned) && is_under_way(input, *assigned, verdict)) own_under_way = true;
-    if (verdict == AssignmentVerdict::policy_denied && denied == nullptr) denied = &assigned->identity;
+    if (is_under_way(input, *assigned, verdict)) {
+      found.under_way = true;
+      if (is_own(input, *assigned)) found.own_under_way = true;
+    }
+    if (verdict == AssignmentVerdict::policy_denied && found.denied.identity == nullptr) {
+      found.denied = {&assigned->identity, &assigned->binding};
+    }
+    if (verdict == AssignmentVerdict::closed) {
+      found.closed.add(assigned->identity, assigned->binding, *access_of(input, assigned->binding));
+    }
     if (verdict != AssignmentVerdict::usable) continue;
     if (best == nullptr || comes_before(input, *assigned, *best)) best = assigned;
   }
   // An identity of another namespace must not step in for the pod's own one because its assignment was faster.
-  if (best != nullptr && own_under_way && !is_own(input, *best)) best = nullptr;
+  if (best != nullptr && found.own_under_way && !is_own(input, *best)) best = nullptr;
   if (best == nullptr) {
-    Decision decision = refuse_assignments(input, seen, denied, all_assigned);
+    Decision decision = refuse_assignments(input, found);
     if (decision.reason == RefusalReason::untrusted_assignment) decision.doubt = only_doubt(input);
     if (decision.reason == RefusalReason::awaiting_creation) {
       if (const Decision missing = missing_rule(input); missing.reason != RefusalReason::none) decision = missing;
     }
-    decision.created_seen = created_seen;
+    decision.created_seen = found.created_seen;
     return decision;
   }
   Decision decision;
   decision.identity = &best->identity;
   decision.binding = best->binding.meta.name.empty() ? nullptr : &best->binding;
   decision.assigned = best;
+  if (const AccessState* state = access_of(input, best->binding)) decision.access = *state;
   decision.created_seen = true;
   decision.legacy_assignment = best->status.empty();
-  decision.candidates = seen[static_cast<std::size_t>(AssignmentVerdict::usable)];
+  decision.candidates = found.count(AssignmentVerdict::usable);
   return decision;
 }
 
 // ---- managed mode ----
 
-// The binding by which the pod may use the identity: of several the one with the highest weight, then by name.
+bool gives(const DecisionInput& input, const AzureIdentityBinding& binding, const AzureIdentity& identity) {
+  return binding.meta.ns == input.pod_namespace && binding.azure_identity == identity.meta.name &&
+         selects(binding, *input.pod);
+}
+
+// The binding by which the pod may use the identity: of several the policy's first, then those that are open; of these the
+// one with the highest weight, then by name.
 const AzureIdentityBinding* binding_for(const DecisionInput& input, const AzureIdentity& identity) {
   const AzureIdentityBinding* best = nullptr;
+  int best_rank = 0;
   for (const AzureIdentityBinding* binding : input.bindings) {
-    if (binding->meta.ns != input.pod_namespace || binding->azure_identity != identity.meta.name) continue;
-    if (!selects(*binding, *input.pod)) continue;
-    if (best == nullptr || comes_before(*binding, identity, *best, identity)) best = binding;
+    if (!gives(input, *binding, identity)) continue;
+    const int rank = (policy_allows(input, identity, *binding) ? 2 : 0) + (is_open(input, *binding) ? 1 : 0);
+    if (best != nullptr && rank < best_rank) continue;
+    if (best != nullptr && rank == best_rank && !comes_before(*binding, identity, *best, identity)) continue;
+    best = binding;
+    best_rank = rank;
   }
   return best;
+}
+
+// By these the pod may use the identity at another time.
+void add_closed(const DecisionInput& input, const AzureIdentity& identity, Closed& closed) {
+  for (const AzureIdentityBinding* binding : input.bindings) {
+    if (!gives(input, *binding, identity)) continue;
+    if (const AccessState* state = access_of(input, *binding)) closed.add(identity, *binding, *state);
+  }
 }
 
 Decision decide_managed(const DecisionInput& input, CheckList* checks) {
   if (checks != nullptr) record_rules(input, *checks);
   Decision decision;
   bool any_identity = false;
-  const AzureIdentity* denied = nullptr;
+  Denied denied;
+  Closed closed(input.pod_namespace);
   for (const AzureIdentity* identity : input.identities) {
     if (identity->meta.ns != input.pod_namespace || identity->unnamed()) continue;
     const AzureIdentityBinding* binding = binding_for(input, *identity);
@@ -273,8 +372,12 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
       record_request(input, *identity, fitting ? Fit::asked_for : Fit::another, *checks);
     }
     if (!fitting) continue;
-    if (!policy_allows(input, *identity)) {
-      if (denied == nullptr) denied = identity;
+    if (!policy_allows(input, *identity, *binding)) {
+      if (denied.identity == nullptr) denied = {identity, binding};
+      continue;
+    }
+    if (!is_open(input, *binding)) {
+      add_closed(input, *identity, closed);
       continue;
     }
     ++decision.candidates;
@@ -283,8 +386,12 @@ Decision decide_managed(const DecisionInput& input, CheckList* checks) {
       decision.binding = binding;
     }
   }
-  if (decision.granted()) return decision;
-  if (denied != nullptr) return refuse_by_policy(input, *denied);
+  if (decision.granted()) {
+    if (const AccessState* state = access_of(input, *decision.binding)) decision.access = *state;
+    return decision;
+  }
+  if (closed.any()) return closed.refuse();
+  if (denied.identity != nullptr) return refuse_by_policy(input, denied);
   if (any_identity) return refuse(RefusalReason::not_requested, Healing::none);
   const bool selected = std::ranges::any_of(input.bindings, [&input](const AzureIdentityBinding* binding) {
     return binding->meta.ns == input.pod_namespace && selects(*binding, *input.pod);
@@ -306,10 +413,46 @@ Decision decide_in_mode(const DecisionInput& input, CheckList* checks) {
 
 }  // namespace
 
+PolicyVerdict judge_by_policy(const DecisionInput& input, const AzureIdentity& identity,
+                              const AzureIdentityBinding& binding) {
+  const AccessOfBinding* said = find_access(input, binding);
+  const Access* access = binding.access ? &*binding.access : nullptr;
+  return input.permissions->judge(identity, input.pod_namespace, said == nullptr ? access : &said->by->access());
+}
+
+const AccessOfBinding* find_access(const DecisionInput& input, const AzureIdentityBinding& binding) {
+  const auto found = std::ranges::find(input.access, &binding, &AccessOfBinding::binding);
+  return found == input.access.end() ? nullptr : &*found;
+}
+
 Decision decide(const DecisionInput& input, CheckList* checks) {
   const Decision decision = decide_in_mode(input, checks);
   if (checks != nullptr && decision.granted()) record_choice(input, decision, *checks);
   return decision;
+}
+
+RefusalReason refusal_of(AccessReason reason) {
+  switch (reason) {
+    case AccessReason::open:
+      return RefusalReason::none;
+    case AccessReason::invalid:
+      return RefusalReason::access_invalid;
+    case AccessReason::not_yet:
+      return RefusalReason::not_yet;
+    case AccessReason::over:
+      return RefusalReason::over;
+    case AccessReason::window_closed:
+      return RefusalReason::window_closed;
+    case AccessReason::calendar_unreadable:
+      return RefusalReason::calendar_unreadable;
+    case AccessReason::grant_missing:
+      return RefusalReason::grant_missing;
+    case AccessReason::grant_pending:
+      return RefusalReason::grant_pending;
+    case AccessReason::grant_policy_missing:
+      return RefusalReason::grant_policy_missing;
+  }
+  return RefusalReason::access_invalid;
 }
 
 std::string_view to_string(RefusalReason reason) {
@@ -336,6 +479,24 @@ std::string_view to_string(RefusalReason reason) {
       return "namespace_rule";
     case RefusalReason::not_requested:
       return "not_requested";
+    case RefusalReason::access_invalid:
+      return to_string(AccessReason::invalid);
+    case RefusalReason::not_yet:
+      return to_string(AccessReason::not_yet);
+    case RefusalReason::over:
+      return to_string(AccessReason::over);
+    case RefusalReason::window_closed:
+      return to_string(AccessReason::window_closed);
+    case RefusalReason::calendar_unreadable:
+      return to_string(AccessReason::calendar_unreadable);
+    case RefusalReason::grant_missing:
+      return to_string(AccessReason::grant_missing);
+    case RefusalReason::grant_pending:
+      return to_string(AccessReason::grant_pending);
+    case RefusalReason::grant_policy_missing:
+      return to_string(AccessReason::grant_policy_missing);
+    case RefusalReason::token_beyond_window:
+      return "token_beyond_window";
   }
   return "none";
 }
@@ -370,6 +531,8 @@ std::string_view to_string(CheckId id) {
       return "identity_policy";
     case CheckId::identity_requested:
       return "identity_requested";
+    case CheckId::access:
+      return "access";
     case CheckId::assignment_status:
       return "assignment_status";
     case CheckId::choice:

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/access/access_decision.hpp"
+#include "core/access/binding_access.hpp"
 #include "core/identity_policy.hpp"
 #include "core/model/pod.hpp"
 #include "core/model/resources.hpp"
@@ -39,6 +41,14 @@ struct DoubtedAssignment {
   bool operator==(const DoubtedAssignment&) const = default;
 };
 
+// What a limited binding says at DecisionInput::now (core/access).
+struct AccessOfBinding {
+  // Standard mode: the copy in the assignment, of which the live binding says this; else the binding itself.
+  const AzureIdentityBinding* binding = nullptr;
+  const BindingAccess* by = nullptr;  // that says so
+  AccessState state = {};             // by->at(now)
+};
+
 // Everything borrowed: it must live until the decision is no longer used.
 struct DecisionInput {
   OperationMode mode = OperationMode::standard;
@@ -55,6 +65,11 @@ struct DecisionInput {
   std::span<const AzureAssignedIdentity* const> assigned;
   // Those of them that something speaks against (core/serving.hpp, doubt_of).
   std::span<const DoubtedAssignment> doubts;
+
+  // Of the bindings in `assigned` and `bindings` that are limited (the live binding has spec.access, or is to have it and
+  // does not): what they say now. The others may be used at any time; one of `bindings` that is limited and not listed here
+  // may not.
+  std::span<const AccessOfBinding> access;
 
   // Managed mode: bindings and identities of (at least) the pod's namespace. In standard mode the NMI does
   // not know all bindings; who has both (`podid explain`) sets bindings_known and gets checks that say more.
@@ -77,9 +92,24 @@ enum class RefusalReason : std::uint8_t {
                    // own, use it (SEC-10)
   namespace_rule,  // a fitting identity exists and may not be used from the pod's namespace
   not_requested,   // the pod has identities, none of them is the one asked for
+  // A fitting identity exists, and spec.access of its binding does not let it be used now: as AccessReason's.
+  access_invalid,
+  not_yet,
+  over,
+  window_closed,
+  calendar_unreadable,
+  grant_missing,
+  grant_pending,
+  grant_policy_missing,
+  // Not of decide(): the binding has tokenBeyondWindow: Deny, and Azure's token lives longer than it may be used.
+  token_beyond_window,
 };
-inline constexpr std::size_t kRefusalReasons = 11;
-// The reason as a metric label and an audit value: "no_binding_label".
+inline constexpr std::size_t kRefusalReasons = 20;
+// Of a state that is not open.
+RefusalReason refusal_of(AccessReason reason);
+// Whether spec.access of a binding is what refuses: Decision::binding and Decision::access say more.
+constexpr bool is_about_access(RefusalReason reason) { return reason >= RefusalReason::access_invalid; }
+// The reason as a metric label and an audit value: "no_binding_label"; those about access are named as AccessReason's.
 std::string_view to_string(RefusalReason reason);
 
 // Whether waiting for changes in the cluster may turn a refusal into a grant (NMI-28).
@@ -97,8 +127,14 @@ struct Decision {
   const AzureIdentityBinding* binding = nullptr;
   const AzureAssignedIdentity* assigned = nullptr;
 
-  // Of policy_denied: an identity that would have done, null where the namespace may use none. Points into the input.
+  // Granted by a limited binding, or refused because of one, which `binding` is then: what it says now. Of several that
+  // refuse it is the one that opens first.
+  std::optional<AccessState> access;
+
+  // Of policy_denied and of what is about access: an identity that would have done; null where the namespace may use none.
+  // Points into the input.
   const AzureIdentity* denied = nullptr;
+  const AzureIdentityBinding* denied_by = nullptr;  // of policy_denied: the binding that gives it
 
   RefusalReason reason = RefusalReason::none;
   Healing healing = Healing::none;
@@ -132,6 +168,7 @@ enum class CheckId : std::uint8_t {
   namespace_rule,
   identity_policy,
   identity_requested,
+  access,
   assignment_status,
   choice,
 };
@@ -149,6 +186,13 @@ struct Check {
   std::string remedy;  // what to change; empty unless failed
 };
 using CheckList = std::vector<Check>;
+
+// What `input` says of a limited binding; null: nothing.
+const AccessOfBinding* find_access(const DecisionInput& input, const AzureIdentityBinding& binding);
+
+// What the policy, which there is, says of an identity that the pod has by that binding.
+PolicyVerdict judge_by_policy(const DecisionInput& input, const AzureIdentity& identity,
+                              const AzureIdentityBinding& binding);
 
 // `checks`: null, or where the checks are recorded in their order. With null a decision allocates nothing.
 Decision decide(const DecisionInput& input, CheckList* checks);

@@ -33,9 +33,10 @@ void fail(CheckList& checks, CheckId id, std::string object, std::string text, s
 }
 
 // What the policy says of the identity, where there is one.
-void record_policy(const DecisionInput& input, const AzureIdentity& identity, CheckList& checks) {
+void record_policy(const DecisionInput& input, const AzureIdentity& identity, const AzureIdentityBinding& binding,
+                   CheckList& checks) {
   if (input.permissions == nullptr) return;
-  const PolicyVerdict verdict = input.permissions->judge(identity, input.pod_namespace);
+  const PolicyVerdict verdict = judge_by_policy(input, identity, binding);
   const std::string text = input.permissions->denial_text(verdict, &identity);
   if (verdict.allowed()) {
     pass(checks, CheckId::identity_policy, object_of(identity), text);
@@ -75,7 +76,19 @@ void record_identity_of(const DecisionInput& input, const AzureIdentityBinding& 
          fmt::format("create AzureIdentity and AzureIdentityBinding in namespace {}", input.pod_namespace));
     return;
   }
-  record_policy(input, identity, checks);
+  record_policy(input, identity, binding, checks);
+}
+
+// What its spec.access says now, where it is limited.
+void record_access(const DecisionInput& input, const AzureIdentityBinding& binding, CheckList& checks) {
+  const AccessOfBinding* known = find_access(input, binding);
+  if (known == nullptr) return;
+  const std::string text = known->by->text(input.now);
+  if (known->state.open()) {
+    pass(checks, CheckId::access, object_of(binding), text);
+  } else {
+    fail(checks, CheckId::access, object_of(binding), text, access_remedy(known->state));
+  }
 }
 
 void record_status(const AzureAssignedIdentity& assigned, AssignmentVerdict verdict, CheckList& checks) {
@@ -132,6 +145,7 @@ void record_rules(const DecisionInput& input, CheckList& checks) {
     selected = true;
     pass(checks, CheckId::binding_selects, object_of(*binding), fmt::format("selects {}", pod_of(input)));
     record_identity_of(input, *binding, checks);
+    record_access(input, *binding, checks);
   }
   if (!selected) {
     const auto label = input.pod->binding_label();
@@ -179,8 +193,10 @@ void record_assignment(const DecisionInput& input, const AzureAssignedIdentity& 
          fmt::format("create AzureIdentity and AzureIdentityBinding in namespace {}", input.pod_namespace));
     return;
   }
-  record_policy(input, assigned.identity, checks);
-  if (verdict != AssignmentVerdict::policy_denied) record_status(assigned, verdict, checks);
+  record_policy(input, assigned.identity, assigned.binding, checks);
+  if (verdict == AssignmentVerdict::policy_denied) return;
+  record_access(input, assigned.binding, checks);
+  if (verdict != AssignmentVerdict::closed) record_status(assigned, verdict, checks);
 }
 
 void record_request(const DecisionInput& input, const AzureIdentity& identity, Fit fit, CheckList& checks) {

@@ -15,11 +15,12 @@ enum class AssignmentVerdict : std::uint8_t {
   not_requested,
   other_namespace,
   policy_denied,
+  closed,
   created,
   leaving,
   usable
 };
-inline constexpr std::size_t kAssignmentVerdicts = 7;
+inline constexpr std::size_t kAssignmentVerdicts = 8;
 
 void record_pod_unknown(const DecisionInput& input, CheckList& checks);
 void record_label(const DecisionInput& input, CheckList& checks);

@@ -23,7 +23,16 @@ std::string legacy_failed_after(const DecisionInput& input, std::string_view sta
 
 PolicyVerdict policy_verdict(const DecisionInput& input, const Decision& decision) {
   return decision.denied == nullptr ? input.permissions->judge_namespace(input.pod_namespace)
-                                    : input.permissions->judge(*decision.denied, input.pod_namespace);
+                                    : judge_by_policy(input, *decision.denied, *decision.denied_by);
+}
+
+// A limited binding, with the AzureIdentity that it gives.
+std::string closed_summary(const DecisionInput& input, const Decision& decision, const std::string& pod) {
+  const AccessOfBinding* said = find_access(input, *decision.binding);
+  return fmt::format("AzureIdentity {} may not be used by {} now: {}", decision.denied->meta.key().text(), pod,
+                     said == nullptr
+                         ? fmt::format("AzureIdentityBinding {} is limited", decision.binding->meta.key().text())
+                         : said->by->text(input.now));
 }
 
 // Why no assignment of a pod is trusted.
@@ -82,6 +91,20 @@ std::string refusal_summary(const DecisionInput& input, const Decision& decision
                          pod);
     case RefusalReason::not_requested:
       return fmt::format("no AzureIdentity{} is bound to {}, which has others", asked, pod);
+    case RefusalReason::access_invalid:
+    case RefusalReason::not_yet:
+    case RefusalReason::over:
+    case RefusalReason::window_closed:
+    case RefusalReason::calendar_unreadable:
+    case RefusalReason::grant_missing:
+    case RefusalReason::grant_pending:
+    case RefusalReason::grant_policy_missing:
+      return closed_summary(input, decision, pod);
+    case RefusalReason::token_beyond_window:
+      return fmt::format(
+          "{} gets no token of AzureIdentity {}: Azure's token could be used for longer than it may be, and "
+          "AzureIdentityBinding {} says tokenBeyondWindow: Deny",
+          pod, decision.denied->meta.key().text(), decision.binding->meta.key().text());
     case RefusalReason::none:
       break;
   }
@@ -98,7 +121,8 @@ std::string refusal_description(const DecisionInput& input, const Decision& deci
 }
 
 std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry) {
-  if (decision.reason == RefusalReason::policy_denied) return refusal_description(input, decision);
+  if (decision.reason == RefusalReason::policy_denied || is_about_access(decision.reason))
+    return refusal_description(input, decision);
   if (input.mode == OperationMode::managed) {
     if (decision.reason != RefusalReason::pod_unknown) return legacy_no_match(input.request);
     return fmt::format("failed to get pod {0}/{1}, error: pod {0}/{1} doesn't exist", input.pod_namespace,

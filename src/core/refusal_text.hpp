@@ -30,7 +30,7 @@ struct LegacyRetry {
 };
 
 // aad-pod-identity's own text for the same refusal (nmi.md §8, §9), to the byte; a text of ours for what the
-// AzureIdentityPolicy denies, which it did not know, and for an unspecific request that only the namespace rule refuses,
+// AzureIdentityPolicy or spec.access denies, which it did not know, and for an unspecific request that only the namespace rule refuses,
 // where it crashed (NMI-4).
 std::string legacy_refusal_text(const DecisionInput& input, const Decision& decision, const LegacyRetry& retry);
 

@@ -6,6 +6,7 @@
 #include "azure/http_options.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "nmi/access_definition.hpp"
 #include "nmi/resident_memory.hpp"
 #include "nmi/startup_taint.hpp"
 
@@ -20,11 +21,12 @@ constexpr std::chrono::seconds kProofInterval{2};
 // Each holds a TLS connection of some 90 KiB; two write more events than a node has.
 constexpr std::size_t kEventWriters = 2;
 
-ClusterWatchOptions watch_options(const NmiOptions& options) {
+ClusterWatchOptions watch_options(const NmiOptions& options, core::ZoneLookup zones) {
   return {.snapshot = {.mode = options.operation_mode(),
                        .mic_namespace = options.mic_short_circuit ? options.mic_namespace : std::string(),
                        .mic_service_accounts = options.mic_service_accounts,
-                       .policy = core::IdentityPolicyMode{options.identity_policy == "enforce"}},
+                       .policy = core::IdentityPolicyMode{options.identity_policy == "enforce"},
+                       .zones = std::move(zones)},
           .node = options.node,
           .only_this_node = options.scale_features,
           .namespaced = options.namespaced};
@@ -98,7 +100,7 @@ Control::Control(base::Executor executor, const NmiOptions& options, Context con
       broker_(executor, cache_),
       recorder_(*clients_.kube, recorder_options(options, context.random)),
       events_(recorder_),
-      watch_(*clients_.kube, watch_options(options), context.snapshots, context.metrics),
+      watch_(*clients_.kube, watch_options(options, zones_.lookup()), context.snapshots, context.metrics),
       doubt_(
           executor, [this] { return watch_.confirm_pods(); }, context.snapshots, context.clock, context.random),
       interfaces_(executor, context.clock, context.random, [this] { doubt_.interface_appeared(); }),
@@ -135,6 +137,7 @@ void Control::start(Ready ready) {
   interfaces_.start();  // before the first lists: what appears later than they were asked for is noticed
   watch_.start();
   tasks_.spawn("startup taints", lift_startup_taints());
+  tasks_.spawn("definition of bindings", check_definition(*clients_.kube, metrics_));
   tasks_.spawn("watch proof", watch_proof());
   tasks_.spawn("event statistics", report_dropped_events());
 }

@@ -30,6 +30,7 @@
 #include "nmi/token/kube_secret_reader.hpp"
 #include "nmi/token/token_broker.hpp"
 #include "nmi/token/token_cache.hpp"
+#include "zones/time_zones.hpp"
 
 namespace podid::nmi {
 
@@ -96,6 +97,7 @@ class Control {
   TokenBroker broker_;
   kube::EventRecorder recorder_;
   IssuanceEvents events_;
+  zones::TimeZones zones_;
   ClusterWatch watch_;
   AddressDoubt doubt_;
   InterfaceWatch interfaces_;

@@ -26,7 +26,12 @@ class RefusalTextTest : public testing::Test {
     Decision decision;
     decision.reason = reason;
     decision.created_seen = created_seen;
-    if (reason == RefusalReason::policy_denied) decision.denied = &identity;
+    if (reason == RefusalReason::policy_denied || is_about_access(reason)) decision.denied = &identity;
+    decision.denied_by = &binding;
+    if (is_about_access(reason)) {
+      decision.binding = &binding;
+      decision.access.emplace();
+    }
     return decision;
   }
   std::string legacy(RefusalReason reason, bool created_seen = false) {
@@ -34,6 +39,7 @@ class RefusalTextTest : public testing::Test {
   }
   Pod pod = test::make_pod("shop", "web-0");
   AzureIdentity identity = test::make_identity("shop", "reader");
+  AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
   IdentityPermissions permissions;  // there is no policy
   DecisionInput input;
 };

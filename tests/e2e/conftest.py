@@ -13,7 +13,7 @@ from lab import ROOT, SUFFIX, Lab, keep_logs, temporary_lab
 
 numbers = itertools.count(1)
 # Modules whose tests share what a fixture of the module makes.
-SHARING = ("test_fence", "test_grants", "test_identity_policy", "test_manifests", "test_policies", "test_sdk_delays")
+SHARING = ("test_access", "test_fence", "test_grants", "test_identity_policy", "test_manifests", "test_policies", "test_sdk_delays")
 TURNS = (None, "embedded", "real")
 
 

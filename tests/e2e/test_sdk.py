@@ -2,6 +2,7 @@
 """The official Azure SDKs, unmodified, inside pods."""
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
@@ -57,3 +58,19 @@ def test_refusal_reaches_the_application_with_its_reason(lab, namespace, run, sh
     result = run("managed", pod="stray")
     assert not result["ok"]
     assert shows in result["error"], result
+
+
+@pytest.mark.parametrize("client", list(CLIENTS), indirect=True)
+def test_the_end_of_the_allowed_time_is_told_and_kept(lab, namespace, run):
+    """docs/design/access.md §4: an SDK is told to come back at the end, and is refused then."""
+    def limit(end):
+        made = binding("one", "one", f"one-{namespace}", namespace)
+        made["spec"]["access"] = {"notAfter": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        lab.apply([made])
+    assert run("managed")["ok"]
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    limit(end)
+    result = lab.wait("the end is told", lambda: (told := run("managed"))["expires"] <= end.timestamp() and told)
+    assert claims_of(result["token"])["exp"] > end.timestamp(), "the token is Azure's"
+    limit(datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1))
+    lab.wait("the refusal", lambda: not run("managed")["ok"])

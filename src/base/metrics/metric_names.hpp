@@ -119,6 +119,15 @@ inline constexpr MetricDefinition kModeInfo = {"aadpodidentity_mode_info", Metri
 inline constexpr MetricDefinition kNmiRefusals = {
     "aadpodidentity_nmi_refusals_total", MetricType::counter,
     "Requests refused, for tokens or to be passed on, by the check that failed", kByReason};
+inline constexpr MetricDefinition kNmiWindowDenied = {
+    "aadpodidentity_nmi_window_denied_total", MetricType::counter,
+    "Token requests refused because of spec.access of the AzureIdentityBinding, by what it says", kByReason};
+inline constexpr MetricDefinition kNmiGrantsActive = {
+    "aadpodidentity_nmi_grants_active", MetricType::gauge,
+    "AzureIdentityGrants that open a binding of a pod of this node now"};
+inline constexpr MetricDefinition kNmiCrdFieldMissing = {
+    "aadpodidentity_nmi_crd_field_missing", MetricType::gauge,
+    "1 where the definition of AzureIdentityBindings drops spec.access, so that bindings are not limited"};
 inline constexpr MetricDefinition kNmiTokensIssued = {"aadpodidentity_nmi_tokens_issued_total", MetricType::counter,
                                                       "Tokens handed out, by where they came from", kBySource};
 inline constexpr MetricDefinition kNmiTokenCacheEntries = {"aadpodidentity_nmi_token_cache_entries", MetricType::gauge,

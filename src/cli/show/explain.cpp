@@ -4,9 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include "base/time_text.hpp"
+#include "core/access/calendar.hpp"
 #include "core/matching.hpp"
 #include "core/model/naming.hpp"
 #include "core/refusal_text.hpp"
@@ -70,6 +75,37 @@ std::vector<core::DoubtedAssignment> doubts_about(const PodObjects& objects) {
   return doubts;
 }
 
+// The bindings that are limited, as decide() names them. `kept`: what they point into.
+std::vector<core::AccessOfBinding> access_of(const PodObjects& objects, const ExplainRequest& request,
+                                             base::WallTime now, std::deque<core::BindingAccess>& kept) {
+  std::vector<core::AccessOfBinding> said;
+  const auto add = [&](const core::AzureIdentityBinding* binding, const core::AzureIdentityBinding& live,
+                       std::string_view holidays) {
+    if (!live.access) return;
+    const core::ObjectKey key = live.meta.key();
+    core::GrantSchedule grants;
+    if (request.grants && live.access->grant) {
+      grants = request.grants->schedule(key, *live.access->grant, objects.pod.labels, now);
+    }
+    auto terms =
+        std::make_shared<const core::AccessTerms>(*live.access, request.zones, core::decode_holidays(holidays));
+    const auto& by = kept.emplace_back(key, std::move(terms), std::move(grants));
+    said.push_back({binding, &by, by.at(now)});
+  };
+  std::map<core::ObjectKey, std::string_view> holidays_of;  // as the controller has read them
+  for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
+    const auto* live = find_by_key(objects.bindings, assigned.binding.meta.key());
+    if (live == nullptr) continue;
+    const auto holidays = core::value_or_empty(assigned.meta.annotations, core::kHolidaysAnnotation);
+    holidays_of[live->meta.key()] = holidays;
+    add(&assigned.binding, *live, holidays);
+  }
+  for (const core::AzureIdentityBinding& binding : objects.bindings) {
+    add(&binding, binding, holidays_of[binding.meta.key()]);
+  }
+  return said;
+}
+
 // The pod is not served, or gets what its node gets, whatever its bindings are. `checks`: of core/serving.
 void conclude(core::Serving serving, const core::CheckList& checks, const ExplainRequest& request, Explanation& out) {
   if (core::verdict_of(serving) == core::ServingVerdict::refused) {
@@ -119,6 +155,8 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const auto bindings = pointers_to(objects.bindings);
   const auto identities = pointers_to(objects.identities);
   const auto doubts = doubts_about(objects);
+  std::deque<core::BindingAccess> kept;
+  const auto access = access_of(objects, request, now, kept);
   const bool managed = request.mode == core::OperationMode::managed;
   core::DecisionInput input;
   input.mode = request.mode;
@@ -129,6 +167,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   input.node_name = pod.node_name;
   input.request = {request.client_id, request.resource_id, request.object_id};
   input.now = now;
+  input.access = access;
   if (request.policy == core::IdentityPolicyMode::enforce) input.permissions = &objects.permissions;
   if (!managed) {
     input.assigned = assigned;

@@ -2,11 +2,14 @@
 // `podid explain pod`: why a pod gets a token, or why not. Pure: objects in, findings out, as text or JSON.
 #pragma once
 #include <boost/json/object.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "cli/show/explain_objects.hpp"
+#include "core/access/grants.hpp"
+#include "core/access/zone.hpp"
 #include "core/decide.hpp"
 
 namespace podid::cli {
@@ -18,7 +21,9 @@ struct ExplainRequest {
   std::string mic_namespace = "default";  // the NMI's --MICNamespace; empty: it runs with --mic-short-circuit=false
   std::vector<std::string> mic_service_accounts = {};  // the NMI's --mic-service-account; empty: its default
   std::string controller_identity = {};                // the NMI's --controller-identity
-  core::ClientId client_id;                            // what the application asks for; all empty: any identity
+  core::ZoneLookup zones = [](std::string_view) { return nullptr; };  // by default none is known: windows do not open
+  std::shared_ptr<const core::GrantBook> grants = {};                 // null: there are none
+  core::ClientId client_id;  // what the application asks for; all empty: any identity
   core::ResourceId resource_id;
   core::ObjectId object_id;
 };

@@ -2,15 +2,22 @@
 #include "cli/show/explain_verb.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/run_blocking.hpp"
+#include "cli/common/access_objects.hpp"
+#include "cli/common/cluster.hpp"
 #include "cli/show/explain.hpp"
 #include "cli/show/explain_objects.hpp"
 #include "cli/show/mode_options.hpp"
+#include "core/matching.hpp"
 #include "kube/client.hpp"
 #include "net/http_client.hpp"
 
@@ -36,6 +43,33 @@ base::Task<base::Result<>> read_into(PodObjects& objects, const kube::ClusterCon
   auto read = co_await read_pod_objects(**client, std::move(pod), policy);
   if (!read) co_return std::unexpected(std::move(read.error()));
   objects = std::move(*read);
+  co_return base::Result<>{};
+}
+
+bool is_limited(const PodObjects& objects) {
+  return std::ranges::any_of(objects.bindings, [&objects](const core::AzureIdentityBinding& binding) {
+    return binding.access && core::selects(binding, objects.pod);
+  });
+}
+
+// What decides on limited bindings: the grants, and the API server's time.
+struct AccessSeen {
+  std::shared_ptr<const core::GrantBook> grants;
+  base::WallTime now;
+};
+
+base::Task<base::Result<>> read_access(std::string kubeconfig, AccessSeen& seen, std::vector<std::string>& unreadable) {
+  const ClusterOptions options{.kubeconfig = std::move(kubeconfig), .context = {}, .ns = {}};
+  auto cluster = co_await Cluster::open(options);
+  if (!cluster) co_return std::unexpected(std::move(cluster.error()));
+  auto access = co_await read_access_objects(**cluster, "");
+  seen.now = (*cluster)->now();
+  if (!access) {
+    unreadable.push_back("azureidentitygrants: " + access.error().message);
+    co_return base::Result<>{};
+  }
+  unreadable.insert(unreadable.end(), access->unreadable.begin(), access->unreadable.end());
+  seen.grants = std::make_shared<const core::GrantBook>(std::move(access->grants));
   co_return base::Result<>{};
 }
 
@@ -88,8 +122,16 @@ int ExplainVerb::explain_pod() {
   PodObjects objects;
   auto read = base::run_blocking(read_into(objects, *config, pod, settings_->mode.policy_reading()));
   if (!read) return failed(read.error());
-  const Explanation explanation =
-      explain(objects, settings_->mode.chosen(objects.has_policy), base::RealClock().wall_now());
+  ExplainRequest request = settings_->mode.chosen(objects.has_policy);
+  base::WallTime now = base::RealClock().wall_now();
+  if (is_limited(objects)) {
+    AccessSeen seen;
+    auto done = base::run_blocking(read_access(settings_->kubeconfig, seen, objects.unreadable));
+    if (!done) return failed(done.error());
+    request.grants = seen.grants;
+    now = seen.now;
+  }
+  const Explanation explanation = explain(objects, request, now);
   if (settings_->output == "json") {
     environment_.out << boost::json::serialize(to_json(explanation)) << "\n";
   } else {

@@ -2,6 +2,9 @@
 #include "cli/show/mode_options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <memory>
+
+#include "zones/time_zones.hpp"
 
 namespace podid::cli {
 
@@ -14,6 +17,7 @@ ExplainRequest ModeOptions::chosen(bool has_policy) const {
   ExplainRequest chosen = request;
   if (mode == "managed") chosen.mode = core::OperationMode::managed;
   chosen.policy = core::IdentityPolicyMode{policy_reading() == PolicyReading::needed || has_policy};
+  chosen.zones = [zones = std::make_shared<zones::TimeZones>()](std::string_view name) { return zones->find(name); };
   return chosen;
 }
 

@@ -5,8 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <memory>
+#include <utility>
 
 #include "base/run_blocking.hpp"
+#include "cli/common/access_objects.hpp"
 #include "cli/common/cluster.hpp"
 #include "cli/common/output.hpp"
 #include "cli/show/cluster_objects.hpp"
@@ -40,8 +43,11 @@ base::Task<base::Result<>> look(const ClusterOptions& options, const ModeOptions
   if (!access) co_return std::unexpected(access.error());
   const auto issuances = co_await read_issuances(**cluster, (*cluster)->scope());
   seen.now = (*cluster)->now();
-  seen.rows = status_rows(*objects, issuances, mode.chosen(objects->has_policy), seen.now);
-  seen.findings = co_await find_problems(**cluster, objects->bindings, access->grants.policies());
+  ExplainRequest request = mode.chosen(objects->has_policy);
+  const auto grants = std::make_shared<const core::GrantBook>(std::move(access->grants));
+  request.grants = grants;
+  seen.rows = status_rows(*objects, issuances, request, seen.now);
+  seen.findings = co_await find_problems(**cluster, objects->bindings, grants->policies());
   seen.unreadable = std::move(objects->unreadable);
   seen.unreadable.insert(seen.unreadable.end(), access->unreadable.begin(), access->unreadable.end());
   co_return base::Result<>{};

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/matching.hpp"
+#include "core/model/grants_json.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
 #include "kube/json.hpp"
@@ -96,6 +97,7 @@ class ClusterWatch::Followed final : public kube::WantedSink {
       watch_.report_bad(type_.plural, key, object.error());
       return object_gone(key);
     }
+    watch_.follow_access_of(key, &*object);
     watch_.builder_.put(std::make_shared<const T>(std::move(*object)));
     watch_.changed();
   }
@@ -103,6 +105,7 @@ class ClusterWatch::Followed final : public kube::WantedSink {
     T gone;
     gone.meta.ns = key.ns;
     gone.meta.name = key.name;
+    watch_.follow_access_of(key, static_cast<const T*>(nullptr));
     watch_.builder_.remove(gone);
     watch_.changed();
   }
@@ -173,7 +176,19 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
       source_(source),
       bad_objects_(metrics.counter(base::metric::kBadObjects)),
       pods_gauge_(metrics.gauge(base::metric::kNmiPods).find_or_add()),
+      grants_gauge_(metrics.gauge(base::metric::kNmiGrantsActive).find_or_add()),
       builder_(options.snapshot),
+      grant_policies_(client,
+                      [this] {
+                        builder_.set_grant_policies(grant_policies_.policies());
+                        changed();
+                        check_synced();
+                      }),
+      calendars_(client,
+                 [this](const std::string& ns, core::Calendars calendars) {
+                   builder_.set_calendars(ns, std::move(calendars));
+                   changed();
+                 }),
       next_publication_(client.executor(), [this] { publish(); }),
       tasks_(client.executor()) {
   using Kind = SnapshotBuilder::Kind;
@@ -203,10 +218,60 @@ ClusterWatch::ClusterWatch(kube::Client& client, ClusterWatchOptions options, Sn
   };
   watch_over(kube::kAzureIdentities.plural, identities_->objects());
   watch_over(kube::kAzureIdentityBindings.plural, bindings_->objects());
+  follow_grants();
   if (options.snapshot.policy == core::IdentityPolicyMode::off) return;
   follow_policy();
   if (mode_ == core::OperationMode::managed) return;
   looks_ = std::make_unique<BindingLooks>(client, options.namespaced, [this] { changed(); });
+}
+
+// They hold nothing up that needs none: without the definitions (an old cluster) there is no binding that does.
+void ClusterWatch::follow_grants() {
+  using Kind = SnapshotBuilder::Kind;
+  grants_ = std::make_unique<Followed<core::AzureIdentityGrant>>(*this, kube::kAzureIdentityGrants, Kind::grant,
+                                                                 core::read_azure_identity_grant);
+  approvals_ = std::make_unique<Followed<core::AzureIdentityGrantApproval>>(
+      *this, kube::kAzureIdentityGrantApprovals, Kind::approval, core::read_azure_identity_grant_approval);
+  const auto watch_over = [this](std::string_view plural, kube::WantedObjects& objects) {
+    watched_.push_back(
+        {.what = plural,
+         .start = [] {},
+         .stop = [&objects] { return objects.stop(); },
+         .synced = [this, &objects] { return !follows_grants_ || objects.synced() || objects.last_error(); },
+         .last_contact = [&objects] { return objects.synced() ? objects.last_contact() : base::SteadyTime::max(); },
+         .last_error = [&objects] { return objects.last_error(); }});
+  };
+  watch_over(kube::kAzureIdentityGrants.plural, grants_->objects());
+  watch_over(kube::kAzureIdentityGrantApprovals.plural, approvals_->objects());
+  watched_.push_back({.what = kube::kValidatingAdmissionPolicies.plural,
+                      .start = [] {},
+                      .stop = [this] { return grant_policies_.stop(); },
+                      .synced = [this] { return !follows_grants_ || grant_policies_.settled(); },
+                      .last_contact = [] { return base::SteadyTime::max(); },
+                      .last_error = [this] { return grant_policies_.last_error(); }});
+}
+
+void ClusterWatch::follow_access_of(const kube::ObjectKey& key, const core::AzureIdentityBinding* now) {
+  const bool limited = now != nullptr && now->access;
+  // In standard mode the controller reads them.
+  if (mode_ == core::OperationMode::managed) {
+    calendars_.set_wanted(core_key(key), limited ? holiday_lists_of(*now->access) : std::set<core::HolidayList>());
+  }
+  const bool needs = limited && now->access->grant;
+  const kube::ObjectKey all{key.ns, {}};
+  if (needs && need_grants_.insert(key).second) {
+    if (!std::exchange(follows_grants_, true)) {
+      grants_->objects().start();
+      approvals_->objects().start();
+      grant_policies_.start();
+    }
+    grants_->want(all);
+    approvals_->want(all);
+  }
+  if (!needs && need_grants_.erase(key) > 0) {
+    grants_->unwant(all);
+    approvals_->unwant(all);
+  }
 }
 
 void ClusterWatch::follow_policy() {
@@ -274,6 +339,7 @@ base::Task<> ClusterWatch::stop() {
   for (const Watched& watched : watched_) {
     co_await watched.stop();
   }
+  co_await calendars_.stop();
   if (looks_) co_await looks_->stop();
   tasks_.stop();
   co_await tasks_.join();
@@ -340,8 +406,13 @@ void ClusterWatch::publish() {
   if (looks_) builder_.set_looks(looks_->looks());
   SnapshotPtr snapshot = builder_.build();
   if (policy_) policy_->want(builder_.namespaces_that_matter());
+  count_grants();
   pods_gauge_->set(static_cast<double>(snapshot->pods()));
   source_.publish(std::move(snapshot));
+}
+
+void ClusterWatch::count_grants() {
+  grants_gauge_->set(static_cast<double>(builder_.grants_open_at(client_.clock().wall_now()).size()));
 }
 
 base::Task<> ClusterWatch::forget_boot(base::Duration later) {
@@ -355,6 +426,7 @@ base::Task<> ClusterWatch::report_contact() {
     base::SteadyTime oldest = base::SteadyTime::max();
     for (const Watched& watched : watched_) oldest = std::min(oldest, watched.last_contact());
     if (synced_) source_.heard(oldest);
+    count_grants();
     co_await client_.clock().sleep_for(kContactReport);
   }
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "kube/informer.hpp"
 #include "kube/wanted_objects.hpp"
 #include "nmi/pods/binding_looks.hpp"
+#include "nmi/pods/calendar_reader.hpp"
+#include "nmi/pods/grant_policy_watch.hpp"
 #include "nmi/pods/policy_watch.hpp"
 #include "nmi/pods/snapshot_builder.hpp"
 #include "nmi/pods/snapshot_source.hpp"
@@ -64,10 +67,16 @@ class ClusterWatch {
   void follow(const core::Pod* before, const core::Pod* now);
   void follow(const core::AzurePodIdentityException*, const core::AzurePodIdentityException*) {}
   void follow_policy();
+  void follow_grants();
+  // What a followed binding's access needs besides: grants of its namespace, in managed mode calendars. Null: it is not there.
+  void follow_access_of(const kube::ObjectKey& key, const core::AzureIdentityBinding* now);
+  template <class T>
+  void follow_access_of(const kube::ObjectKey&, const T*) {}
   // Publishes once all that has arrived together is in.
   void changed();
   void check_synced();
   void publish();
+  void count_grants();
   base::Task<> report_contact();
   base::Task<> forget_boot(base::Duration later);
 
@@ -78,6 +87,7 @@ class ClusterWatch {
   SnapshotSource& source_;
   base::Family<base::Counter>& bad_objects_;
   base::Gauge* const pods_gauge_;
+  base::Gauge* const grants_gauge_;
   base::LogBudget log_budget_;  // of objects that cannot be read
 
   SnapshotBuilder builder_;
@@ -88,6 +98,13 @@ class ClusterWatch {
   std::unique_ptr<kube::Informer<core::AzurePodIdentityException>> exceptions_;
   std::unique_ptr<Followed<core::AzureIdentity>> identities_;
   std::unique_ptr<Followed<core::AzureIdentityBinding>> bindings_;
+  // From the first binding on that needs a grant.
+  std::unique_ptr<Followed<core::AzureIdentityGrant>> grants_;
+  std::unique_ptr<Followed<core::AzureIdentityGrantApproval>> approvals_;
+  GrantPolicyWatch grant_policies_;
+  std::set<kube::ObjectKey> need_grants_;  // bindings
+  bool follows_grants_ = false;
+  CalendarReader calendars_;
   std::unique_ptr<PolicyWatch> policy_;  // --identity-policy=enforce; else null
   std::unique_ptr<BindingLooks> looks_;  // the same in standard mode; else null
   struct Watched {

@@ -3,6 +3,11 @@
 
 namespace podid::nmi {
 
+void PodEntry::access_at(base::WallTime now, std::vector<core::AccessOfBinding>& out) const {
+  out.clear();
+  for (const LimitedBinding& each : limited) out.push_back({each.binding, &each.access, each.access.at(now)});
+}
+
 CredentialPtr PodEntry::credential_of(const core::AzureIdentity* identity) const {
   for (const Credentials* known : {&credentials, objects ? &objects->credentials : nullptr}) {
     if (known == nullptr) continue;

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "core/access/binding_access.hpp"
+#include "core/decide.hpp"
 #include "core/identity_policy.hpp"
 #include "core/model/pod.hpp"
 #include "core/model/resources.hpp"
@@ -27,6 +29,12 @@ using CredentialPtr = std::shared_ptr<const Credential>;
 
 // Identities with what each needs for its tokens.
 using Credentials = std::vector<std::pair<const core::AzureIdentity*, CredentialPtr>>;
+
+// A limited binding that selects the pod, as decide() names it (core::AccessOfBinding::binding).
+struct LimitedBinding {
+  const core::AzureIdentityBinding* binding = nullptr;
+  core::BindingAccess access;
+};
 
 // Managed mode: the bindings and identities of one namespace.
 struct NamespaceObjects {
@@ -46,11 +54,14 @@ struct PodEntry {
   std::vector<std::shared_ptr<const core::AzureAssignedIdentity>> owned_assigned;
   std::vector<const core::AzureAssignedIdentity*> assigned;
   std::vector<core::DoubtedAssignment> doubts;  // of these: DecisionInput::doubts
+  std::vector<LimitedBinding> limited;
   Credentials credentials;
   // Managed mode; else null.
   std::shared_ptr<const NamespaceObjects> objects;
   bool unread = false;  // `objects` is not what there is: the API server has not told all of it yet
 
+  // What `limited` say at `now`, into `out`, instead of what is there: DecisionInput::access, in this entry's keeping.
+  void access_at(base::WallTime now, std::vector<core::AccessOfBinding>& out) const;
   // Of an identity that decide() granted on this entry.
   CredentialPtr credential_of(const core::AzureIdentity* identity) const;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/time_text.hpp"
+#include "core/access/calendar.hpp"
+#include "core/matching.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -25,12 +27,12 @@ void remove_by_namespace(std::map<std::string, std::map<std::string, std::shared
 }
 
 template <class T>
-const T* find_in(const std::map<std::string, std::map<std::string, std::shared_ptr<const T>>>& map,
-                 const core::ObjectKey& key) {
+std::shared_ptr<const T> find_in(const std::map<std::string, std::map<std::string, std::shared_ptr<const T>>>& map,
+                                 const core::ObjectKey& key) {
   const auto of_namespace = map.find(key.ns);
   if (of_namespace == map.end()) return nullptr;
   const auto found = of_namespace->second.find(key.name);
-  return found == of_namespace->second.end() ? nullptr : found->second.get();
+  return found == of_namespace->second.end() ? nullptr : found->second;
 }
 
 // Those whose identity was what its AzureIdentity says.
@@ -103,6 +105,33 @@ void SnapshotBuilder::remove(const core::AzureIdentity& identity) {
   touch_pods_with(Kind::identity, identity.meta.key());
 }
 
+void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentityGrant> grant) {
+  if (grants_.put(*grant)) touch_pods_with_grants(grant->meta.ns);
+}
+
+void SnapshotBuilder::remove(const core::AzureIdentityGrant& grant) {
+  if (grants_.erase_grant(grant.meta.key())) touch_pods_with_grants(grant.meta.ns);
+}
+
+void SnapshotBuilder::put(std::shared_ptr<const core::AzureIdentityGrantApproval> approval) {
+  if (grants_.put(*approval)) touch_pods_with_grants(approval->meta.ns);
+}
+
+void SnapshotBuilder::remove(const core::AzureIdentityGrantApproval& approval) {
+  if (grants_.erase_approval(approval.meta.key())) touch_pods_with_grants(approval.meta.ns);
+}
+
+void SnapshotBuilder::set_grant_policies(core::GrantPolicies policies) {
+  if (grants_.set_policies(std::move(policies))) touch_pods_with_grants("");
+}
+
+void SnapshotBuilder::set_calendars(const std::string& ns, core::Calendars calendars) {
+  core::Calendars& known = calendars_[ns];
+  if (known == calendars) return;
+  known = std::move(calendars);
+  touch_namespace(ns);
+}
+
 void SnapshotBuilder::set_unread(Kind kind, const Key& key) {
   if (unread_.insert({kind, key}).second) touch_pods_with(kind, key);
 }
@@ -111,7 +140,17 @@ void SnapshotBuilder::set_read(Kind kind, const Key& key) {
   if (unread_.erase({kind, key}) > 0) touch_pods_with(kind, key);
 }
 
+void SnapshotBuilder::touch_pods_with_grants(const std::string& ns) {
+  for (const auto& [key, entry] : entries_) {
+    const bool needs = std::ranges::any_of(entry->limited, [&ns](const LimitedBinding& each) {
+      return each.access.needs_grant() && (ns.empty() || each.access.binding().ns == ns);
+    });
+    if (needs) touch_pod(key);
+  }
+}
+
 void SnapshotBuilder::touch_pods_with(Kind kind, const Key& key) {
+  if (kind == Kind::grant || kind == Kind::approval) return touch_pods_with_grants(key.ns);
   if (options_.mode == core::OperationMode::managed) return touch_namespace(key.ns);
   // There may be assignments of all nodes, but pods are of this one: a pod that comes later is made by then.
   for (const auto& [pod, unused] : pods_) {
@@ -152,14 +191,31 @@ std::shared_ptr<const NamespaceObjects> SnapshotBuilder::objects_of(const std::s
   return cached;
 }
 
+bool SnapshotBuilder::awaits_grants(const core::AzureIdentityBinding& binding) const {
+  const Key all{binding.meta.ns, {}};
+  return binding.access && binding.access->grant && (is_unread(Kind::grant, all) || is_unread(Kind::approval, all));
+}
+
+LimitedBinding SnapshotBuilder::limited(const core::AzureIdentityBinding* named, const core::AzureIdentityBinding& live,
+                                        const core::Calendars& calendars, const core::Pod& pod) const {
+  const Key key = live.meta.key();
+  core::GrantSchedule grants;
+  // Which have ended is known when it is asked.
+  if (live.access->grant) grants = grants_.schedule(key, *live.access->grant, pod.labels, core::Instant::min());
+  auto terms = std::make_shared<const core::AccessTerms>(*live.access, options_.zones, calendars);
+  return {named, core::BindingAccess(key, std::move(terms), std::move(grants))};
+}
+
 std::optional<core::Doubt> SnapshotBuilder::doubt_of(
     const core::AzureAssignedIdentity& assigned, const core::Pod& pod,
     std::span<const core::AzureAssignedIdentity* const> confirmed_before) const {
   const Key identity = assigned.identity.meta.key();
   const Key binding = assigned.binding.meta.key();
   if (is_unread(Kind::identity, identity) || is_unread(Kind::binding, binding)) return core::Doubt::unread;
-  return core::doubt_of(assigned, {.declared = find_in(identities_, identity),
-                                   .live = find_in(bindings_, binding),
+  const auto live = find_in(bindings_, binding);
+  if (live && awaits_grants(*live)) return core::Doubt::unread;
+  return core::doubt_of(assigned, {.declared = find_in(identities_, identity).get(),
+                                   .live = live.get(),
                                    .pod = pod,
                                    .confirmed_before = confirmed_before});
 }
@@ -186,7 +242,14 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
   if (options_.mode == core::OperationMode::managed) {
     entry->objects = objects_of(key.ns);
     const Key all{key.ns, {}};
-    entry->unread =
+    for (const auto& binding : entry->objects->owned_bindings) {
+      if (!binding->access || !core::selects(*binding, *entry->pod)) continue;
+      const auto calendars = calendars_.find(key.ns);
+      entry->limited.push_back(limited(
+          binding.get(), *binding, calendars == calendars_.end() ? core::Calendars() : calendars->second, *entry->pod));
+      entry->unread |= awaits_grants(*binding);
+    }
+    entry->unread |=
         !entry->pod->binding_label().empty() && (is_unread(Kind::identity, all) || is_unread(Kind::binding, all));
   } else if (const auto assigned = assigned_.find(key); assigned != assigned_.end()) {
     const auto confirmed_before =
@@ -196,6 +259,11 @@ PodEntryPtr SnapshotBuilder::make_entry(const Key& key) {
       entry->assigned.push_back(object.get());
       const std::optional<core::Doubt> doubt = doubt_of(*object, *entry->pod, confirmed_before);
       if (doubt) entry->doubts.push_back({object.get(), *doubt});
+      const auto live = find_in(bindings_, object->binding.meta.key());
+      if (live && live->access) {
+        const auto holidays = core::value_or_empty(object->meta.annotations, core::kHolidaysAnnotation);
+        entry->limited.push_back(limited(&object->binding, *live, core::decode_holidays(holidays), *entry->pod));
+      }
       entry->credentials.emplace_back(&object->identity,
                                       std::make_shared<const Credential>(credential_of(object->identity)));
     }
@@ -237,6 +305,18 @@ void SnapshotBuilder::add_addresses(Snapshot& snapshot, const PodEntryPtr& entry
     }
     at.claimants.push_back(pod.key().text());
   }
+}
+
+std::set<std::string> SnapshotBuilder::grants_open_at(base::WallTime now) const {
+  std::set<std::string> open;
+  for (const auto& [key, entry] : entries_) {
+    for (const LimitedBinding& each : entry->limited) {
+      if (!each.access.needs_grant()) continue;
+      const core::AccessState state = each.access.at(now);
+      if (state.open()) open.insert(each.access.binding().ns + "/" + std::string(state.grant));
+    }
+  }
+  return open;
 }
 
 std::set<std::string> SnapshotBuilder::namespaces_that_matter() const {

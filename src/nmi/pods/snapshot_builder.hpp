@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/access/access_terms.hpp"
+#include "core/access/grants.hpp"
 #include "core/decide.hpp"
 #include "core/model/object_meta.hpp"
 #include "nmi/pods/snapshot.hpp"
@@ -22,6 +24,7 @@ struct SnapshotOptions {
   std::string mic_namespace = "default";
   std::vector<std::string> mic_service_accounts = {};  // as core::ServingInput's
   core::IdentityPolicyMode policy = core::IdentityPolicyMode::off;
+  core::ZoneLookup zones = [](std::string_view) { return nullptr; };  // of build(); by default none is known
 };
 
 // Not thread-safe: belongs to the control thread. Only the entries that a change concerns are made anew. An object that
@@ -41,9 +44,18 @@ class SnapshotBuilder {
   void put(std::shared_ptr<const core::AzureIdentity> identity);
   void remove(const core::AzureIdentity& identity);
 
+  void put(std::shared_ptr<const core::AzureIdentityGrant> grant);
+  void remove(const core::AzureIdentityGrant& grant);
+  void put(std::shared_ptr<const core::AzureIdentityGrantApproval> approval);
+  void remove(const core::AzureIdentityGrantApproval& approval);
+  void set_grant_policies(core::GrantPolicies policies);
+  // Managed mode: the calendars of a namespace. In standard mode the controller writes them into the assignments.
+  void set_calendars(const std::string& ns, core::Calendars calendars);
+
   // What the API server has not told of yet: of an assignment the AzureIdentity and the AzureIdentityBinding that it names;
-  // in managed mode, with an empty name, all of a namespace. Everything else is known: what was not put does not exist.
-  enum class Kind : std::uint8_t { identity, binding };
+  // in managed mode, with an empty name, all of a namespace; of a binding that needs grants, in the same way, those of its
+  // namespace. Everything else is known: what was not put does not exist.
+  enum class Kind : std::uint8_t { identity, binding, grant, approval };
   void set_unread(Kind kind, const core::ObjectKey& key);
   void set_read(Kind kind, const core::ObjectKey& key);
 
@@ -55,6 +67,8 @@ class SnapshotBuilder {
     permissions_ = std::move(permissions);
   }
   void set_looks(std::shared_ptr<const Looks> looks) { looks_ = std::move(looks); }
+  // Of the pods' bindings those grants that open one at this time: "ns/name".
+  std::set<std::string> grants_open_at(base::WallTime now) const;
   // Those of pods that may be bound, and of the identities that they may have.
   std::set<std::string> namespaces_that_matter() const;
   // Every cache has been filled: what is not known does not exist.
@@ -66,6 +80,11 @@ class SnapshotBuilder {
   using Key = core::ObjectKey;
   void touch_pod(Key key) { stale_pods_.insert(std::move(key)); }
   void touch_namespace(const std::string& ns);
+  // Of bindings in that namespace ("": of any) that need grants.
+  void touch_pods_with_grants(const std::string& ns);
+  bool awaits_grants(const core::AzureIdentityBinding& binding) const;
+  LimitedBinding limited(const core::AzureIdentityBinding* named, const core::AzureIdentityBinding& live,
+                         const core::Calendars& calendars, const core::Pod& pod) const;
   // Whose assignments, or in managed mode whose namespace, an object concerns.
   void touch_pods_with(Kind kind, const Key& key);
   bool is_unread(Kind kind, const Key& key) const { return unread_.contains({kind, key}); }
@@ -91,6 +110,8 @@ class SnapshotBuilder {
   ByNamespace<core::AzurePodIdentityException> exceptions_;
   ByNamespace<core::AzureIdentityBinding> bindings_;
   ByNamespace<core::AzureIdentity> identities_;
+  core::GrantBook grants_;
+  std::map<std::string, core::Calendars> calendars_;  // managed mode, by namespace
   std::set<std::pair<Kind, Key>> unread_;
 
   std::map<Key, PodEntryPtr> entries_;

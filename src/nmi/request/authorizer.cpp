@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "nmi/pods/address_doubt.hpp"
 #include "nmi/token/token_owner.hpp"
@@ -27,9 +28,19 @@ Verdict wait(base::SteadyTime until) {
   return verdict;
 }
 
+// An opening so near is waited for by the client (Retry-After).
+constexpr std::chrono::seconds kSoon{60};
+
 Answer doubtful(const AnswerStyle& style) {
   return unavailable(style, "a pod may have been started, and the API server has not said whose address this is now",
                      kDoubtWait);
+}
+
+// When it is worth coming back to what is closed: SDKs that heed the header sleep that long whatever the status, and those
+// that do not give up at a 403. 0: not soon.
+std::chrono::seconds opens_in(const core::AccessState& state, base::WallTime now) {
+  if (state.open() || !state.until || *state.until - now > kSoon) return std::chrono::seconds(0);
+  return std::max(std::chrono::ceil<std::chrono::seconds>(*state.until - now), std::chrono::seconds(1));
 }
 
 bool is_served(const PodEntry& entry, base::WallTime now) {
@@ -142,23 +153,8 @@ Verdict Authorizer::judge(TokenCall& call) {
     if (const base::SteadyTime until = call.start + options_.max_wait; now < until) return wait(until);
     return objects_not_known(*call.entry->pod);
   }
-  core::DecisionInput input;
-  input.mode = options_.mode;
-  input.namespaced = core::NamespacedMode{options_.namespaced};
-  input.pod_namespace = call.entry->pod->ns;
-  input.pod_name = call.entry->pod->name;
-  input.pod = call.entry->pod.get();
-  input.node_name = options_.node_name;
-  input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
-  input.now = wall_now;
-  input.permissions = call.snapshot->permissions();
-  input.assigned = call.entry->assigned;
-  input.doubts = call.entry->doubts;
-  if (call.entry->objects) {
-    input.bindings_known = true;
-    input.bindings = call.entry->objects->bindings;
-    input.identities = call.entry->objects->identities;
-  }
+  call.entry->access_at(wall_now, access_);
+  const core::DecisionInput input = input_of(call, wall_now);
   call.decision = core::decide(input, nullptr);
   if (call.decision.granted()) {
     verdict.kind = Verdict::Kind::granted;
@@ -206,6 +202,28 @@ Authorizer::Bound Authorizer::judge_bound(TokenCall& call, const core::DecisionI
   return bound;
 }
 
+core::DecisionInput Authorizer::input_of(const TokenCall& call, base::WallTime now) const {
+  core::DecisionInput input;
+  input.mode = options_.mode;
+  input.namespaced = core::NamespacedMode{options_.namespaced};
+  input.pod_namespace = call.entry->pod->ns;
+  input.pod_name = call.entry->pod->name;
+  input.pod = call.entry->pod.get();
+  input.node_name = options_.node_name;
+  input.request = {call.query.client_id, call.query.resource_id, call.query.object_id};
+  input.now = now;
+  input.permissions = call.snapshot->permissions();
+  input.assigned = call.entry->assigned;
+  input.doubts = call.entry->doubts;
+  input.access = access_;
+  if (call.entry->objects) {
+    input.bindings_known = true;
+    input.bindings = call.entry->objects->bindings;
+    input.identities = call.entry->objects->identities;
+  }
+  return input;
+}
+
 Verdict Authorizer::pass_through(core::Serving serving, const TokenQuery& asked) const {
   Verdict verdict;
   verdict.kind = Verdict::Kind::granted;
@@ -250,6 +268,7 @@ base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
   if (!call.snapshot->complete()) return call.start + options_.max_wait;
   const core::Decision& decision = call.decision;
   const bool legacy = options_.style.legacy;
+  if (core::is_about_access(decision.reason)) return call.start;
   if (decision.reason == core::RefusalReason::policy_denied) {
     return decision.healing == core::Healing::waits ? call.start + options_.max_wait : call.start;
   }
@@ -273,8 +292,12 @@ base::SteadyTime Authorizer::wait_limit(const TokenCall& call) const {
 Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& call) const {
   const std::string message = options_.style.legacy ? core::legacy_refusal_text(input, call.decision, options_.retry)
                                                     : core::refusal_description(input, call.decision);
-  if (call.decision.reason == core::RefusalReason::policy_denied && call.decision.healing == core::Healing::none) {
+  const bool is_denied =
+      core::is_about_access(call.decision.reason) ||
+      (call.decision.reason == core::RefusalReason::policy_denied && call.decision.healing == core::Healing::none);
+  if (is_denied) {
     Verdict verdict = refused(error_answer(options_.style, 403, message), core::to_string(call.decision.reason));
+    if (call.decision.access) verdict.answer.retry_after = opens_in(*call.decision.access, input.now);
     verdict.record = true;
     verdict.missing = core::refusal_summary(input, call.decision);
     return verdict;
@@ -285,6 +308,14 @@ Verdict Authorizer::refuse(const core::DecisionInput& input, const TokenCall& ca
   verdict.record = true;
   verdict.missing = core::refusal_summary(input, call.decision);
   return verdict;
+}
+
+Verdict Authorizer::refuse_beyond_window(TokenCall& call) {
+  core::Decision& decision = call.decision;
+  decision.denied = std::exchange(decision.identity, nullptr);
+  decision.reason = core::RefusalReason::token_beyond_window;
+  decision.healing = core::Healing::none;
+  return refuse(input_of(call, clock_.wall_now()), call);
 }
 
 Verdict Authorizer::judge_forward(const boost::asio::ip::address& peer, base::SteadyTime start) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/metrics/metrics.hpp"
@@ -45,6 +46,8 @@ class Authorizer {
 
   // While it is in doubt whose the caller's address is: until when that is worth waiting for.
   std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call);
+  // Of a granted call whose token lives longer than it may be used, where that is to be refused: call.decision says so then.
+  Verdict refuse_beyond_window(TokenCall& call);
   // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
   std::optional<Answer> changed_hands(const TokenCall& call);
 
@@ -67,12 +70,14 @@ class Authorizer {
   };
   Bound judge_bound(TokenCall& call, const core::DecisionInput& input, base::SteadyTime now) const;
   Verdict refuse(const core::DecisionInput& input, const TokenCall& call) const;
+  core::DecisionInput input_of(const TokenCall& call, base::WallTime now) const;
   // Until when a change may still make a refusal a token; the beginning of the call: nothing is awaited.
   base::SteadyTime wait_limit(const TokenCall& call) const;
 
   const AuthorizerOptions options_;
   SnapshotSource::Reader snapshots_;
   base::Clock& clock_;
+  std::vector<core::AccessOfBinding> access_;  // of judge()
   base::Family<base::Counter>& api_errors_;
 };
 

@@ -24,6 +24,17 @@ bool is_at_limit(const base::Error& error) {
   return error.kind == base::ErrorKind::throttled && !azure::token_endpoint_answered(error);
 }
 
+// When the token may not be used any more, whatever its own expiry.
+base::WallTime end_of(const core::Decision& decision) {
+  return decision.access ? decision.access->until.value_or(base::WallTime::max()) : base::WallTime::max();
+}
+
+// The binding wants it refused because it could be used after the end.
+bool is_beyond_window(const core::Decision& decision, const CachedToken& token) {
+  return decision.access && decision.access->token_beyond_window == core::TokenBeyondWindow::deny &&
+         token.text.expiry() > end_of(decision);
+}
+
 }  // namespace
 
 TokenHandler::TokenHandler(HandlerState& state, const RequestHandlerContext& context, std::function<void()> on_record)
@@ -36,6 +47,7 @@ TokenHandler::TokenHandler(HandlerState& state, const RequestHandlerContext& con
       look_(context.look),
       issued_(context.metrics.counter(base::metric::kNmiTokensIssued)),
       mismatches_(context.metrics.counter(base::metric::kNmiClientIdMismatches).find_or_add()),
+      window_denied_(context.metrics.counter(base::metric::kNmiWindowDenied)),
       log_(context.clock, context.metrics) {}
 
 Progress TokenHandler::try_answer(const net::ServerRequest& request, net::ServerResponse& response,
@@ -62,6 +74,7 @@ Progress TokenHandler::answer_from_table(net::ServerResponse& response, const To
     return Progress::open;  // the control thread serves it as well, and refreshes it
   }
   entry->token->mark_used();
+  if (is_beyond_window(call.decision, *entry->token)) return Progress::open;
   return send_token(response, call, *entry->token, "worker");
 }
 
@@ -95,8 +108,21 @@ base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call)
   }
 }
 
-base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, const TokenCall& call,
-                                            CredentialPtr credential) {
+Progress TokenHandler::refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential) {
+  if (!call.decision.access) return Progress::open;
+  const Verdict verdict = state_.authorizer.judge(call);
+  if (verdict.kind == Verdict::Kind::granted && verdict.credential->key == credential.key) return Progress::open;
+  if (verdict.kind == Verdict::Kind::refused) {
+    send_verdict(response, call, verdict);
+  } else {
+    send_refusal(response, call,
+                 unavailable(state_.style(), "what the pod may use has changed meanwhile", kLimitRetryAfter),
+                 "changed");
+  }
+  return Progress::answered;
+}
+
+base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, TokenCall& call, CredentialPtr credential) {
   TokenWant want;
   want.request.credential = credential;
   want.request.resource = call.query.resource;
@@ -122,18 +148,24 @@ base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, const
     send_refusal(response, call, *gone, "pod_gone");
     co_return;
   }
+  if (refuse_if_closed(response, call, *credential) == Progress::answered) co_return;
   if (!result.token) {
     send_token_error(response, call, result.error);
     co_return;
   }
   if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
+  if (is_beyond_window(call.decision, *result.token)) {
+    const Verdict verdict = state_.authorizer.refuse_beyond_window(call);
+    send_verdict(response, call, verdict);
+    co_return;
+  }
   const std::string_view origin = result.origin == TokenOrigin::fetched ? "upstream" : "cache";
   if (send_token(response, call, *result.token, origin) == Progress::answered) co_return;
-  co_await send_recorded(response, call, result.token, origin);
+  co_await send_recorded(response, call, *credential, result.token, origin);
 }
 
-base::Task<> TokenHandler::send_recorded(net::ServerResponse& response, const TokenCall& call, CachedTokenPtr token,
-                                         std::string_view origin) {
+base::Task<> TokenHandler::send_recorded(net::ServerResponse& response, TokenCall& call, const Credential& credential,
+                                         CachedTokenPtr token, std::string_view origin) {
   const base::SteadyTime begin = clock_.steady_now();
   for (;;) {
     co_await clock_.sleep_for(kAuditPause);
@@ -143,6 +175,7 @@ base::Task<> TokenHandler::send_recorded(net::ServerResponse& response, const To
       send_refusal(response, call, *gone, "pod_gone");
       co_return;
     }
+    if (refuse_if_closed(response, call, credential) == Progress::answered) co_return;
     if (send_token(response, call, *token, origin) == Progress::answered) {
       audit_->trail().waited(waited);
       co_return;
@@ -168,6 +201,8 @@ void TokenHandler::send_verdict(net::ServerResponse& response, const TokenCall& 
     note_mismatch(call.entry, about, verdict.mismatch);
   }
   if (verdict.record) {
+    const core::RefusalReason reason = call.decision.reason;
+    if (core::is_about_access(reason)) window_denied_.increment({core::to_string(reason)});
     issuances_.refused(call.entry, call.decision, verdict.missing);
     on_record_();
   }
@@ -215,9 +250,9 @@ Progress TokenHandler::send_token(net::ServerResponse& response, const TokenCall
   if (call.host) {
     core::ClientIdView client_id;
     if (call.decision.identity != nullptr) client_id = call.decision.identity->client_id;
-    token.text.append_host_answer(body_, client_id, clock_.wall_now());
+    token.text.append_host_answer(body_, client_id, clock_.wall_now(), end_of(call.decision));
   } else {
-    token.text.append_answer(body_, clock_.wall_now());
+    token.text.append_answer(body_, clock_.wall_now(), end_of(call.decision));
   }
   response.send(200, "application/json", body_);
   issued_.increment({origin});

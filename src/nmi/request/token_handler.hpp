@@ -32,13 +32,15 @@ class TokenHandler {
 
  private:
   Progress answer_from_table(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
-  base::Task<> serve_from_cache(net::ServerResponse& response, const TokenCall& call, CredentialPtr credential);
+  base::Task<> serve_from_cache(net::ServerResponse& response, TokenCall& call, CredentialPtr credential);
+  // While the token was fetched the time may have come to its end, or a grant been revoked.
+  Progress refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential);
   // Open: the audit log has no room for the record, without which it must not leave.
   Progress send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
                       std::string_view origin);
   // Waits for room.
-  base::Task<> send_recorded(net::ServerResponse& response, const TokenCall& call, CachedTokenPtr token,
-                             std::string_view origin);
+  base::Task<> send_recorded(net::ServerResponse& response, TokenCall& call, const Credential& credential,
+                             CachedTokenPtr token, std::string_view origin);
   void send_refusal(net::ServerResponse& response, const TokenCall& call, const Answer& answer, std::string_view reason,
                     AuditedAnswer::Outcome outcome = AuditedAnswer::Outcome::denied);
   AuditedAnswer audited(const TokenCall& call) const;
@@ -58,6 +60,7 @@ class TokenHandler {
   const std::function<void(LookKey)> look_;
   base::Family<base::Counter>& issued_;
   base::Counter* const mismatches_;
+  base::Family<base::Counter>& window_denied_;
 
   LocalTokens local_;
   IssuanceLog issuances_;

@@ -19,11 +19,12 @@ class TokenText {
   // `tokens` is not empty.
   explicit TokenText(const std::vector<azure::AccessToken>& tokens);
 
-  // Appends the body of a token answer: an object, or an array where there is more than one token. Only expires_in
-  // depends on `now`.
-  void append_answer(std::string& out, base::WallTime now) const;
+  // Appends the body of a token answer: an object, or an array where there is more than one token. Of a token that may not be
+  // used from `end` on no later expiry is told; the token itself stays as it is.
+  void append_answer(std::string& out, base::WallTime now, base::WallTime end = base::WallTime::max()) const;
   // Appends the body of a host token answer, with the first token alone.
-  void append_host_answer(std::string& out, core::ClientIdView client_id, base::WallTime now) const;
+  void append_host_answer(std::string& out, core::ClientIdView client_id, base::WallTime now,
+                          base::WallTime end = base::WallTime::max()) const;
 
   base::WallTime received_at() const { return received_at_; }
   // The earliest expiry; the largest time where no token says when it expires.
@@ -33,11 +34,13 @@ class TokenText {
 
  private:
   struct Piece {
-    base::Secret before;                    // up to the digits of expires_in
-    std::optional<base::WallTime> expires;  // what expires_in counts down to; nothing: it stays empty
+    base::Secret before;                     // up to the digits of expires_in
+    std::optional<base::WallTime> expires;   // what expires_in counts down to; nothing: it stays empty
+    std::optional<std::int64_t> expires_on;  // Unix time; nothing: it stays empty
+    std::string expires_on_text;             // from the digits of expires_in to the end of those of expires_on
     std::string after;
   };
-  static void append_piece(const Piece& piece, std::string& out, base::WallTime now);
+  static void append_piece(const Piece& piece, std::string& out, base::WallTime now, base::WallTime end);
 
   std::vector<Piece> pieces_;
   base::WallTime received_at_;

@@ -129,6 +129,38 @@ TEST_F(ClusterWatchTest, ReadsWhatItsAssignmentsNameAndNothingElse) {
   EXPECT_EQ(server.count_requests("GET", binding_path("vault", "reader")), 1u);
 }
 
+// docs/design/access.md §4.
+TEST_F(ClusterWatchTest, GrantsAreFollowedFromTheFirstBindingOnThatNeedsThem) {
+  put_pod("shop", "web", {{"aadpodidbinding", "reader"}});
+  put_identity("shop", "reader");
+  put_binding("shop", "reader");
+  put_assigned("shop", "reader");
+  start();
+  ASSERT_TRUE(until([this] { return backed(); }));
+  const auto asked_for = [this](std::string_view what) {
+    return std::ranges::any_of(server.requests,
+                               [what](const net::Request& each) { return each.target.contains(what); });
+  };
+  EXPECT_FALSE(asked_for("azureidentitygrants"));
+  EXPECT_FALSE(asked_for("validatingadmissionpolicies"));
+
+  core::AzureIdentityBinding binding = test::make_binding("shop", "reader", "reader");
+  binding.unknown.spec["access"] = boost::json::parse(R"({"grant": {"maxDuration": "1h", "approvals": 0}})");
+  server.put(binding_path("shop", "reader"), core::write_azure_identity_binding(binding));
+  const auto reason = [this]() -> std::optional<core::AccessReason> {
+    const PodEntryPtr web = entry();
+    if (!web || web->limited.size() != 1 || !web->doubts.empty()) return std::nullopt;
+    return web->limited.front().access.at(client->clock().wall_now()).reason;
+  };
+  ASSERT_TRUE(until([&] { return reason() == core::AccessReason::grant_policy_missing; }));
+  EXPECT_TRUE(asked_for("azureidentitygrantapprovals"));
+  for (const std::string_view name : core::kGrantPolicies) {
+    EXPECT_TRUE(asked_for("validatingadmissionpolicies?fieldSelector=metadata.name%3D" + std::string(name)));
+    EXPECT_TRUE(asked_for("validatingadmissionpolicybindings?fieldSelector=metadata.name%3D" + std::string(name)));
+  }
+  EXPECT_EQ(lists_of("azureidentitygrants"), std::vector<std::string>{kGroup + "shop/azureidentitygrants?limit=100"});
+}
+
 // SEC-11: without the controller's doing.
 TEST_F(ClusterWatchTest, DeletingABindingRevokes) {
   put_pod("shop", "web", {{"aadpodidbinding", "reader"}});

@@ -85,5 +85,34 @@ TEST_F(AllocationTest, ItsRecordCostsNone) {
   EXPECT_EQ((*trail)->ring(0).fill() > 0, true);
 }
 
+// docs/design/access.md §4.
+TEST_F(AllocationTest, ACachedTokenOfATimeBoxedBindingCostsNoMore) {
+  publish_usual();
+  core::AzureIdentityBinding binding = test::make_binding("shop", "reader-binding", "reader");
+  core::Access& access = binding.access.emplace();
+  access.not_after = clock.wall_now() + std::chrono::hours(1);
+  access.grant = core::GrantTerms{.max_duration = std::chrono::hours(4), .approvals = 0};
+  core::AzureIdentityGrant grant;
+  grant.meta.ns = "shop";
+  grant.meta.name = grant.meta.uid = "inc-1";
+  grant.meta.creation_timestamp = "2027-01-15T08:00:00Z";
+  grant.binding = "reader-binding";
+  grant.duration = std::chrono::hours(2);
+  grant.requested_by = "alice";
+  builder.put(std::make_shared<const core::AzureIdentityBinding>(binding));
+  builder.put(std::make_shared<const core::AzureIdentityGrant>(grant));
+  builder.set_grant_policies({.problem = "", .count_from = clock.wall_now() - std::chrono::hours(1)});
+  publish();
+  const std::string target = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+  ASSERT_EQ(ask(target).status, 200);
+  FixedRequest request(target);
+  CountedResponse response;
+  ASSERT_TRUE(handler->try_handle(request, response));  // buffers grow once
+  const std::size_t before = test::allocations();
+  ASSERT_TRUE(handler->try_handle(request, response));
+  EXPECT_EQ(test::allocations() - before, 0U);
+  EXPECT_EQ(response.status, 200);
+}
+
 }  // namespace
 }  // namespace podid::nmi

@@ -39,6 +39,34 @@ TEST(TokenText, AbsentNumbersAreEmptyAndTextsAreEscaped) {
             R"("resource":"","token_type":""})");
 }
 
+// docs/design/access.md §4: the client is told to come back at the end of the allowed time; the token is Azure's.
+TEST(TokenText, NoExpiryIsToldBeyondTheEndOfTheAllowedTime) {
+  const TokenText text({test::make_token("tok", 86399)});
+  const auto until = [&text](base::Duration end) {
+    std::string out;
+    text.append_answer(out, kTestNow, kTestNow + std::chrono::duration_cast<base::WallTime::duration>(end));
+    return out;
+  };
+  EXPECT_EQ(until(std::chrono::milliseconds(3600'900)),
+            R"({"access_token":"tok","refresh_token":"","expires_in":"3600","expires_on":"1800003600",)"
+            R"("not_before":"1799999700","resource":"https://vault.azure.net","token_type":"Bearer"})");
+  EXPECT_EQ(until(std::chrono::seconds(86399)), answer(text, kTestNow));
+  EXPECT_EQ(until(std::chrono::hours(48)), answer(text, kTestNow));
+  EXPECT_TRUE(until(-std::chrono::seconds(1)).contains(R"("expires_in":"0")"));
+
+  azure::AccessToken endless;
+  endless.received_at = kTestNow;
+  std::string told;
+  TokenText({endless}).append_answer(told, kTestNow, kTestNow + std::chrono::seconds(60));
+  EXPECT_TRUE(told.contains(R"("expires_in":"60","expires_on":"1800000060")")) << told;
+
+  const TokenText two({test::make_token("one", 100), test::make_token("two", 50)});
+  told.clear();
+  two.append_answer(told, kTestNow, kTestNow + std::chrono::seconds(70));
+  EXPECT_TRUE(told.contains(R"("expires_in":"70","expires_on":"1800000070")")) << told;
+  EXPECT_TRUE(told.contains(R"("expires_in":"50","expires_on":"1800000050")")) << told;
+}
+
 TEST(TokenText, SeveralTokensAreAnArrayAndTheHostGetsTheFirst) {
   const TokenText text({test::make_token("one", 100), test::make_token("two", 50)});
   const std::string array = answer(text, kTestNow);
