@@ -241,7 +241,7 @@ Progress TokenHandler::send_token(net::ServerResponse& response, const TokenCall
     if (call.decision.identity == nullptr) answer.outcome = AuditedAnswer::Outcome::passed_through;
     answer.cached = origin != "upstream";
     answer.token = &token;
-    answer.expires = token.text.expiry();
+    answer.expires = std::min(token.text.expiry(), end_of(call.decision));  // as it is told
     answer.uti = token.uti;
     answer.oid = token.oid;
     if (!audit_->put(answer)) return Progress::open;
