@@ -176,8 +176,6 @@ AccessState with_grants(const AccessState& terms, const AccessState& grants) {
   if (terms.open()) {
     both.reason = grants.reason;
     both.until = grants.until;
-    // By then it has closed.
-    if (terms.until && grants.until && *terms.until <= *grants.until) both.until.reset();
     return both;
   }
   if (!grants.open()) both.until = terms.until && grants.until ? std::max(terms.until, grants.until) : std::nullopt;

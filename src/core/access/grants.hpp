@@ -82,7 +82,8 @@ class GrantSchedule {
 };
 
 // What both say: spec.access without its grant (AccessTerms), and the grants that it needs. Closed by both: the reason of the
-// former, and `until` the later time, where both open by themselves.
+// former, and `until` the later time, where both open by themselves. Closed: not open before `until`; then it is to be asked again, since
+// what is open now may have closed by then.
 AccessState with_grants(const AccessState& terms, const AccessState& grants);
 
 // The grants and approvals that are known, of any number of namespaces. Not thread-safe but for const members.

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <vector>
+
+#include "mic/world/binding_terms.hpp"
 
 namespace podid::mic {
 namespace {
@@ -68,6 +71,34 @@ TEST(AccessSchedule, WhatHasJustEndedIsStillThere) {
 TEST(AccessSchedule, TimesThatMeetAreOne) {
   const std::vector<AccessSpan> open{{.from = kDay + 1h, .to = kDay + 2h}, {.from = kDay + 2h + 6min, .to = kDay + 3h}};
   EXPECT_THAT(schedule_at(kDay, open).spans, ElementsAre(AccessSpan{.from = kDay + 58min, .to = kDay + 3h + 5min}));
+}
+
+// Windows of every day, and a grant for today's: yesterday's has closed long before it begins.
+TEST(AccessSchedule, AGrantWithinWorkingHours) {
+  BindingTerms terms(
+      [](std::string_view) { return std::make_shared<const core::Zone>(0, std::vector<core::Zone::Shift>{}); });
+  const core::ObjectKey binding{.ns = "shop", .name = "reader"};
+  core::Access access;
+  access.windows.emplace_back().start = 8h;
+  access.windows.back().end = 18h;
+  access.grant = core::GrantTerms{.max_duration = 4h, .approvals = 0};
+  terms.put(binding, access);
+  terms.put(core::GrantPolicies{.problem = {}, .count_from = {}});
+  core::AzureIdentityGrant grant;
+  grant.meta.name = "g";
+  grant.meta.ns = "shop";
+  grant.meta.uid = "uid";
+  grant.meta.creation_timestamp = "2026-12-01T12:00:00Z";
+  grant.binding = "reader";
+  grant.duration = 2h;
+  grant.requested_by = "alice";
+  terms.put(grant);
+  const StateAt state = [&](Instant at) { return terms.state_at(binding, at); };
+  for (const Instant now : {kDay + 9h, kDay + 12h, kDay + 13h}) {
+    const AccessSchedule schedule = make_schedule(state, day_of, {}, now);
+    EXPECT_THAT(schedule.spans, ElementsAre(AccessSpan{.from = kDay + 12h - 2min, .to = kDay + 14h + 5min}));
+    EXPECT_TRUE(schedule.wanted(kDay + 12h));
+  }
 }
 
 TEST(AccessSchedule, WithoutEnd) {
