@@ -18,8 +18,8 @@ def guarded(request: pytest.FixtureRequest) -> Iterator[tuple[Lab, str]]:
         yield lab, request.param
 
 
-def allow(lab: Lab, *resource_ids: str, namespace: str = "shop") -> None:
-    rules: list[dict[str, Any]] = [{"name": "shop", "namespaces": {"names": [namespace]}, "resourceIDs": list(resource_ids)}] if resource_ids else []
+def allow(lab: Lab, *resource_ids: str, namespace: str = "shop", **more: Any) -> None:
+    rules: list[dict[str, Any]] = [{"name": "shop", "namespaces": {"names": [namespace]}, "resourceIDs": list(resource_ids), **more}] if resource_ids else []
     lab.apply([{"apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityPolicy", "metadata": {"name": "default"}, "spec": {"rules": rules}}])
 
 
@@ -70,3 +70,18 @@ def test_a_pod_that_never_gets_an_assignment_is_told_at_once_what_the_policy_den
     lab.wait("the refusal", lambda: "has no rule that lets namespace store use AzureIdentity store/one" in told())
     allow(lab, two["resourceID"], one["resourceID"], namespace="store")
     lab.wait("a token", lambda: lab.token("web", namespace="store").status == 200)
+
+
+def test_an_identity_that_is_kept_for_limited_bindings_is_given_by_those_alone(guarded: tuple[Lab, str]) -> None:
+    lab, mode = guarded
+    one = lab.names()["identities"]["app-one"]
+    lab.kubectl("create", "namespace", "boxed")
+    lab.apply([managed_identity("one", one, "boxed"), binding("one", "one", "one", "boxed")])
+    lab.add_pod("web", labels={"aadpodidbinding": "one"}, namespace="boxed")
+    allow(lab, one["resourceID"], namespace="boxed", requireAccess=["notAfter"])
+    lab.wait("the refusal", lambda: "only by bindings whose spec.access has notAfter" in lab.token("web", namespace="boxed").body)
+    assert "refused (policy_denied)" in lab.explain("web", "boxed", "--mode", mode, "--identity-policy", "enforce")
+    lab.kubectl("patch", "azureidentitybinding", "one", "-n", "boxed", "--type=merge", "-p", '{"spec": {"access": {"notAfter": "2099-01-01T00:00:00Z"}}}')
+    lab.wait("a token", lambda: lab.token("web", namespace="boxed").status == 200)
+    lab.kubectl("patch", "azureidentitybinding", "one", "-n", "boxed", "--type=merge", "-p", '{"spec": {"access": null}}')
+    lab.wait("the refusal", lambda: lab.token("web", namespace="boxed").status == 403)
