@@ -91,6 +91,8 @@ Read<IdentityPolicy> IdentityPolicy::read(const json::value& object) {
     read_namespaces(rule, fields.object("namespaces"));
     rule.types = fields.integers("types", kMostPolicyItems);
     rule.require_access = fields.list("requireAccess", kMostPolicyItems, kMostPolicyText);
+    if (fields.has("requireAccess") && rule.require_access.empty())
+      rule.not_understood = "requireAccess without a word";
     note_unknown(rule, fields.others({"name", "namespaces", "types", "resourceIDs", "clientIDs", "requireAccess"}), "");
     const auto index = static_cast<std::uint32_t>(policy.rules_.size());
     for (std::string& id : fields.list("resourceIDs", kMostPolicyItems, kMostResourceId)) {

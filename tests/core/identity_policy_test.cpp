@@ -270,6 +270,13 @@ TEST(IdentityPolicy, ABindingThatHasAllThatIsRequiredMayUseIt) {
   EXPECT_EQ(denial("vault", "web", &access), Denial::access_required);
 }
 
+TEST(IdentityPolicy, ARequirementWithoutAWordIsNotNone) {
+  for (const char* require : {"[]", "[null]"}) {
+    const std::string rule = rule_for(kGroup + "vault", fmt::format(R"(, "requireAccess": {})", require));
+    EXPECT_EQ(denial_of(rule, make_identity("shop", "vault")), Denial::not_understood) << require;
+  }
+}
+
 TEST(IdentityPolicy, ARequirementByLabelsHoldsWhileTheyAreNotKnown) {
   const std::string rules = fmt::format(
       R"([{{"name": "wide", "namespaces": {{"names": ["shop"]}}, "resourceIDs": ["{0}*"]}},

@@ -23,6 +23,8 @@ const core::GrantTerms* terms_of(const core::AzureIdentityGrant& grant,
   });
   if (binding == bindings.end()) {
     why = fmt::format("there is no AzureIdentityBinding {}", grant.binding);
+  } else if (binding->access && !binding->access->invalid.empty()) {
+    why = fmt::format("AzureIdentityBinding {} denies everything: {}", grant.binding, binding->access->invalid);
   } else if (!binding->access || !binding->access->grant) {
     why = fmt::format("AzureIdentityBinding {} needs no grant", grant.binding);
   } else {

@@ -93,6 +93,12 @@ TEST_F(GrantListTest, WhatGivesNothingSaysWhy) {
   lost.binding = "open";
   book_.put(lost);
   EXPECT_THAT(row().why, HasSubstr("needs no grant"));
+  bindings_.push_back(bindings_.front());
+  bindings_.back().meta.name = "broken";
+  bindings_.back().access.emplace().invalid = "spec.access.grant: is null";
+  lost.binding = "broken";
+  book_.put(lost);
+  EXPECT_THAT(row().why, HasSubstr("denies everything: spec.access.grant: is null"));
 
   core::AzureIdentityGrant greedy = grant("g", "2026-11-28T11:00:00Z");
   greedy.duration = std::chrono::hours(5);
