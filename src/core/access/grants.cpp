@@ -247,6 +247,9 @@ std::vector<GrantSchedule::Piece> GrantSchedule::in_turn(std::vector<Piece> gran
     at = begun;
     if (last->to > begin) pieces.push_back({.from = begin, .to = last->to, .closes = last->to, .grant = last->grant});
   }
+  if (pieces.size() > kMostPieces) {
+    pieces = std::vector(std::make_move_iterator(pieces.end() - kMostPieces), std::make_move_iterator(pieces.end()));
+  }
   for (std::size_t i = pieces.size(); i-- > 1;) {
     if (pieces[i].from == pieces[i - 1].to) pieces[i - 1].closes = pieces[i].closes;
   }

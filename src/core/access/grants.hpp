@@ -53,6 +53,10 @@ std::string grant_text(const AzureIdentityGrant& grant, const GrantState& state,
 // an approval, the binding, the pod's labels or the policies change.
 class GrantSchedule {
  public:
+  // Of the times in which grants open it so many are kept, the last ones: each pod has its own schedule, and who may ask could
+  // fill the memory of a node by thousands of short grants. Whoever plans more than that is refused until these are over.
+  static constexpr std::size_t kMostPieces = 256;
+
   // Nothing opens.
   GrantSchedule() = default;
 

@@ -306,6 +306,17 @@ TEST_F(GrantsTest, AskingAllocatesNothing) {
   EXPECT_EQ(open, 500);
 }
 
+// Thousands of short ones do not fill the memory of each pod: the last ones are kept, so that today's is among them.
+TEST_F(GrantsTest, OfVeryManyTheLastCount) {
+  terms.approvals = 0;
+  constexpr int kMany = static_cast<int>(GrantSchedule::kMostPieces) + 10;
+  for (int i = 0; i < kMany; ++i) book.put(make_grant(fmt::format("g{}", i), at("08:00") + minutes(2 * i), minutes(1)));
+  const GrantSchedule schedule = this->schedule();
+  EXPECT_FALSE(schedule.at(at("08:00") + minutes(2 * 9)).open());
+  EXPECT_TRUE(schedule.at(at("08:00") + minutes(2 * 10)).open());
+  EXPECT_TRUE(schedule.at(at("08:00") + minutes(2 * (kMany - 1))).open());
+}
+
 TEST(WithGrants, BothHaveToBeOpen) {
   const AccessState always;
   const AccessState until_ten{.until = at("10:00"), .token_beyond_window = TokenBeyondWindow::deny};
