@@ -25,6 +25,10 @@ std::string_view type_text(core::IdentityType type) {
   return "";
 }
 
+std::string_view grant_of(const core::Decision& decision) {
+  return decision.access ? decision.access->grant : std::string_view();
+}
+
 void join(std::string& out, std::string_view ns, std::string_view name) {
   out.assign(ns);
   out += '/';
@@ -55,6 +59,7 @@ AuditRecorder::Key AuditRecorder::key_of(const AuditedAnswer& answer) {
                                      : hash(answer.check) * 31 + static_cast<std::uint64_t>(answer.status);
   if (answer.decision->identity != nullptr) key.what = key.what * 31 + hash(answer.decision->identity->meta.name);
   if (answer.decision->binding != nullptr) key.what = key.what * 31 + hash(answer.decision->binding->meta.name);
+  key.what = key.what * 31 + hash(grant_of(*answer.decision));
   key.what = key.what * 2 + (answer.cached ? 1 : 0);
   return key;
 }
@@ -79,6 +84,11 @@ void AuditRecorder::fill(audit::RecordView& record, const AuditedAnswer& answer)
   if (const core::AzureIdentityBinding* binding = answer.decision->binding) {
     join(binding_, binding->meta.ns, binding->meta.name);
     record.binding = binding_;
+    // A grant is of its binding's namespace.
+    if (const std::string_view grant = grant_of(*answer.decision); !grant.empty()) {
+      join(grant_, binding->meta.ns, grant);
+      record.grant = grant_;
+    }
   }
   if (const core::AzureIdentity* identity = answer.decision->identity) {
     join(identity_, identity->meta.ns, identity->meta.name);

@@ -121,6 +121,23 @@ TEST_F(AuditTest, ATokenHandedOutIsARecordOfWhoGotWhat) {
   EXPECT_FALSE(text.contains(std::string(test::make_identity("shop", "reader").client_id.text()))) << "not redacted";
 }
 
+TEST_F(AuditTest, ARecordNamesTheGrantThatAllowedIt) {
+  attach(seconds(10));
+  FixedAsk ask_once(*this);
+  const core::AzureIdentityBinding binding = test::make_binding("shop", "b", "reader");
+  ask_once.decision.binding = &binding;
+  for (const std::string_view grant : {"inc-1", "inc-1", "inc-2"}) {
+    ask_once.decision.access.emplace();
+    ask_once.decision.access->grant = grant;
+    EXPECT_TRUE(ask_once());
+  }
+  const auto records = written();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].grant, "shop/inc-1");
+  EXPECT_EQ(records[0].count, 2u);
+  EXPECT_EQ(records[1].grant, "shop/inc-2");
+}
+
 TEST_F(AuditTest, RefusalsAreRecordsWithTheCheckThatFailed) {
   attach();
   core::Pod stray = usual_pod();
