@@ -66,6 +66,26 @@ def test_a_grant_takes_two_and_ends_by_itself(fresh_lab):
     assert "by bob: not today" in lab.podid_as("", "grant", "list", "-n", namespace).stdout
 
 
+def test_what_podid_says_of_a_grant_is_what_the_nmi_does(fresh_lab):
+    lab, namespace = fresh_lab, "default"
+    limited(lab, lab.names(), namespace)
+    lab.add_pod("web", "node-a", {"aadpodidbinding": f"app-{namespace}"})
+    lab.wait("the NMI knows the binding and the policies", lambda: "there is no grant for this pod" in (answer := lab.token("web")).body
+             and answer.status == 403)
+    assert lab.podid_as("", "who-can", "one", check=False).returncode == 1
+    lab.podid_as("alice", "grant", "request", "app", "--duration", "1h", "--reason", "INC-4711", "--name", "g")
+    lab.podid_as("bob", "grant", "approve", "g")
+    lab.wait_for_token("the grant is active", "web")
+    lab.wait("who-can says yes", lambda: lab.podid_as("", "who-can", "one", check=False).returncode == 0)
+    row = json.loads(lab.podid_as("", "status", "-o", "json").stdout)["pods"][0]
+    assert row["state"] == "Ready" and row["access"].startswith("open until "), row
+    assert "granted: " in lab.explain("web", namespace)
+    lab.podid_as("alice", "grant", "revoke", "g")
+    lab.wait("the NMI refuses", lambda: lab.token("web").status == 403)
+    assert json.loads(lab.podid_as("", "status", "-o", "json").stdout)["pods"][0]["state"] == "Closed"
+    assert "grant_missing" in lab.explain("web", namespace)
+
+
 def test_who_may_not_is_told_so(lab, names, namespace, request):
     if "real" not in lab.name:
         pytest.skip("the embedded API server lets everybody do everything")

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/model/grants_json.hpp"
 
@@ -62,18 +63,46 @@ base::Task<core::GrantPolicies> read_policies(Cluster& cluster) {
   co_return policies;
 }
 
+base::Task<core::Calendar> read_holidays(Cluster& cluster, kube::ObjectKey config_map, std::string key) {
+  core::Calendar calendar;
+  auto object = co_await cluster.client().get(kube::kConfigMaps, config_map, cluster.deadline());
+  if (!object) {
+    calendar.problem = fmt::format("ConfigMap {} cannot be read: {}", config_map.to_string(), object.error().message);
+    co_return calendar;
+  }
+  const json::value* text = base::find_path(*object, {"data", key});
+  if (text == nullptr || !text->is_string()) {
+    calendar.problem = fmt::format("ConfigMap {} has no key {}", config_map.to_string(), key);
+    co_return calendar;
+  }
+  co_return core::read_calendar(text->get_string());
+}
+
 }  // namespace
 
-base::Task<base::Result<AccessObjects>> read_access_objects(Cluster& cluster, std::string ns) {
-  AccessObjects objects;
-  auto grants = co_await read_all(cluster, kube::kAzureIdentityGrants, ns, core::read_azure_identity_grant, objects);
+base::Task<> read_calendars(Cluster& cluster, std::span<const core::AzureIdentityBinding> bindings,
+                            AccessObjects& into) {
+  for (const core::AzureIdentityBinding& binding : bindings) {
+    if (!binding.access) continue;
+    core::Calendars& known = into.calendars[binding.meta.ns];
+    for (const core::AccessWindow& window : binding.access->windows) {
+      if (!window.holidays || known.contains(*window.holidays)) continue;
+      const kube::ObjectKey config_map{.ns = binding.meta.ns, .name = window.holidays->config_map};
+      core::Calendar calendar = co_await read_holidays(cluster, config_map, window.holidays->key);
+      known.emplace(*window.holidays, std::move(calendar));
+    }
+  }
+}
+
+base::Task<base::Result<>> read_grants(Cluster& cluster, std::string ns, AccessObjects& into) {
+  auto grants = co_await read_all(cluster, kube::kAzureIdentityGrants, ns, core::read_azure_identity_grant, into);
   if (!grants) co_return std::unexpected(grants.error());
   auto approvals = co_await read_all(cluster, kube::kAzureIdentityGrantApprovals, ns,
-                                     core::read_azure_identity_grant_approval, objects);
+                                     core::read_azure_identity_grant_approval, into);
   if (!approvals) co_return std::unexpected(approvals.error());
   core::GrantPolicies policies = co_await read_policies(cluster);
-  objects.grants.set_policies(std::move(policies));
-  co_return objects;
+  into.grants.set_policies(std::move(policies));
+  co_return base::Result<>{};
 }
 
 }  // namespace podid::cli

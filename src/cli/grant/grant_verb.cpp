@@ -210,16 +210,17 @@ std::string as_form(OutputForm form, const std::vector<GrantRow>& rows, const st
 // The grants of a namespace, or of all, as they stand.
 base::Task<base::Result<std::vector<GrantRow>>> read_rows(Cluster& cluster, std::string ns,
                                                           std::vector<std::string>& unreadable) {
-  auto objects = co_await read_access_objects(cluster, ns);
-  if (!objects) co_return std::unexpected(objects.error());
+  AccessObjects objects;
+  auto read = co_await read_grants(cluster, ns, objects);
+  if (!read) co_return std::unexpected(read.error());
   auto listed = co_await cluster.list(kube::kAzureIdentityBindings, ns);
   if (!listed) co_return std::unexpected(listed.error());
   std::vector<core::AzureIdentityBinding> bindings;
   for (const json::value& each : *listed) {
     if (auto binding = core::read_azure_identity_binding(each)) bindings.push_back(std::move(*binding));
   }
-  unreadable = std::move(objects->unreadable);
-  co_return grant_rows(objects->grants, bindings, cluster.now());
+  unreadable = std::move(objects.unreadable);
+  co_return grant_rows(objects.grants, bindings, cluster.now());
 }
 
 // Until the grant is active. `denied`: it never will be.

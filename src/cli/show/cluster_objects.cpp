@@ -96,6 +96,15 @@ base::Task<base::Result<>> read_policy(Cluster& cluster, PolicyReading reading, 
   co_return base::Result<>{};
 }
 
+base::Task<> read_access(Cluster& cluster, ClusterObjects& objects) {
+  auto access = std::make_shared<AccessObjects>();
+  co_await read_calendars(cluster, objects.bindings, *access);
+  const auto read = co_await read_grants(cluster, "", *access);
+  if (!read) objects.unreadable.push_back(read.error().message);
+  objects.unreadable.insert(objects.unreadable.end(), access->unreadable.begin(), access->unreadable.end());
+  objects.access = std::move(access);
+}
+
 }  // namespace
 
 base::Task<base::Result<ClusterObjects>> read_cluster_objects(Cluster& cluster, std::string pods_of,
@@ -115,6 +124,7 @@ base::Task<base::Result<ClusterObjects>> read_cluster_objects(Cluster& cluster, 
   auto assigned = co_await read_all(cluster, kube::kAzureAssignedIdentities, core::read_azure_assigned_identity,
                                     objects.assigned, objects.unreadable);
   if (!assigned) co_return std::unexpected(assigned.error());
+  co_await read_access(cluster, objects);
   if (policy == PolicyReading::none) co_return objects;
   auto with_policy = co_await read_policy(cluster, policy, objects);
   if (!with_policy) co_return std::unexpected(with_policy.error());
@@ -140,7 +150,8 @@ base::Task<std::map<std::string, base::WallTime>> read_issuances(Cluster& cluste
 }
 
 PodObjects objects_for(const ClusterObjects& objects, const core::Pod& pod) {
-  PodObjects found{.pod = pod, .permissions = objects.permissions, .has_policy = objects.has_policy};
+  PodObjects found{
+      .pod = pod, .permissions = objects.permissions, .has_policy = objects.has_policy, .access = objects.access};
   const auto of_pod = [&pod](const core::AzureAssignedIdentity& each) {
     return each.pod == pod.name && each.pod_namespace == pod.ns;
   };

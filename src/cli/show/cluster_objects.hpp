@@ -2,7 +2,7 @@
 // Everything in a cluster that says who gets which identity, read once, for verbs that look at many pods.
 #pragma once
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,6 +30,7 @@ struct ClusterObjects {
   std::vector<std::string> unreadable;  // objects that the programs leave out, and kinds that may not be read
   core::IdentityPermissions permissions;
   bool has_policy = false;
+  std::shared_ptr<const AccessObjects> access;  // as PodObjects has it, of the whole cluster
 };
 
 // Pods of one namespace (empty: all), and all objects of ours of the whole cluster.

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/time_text.hpp"
+#include "core/access/access_text.hpp"
 #include "core/access/calendar.hpp"
 #include "core/matching.hpp"
 #include "core/model/naming.hpp"
@@ -75,36 +76,64 @@ std::vector<core::DoubtedAssignment> doubts_about(const PodObjects& objects) {
   return doubts;
 }
 
-// The bindings that are limited, as decide() names them. `kept`: what they point into.
-std::vector<core::AccessOfBinding> access_of(const PodObjects& objects, const ExplainRequest& request,
-                                             base::WallTime now, std::deque<core::BindingAccess>& kept) {
-  std::vector<core::AccessOfBinding> said;
-  const auto add = [&](const core::AzureIdentityBinding* binding, const core::AzureIdentityBinding& live,
-                       std::string_view holidays) {
-    if (!live.access) return;
-    const core::ObjectKey key = live.meta.key();
-    core::GrantSchedule grants;
-    if (request.grants && live.access->grant) {
-      grants = request.grants->schedule(key, *live.access->grant, objects.pod.labels, now);
-    }
-    auto terms =
-        std::make_shared<const core::AccessTerms>(*live.access, request.zones, core::decode_holidays(holidays));
-    const auto& by = kept.emplace_back(key, std::move(terms), std::move(grants));
-    said.push_back({binding, &by, by.at(now)});
-  };
-  std::map<core::ObjectKey, std::string_view> holidays_of;  // as the controller has read them
+// What is known of the calendars that the binding names: as the controller has handed them to the NMI, where it has made an
+// assignment; else as they are.
+core::Calendars calendars_of(const PodObjects& objects, const core::AzureIdentityBinding& binding, bool managed) {
   for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
-    const auto* live = find_by_key(objects.bindings, assigned.binding.meta.key());
-    if (live == nullptr) continue;
-    const auto holidays = core::value_or_empty(assigned.meta.annotations, core::kHolidaysAnnotation);
-    holidays_of[live->meta.key()] = holidays;
-    add(&assigned.binding, *live, holidays);
+    if (managed || assigned.binding.meta.key() != binding.meta.key()) continue;
+    return core::decode_holidays(core::value_or_empty(assigned.meta.annotations, core::kHolidaysAnnotation));
   }
-  for (const core::AzureIdentityBinding& binding : objects.bindings) {
-    add(&binding, binding, holidays_of[binding.meta.key()]);
-  }
-  return said;
+  if (!objects.access) return {};
+  const auto known = objects.access->calendars.find(binding.meta.ns);
+  return known == objects.access->calendars.end() ? core::Calendars() : known->second;
 }
+
+// What the bindings with spec.access say, as decide() is told.
+class AccessView {
+ public:
+  AccessView(const PodObjects& objects, const ExplainRequest& request, base::WallTime now) {
+    const bool managed = request.mode == core::OperationMode::managed;
+    for (const core::AzureIdentityBinding& binding : objects.bindings) {
+      if (!binding.access) continue;
+      const core::ObjectKey key = binding.meta.key();
+      core::GrantSchedule grants;
+      const core::GrantBook* book = request.grants   ? request.grants.get()
+                                    : objects.access ? &objects.access->grants
+                                                     : nullptr;
+      if (book != nullptr && binding.access->grant) {
+        grants = book->schedule(key, *binding.access->grant, objects.pod.labels, now);
+      }
+      auto terms = std::make_shared<const core::AccessTerms>(*binding.access, request.zones,
+                                                             calendars_of(objects, binding, managed));
+      const auto& by = kept_.emplace_back(key, std::move(terms), std::move(grants));
+      said_.push_back({&binding, &by, by.at(now)});
+      for (const core::AzureAssignedIdentity& assigned : objects.assigned) {
+        if (assigned.binding.meta.key() == key) said_.push_back({&assigned.binding, &by, by.at(now)});
+      }
+    }
+  }
+  AccessView(const AccessView&) = delete;
+  AccessView& operator=(const AccessView&) = delete;
+
+  std::span<const core::AccessOfBinding> said() const { return said_; }
+
+  // Of the bindings that select the pod.
+  void describe(const core::Pod& pod, base::WallTime now, Explanation& out) const {
+    for (const core::AccessOfBinding& each : said_) {
+      if (!core::selects(*each.binding, pod)) continue;
+      const std::string binding = each.by->binding().text();
+      if (std::ranges::find(out.access, binding, &ExplainedAccess::binding) != out.access.end()) continue;
+      out.access.push_back({.binding = binding,
+                            .open = each.state.open(),
+                            .state = core::short_access_text(each.state),
+                            .text = each.by->text(now)});
+    }
+  }
+
+ private:
+  std::deque<core::BindingAccess> kept_;  // what said_ points into
+  std::vector<core::AccessOfBinding> said_;
+};
 
 // The pod is not served, or gets what its node gets, whatever its bindings are. `checks`: of core/serving.
 void conclude(core::Serving serving, const core::CheckList& checks, const ExplainRequest& request, Explanation& out) {
@@ -132,6 +161,7 @@ void conclude(core::Serving serving, const core::CheckList& checks, const Explai
 
 void conclude(const core::DecisionInput& input, const core::Decision& decision, Explanation& out) {
   out.granted = decision.granted();
+  out.refusal = decision.reason;
   out.reason = core::to_string(decision.reason);
   if (!out.granted) {
     out.conclusion = core::refusal_summary(input, decision);
@@ -155,8 +185,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   const auto bindings = pointers_to(objects.bindings);
   const auto identities = pointers_to(objects.identities);
   const auto doubts = doubts_about(objects);
-  std::deque<core::BindingAccess> kept;
-  const auto access = access_of(objects, request, now, kept);
+  const AccessView access(objects, request, now);
   const bool managed = request.mode == core::OperationMode::managed;
   core::DecisionInput input;
   input.mode = request.mode;
@@ -167,7 +196,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   input.node_name = pod.node_name;
   input.request = {request.client_id, request.resource_id, request.object_id};
   input.now = now;
-  input.access = access;
+  input.access = access.said();
   if (request.policy == core::IdentityPolicyMode::enforce) input.permissions = &objects.permissions;
   if (!managed) {
     input.assigned = assigned;
@@ -183,6 +212,7 @@ Explanation explain(const PodObjects& objects, const ExplainRequest& request, ba
   out.unreadable = objects.unreadable;
   describe_pod(pod, out);
   describe_rules(objects, request, out);
+  access.describe(pod, now, out);
 
   const auto exceptions = pointers_to(objects.exceptions);
   const core::ServingInput whether{.pod = pod,

@@ -22,7 +22,7 @@ struct ExplainRequest {
   std::vector<std::string> mic_service_accounts = {};  // the NMI's --mic-service-account; empty: its default
   std::string controller_identity = {};                // the NMI's --controller-identity
   core::ZoneLookup zones = [](std::string_view) { return nullptr; };  // by default none is known: windows do not open
-  std::shared_ptr<const core::GrantBook> grants = {};                 // null: there are none
+  std::shared_ptr<const core::GrantBook> grants = {};                 // null: those of PodObjects::access
   core::ClientId client_id;  // what the application asks for; all empty: any identity
   core::ResourceId resource_id;
   core::ObjectId object_id;
@@ -40,6 +40,14 @@ struct ExplainedAssignment {
   std::string state;  // "Assigned"; empty in objects of old releases
 };
 
+// A binding of the pod with spec.access, at that time.
+struct ExplainedAccess {
+  std::string binding;
+  bool open = false;
+  std::string state;  // "open until …"
+  std::string text;   // a sentence without a full stop
+};
+
 struct Explanation {
   std::string pod;
   std::string node;  // empty: none yet
@@ -49,6 +57,7 @@ struct Explanation {
   std::string asked;  // client IDs redacted
 
   std::vector<ExplainedBinding> bindings;        // those that select the pod
+  std::vector<ExplainedAccess> access;           // of those that are limited
   std::vector<std::string> other_selectors;      // of bindings, when none selects the pod
   std::vector<ExplainedAssignment> assignments;  // standard mode
   std::vector<std::string> unreadable;
@@ -56,6 +65,7 @@ struct Explanation {
 
   std::string serving;  // core::Serving: "served", "excepted", "host_network"
   bool granted = false;
+  core::RefusalReason refusal = core::RefusalReason::none;  // of decide()
   std::string reason;      // "none" when granted, "pod_not_served", else core's: "no_matching_binding"
   std::string conclusion;  // one sentence without a full stop
   bool waiting_may_help = false;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `podid explain pod` reads of the cluster.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "cli/common/access_objects.hpp"
+#include "cli/common/cluster.hpp"
 #include "core/identity_policy.hpp"
 #include "core/model/pod.hpp"
 #include "core/model/resources.hpp"
-#include "kube/client.hpp"
 #include "kube/object_key.hpp"
 
 namespace podid::cli {
@@ -24,6 +26,8 @@ struct PodObjects {
   std::vector<std::string> unreadable = {};  // "azureidentity shop/reader: spec.type: …": the programs leave these out
   core::IdentityPermissions permissions = {};  // by the policy, which knows the namespaces that matter to the pod
   bool has_policy = false;                     // there is one
+  // What spec.access of its bindings goes by; null: not read, so that no grant counts and no calendar is known.
+  std::shared_ptr<const AccessObjects> access = {};
 };
 
 // Whether the AzureIdentityPolicy is read: not; where it is there and may be read; in any case.
@@ -31,6 +35,6 @@ enum class PolicyReading { none, if_there, needed };
 
 // Errors: `not_found` when there is no such pod (the message names pods of that name elsewhere) or a kind is not installed;
 // those of kube::Client.
-base::Task<base::Result<PodObjects>> read_pod_objects(kube::Client& client, kube::ObjectKey pod, PolicyReading policy);
+base::Task<base::Result<PodObjects>> read_pod_objects(Cluster& cluster, kube::ObjectKey pod, PolicyReading policy);
 
 }  // namespace podid::cli

@@ -52,6 +52,7 @@ std::string to_text(const Explanation& e) {
                                                   fmt::join(e.addresses, ", ")));
   text += head_line("asked for", fmt::format("{}, in {} mode", e.asked, e.mode));
   text += binding_lines(e);
+  for (const ExplainedAccess& each : e.access) text += head_line("access", each.text);
   text += assignment_lines(e);
   for (const std::string& object : e.unreadable) text += head_line("unreadable", object);
   text += fmt::format("\n{:<8} {:<19} {}\n", "RESULT", "CHECK", "FINDING");
@@ -87,11 +88,17 @@ json::object to_json(const Explanation& e) {
                       {"text", check.text},
                       {"remedy", check.remedy}});
   }
+  json::array access;
+  for (const ExplainedAccess& each : e.access) {
+    access.push_back({{"binding", each.binding}, {"open", each.open}, {"state", each.state}, {"text", each.text}});
+  }
   return {
+      {"schema", "podid.explain/v1"},
       {"pod", {{"name", e.pod}, {"node", e.node}, {"phase", e.phase}, {"addresses", strings(e.addresses)}}},
       {"mode", e.mode},
       {"asked", e.asked},
       {"bindings", std::move(bindings)},
+      {"access", std::move(access)},
       {"otherSelectors", strings(e.other_selectors)},
       {"assignments", std::move(assignments)},
       {"unreadable", strings(e.unreadable)},

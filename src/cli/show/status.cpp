@@ -13,9 +13,19 @@ namespace {
 
 namespace json = boost::json;
 
+// Of the binding that gives the identity; of a pod that gets none the first that is limited.
+std::string access_of(const Explanation& e) {
+  for (const ExplainedAccess& each : e.access) {
+    if (!e.granted || each.binding == e.binding) return each.state;
+  }
+  return {};
+}
+
 std::string state_of(const Explanation& e) {
   if (e.serving != "served" && e.granted) return "PassedThrough";
   if (e.granted) return "Ready";
+  const bool closed = std::ranges::any_of(e.access, [](const ExplainedAccess& each) { return !each.open; });
+  if (closed && core::is_about_access(e.refusal)) return "Closed";
   return e.waiting_may_help ? "Waiting" : "Refused";
 }
 
@@ -35,7 +45,8 @@ StatusRow row_of(const ListedPod& listed, const Explanation& e) {
                 .reason = e.granted && e.serving == "served" ? std::string()
                           : e.granted                        ? e.serving
                                                              : e.reason,
-                .why = e.conclusion};
+                .why = e.conclusion,
+                .access = access_of(e)};
   if (row.identity.empty() && e.serving == "served") {
     std::vector<std::string> bindings;
     std::vector<std::string> identities;

@@ -20,7 +20,7 @@ struct StatusRow {
   std::string workload;
   std::string identity;  // namespace/name; of a pod that gets none: what its bindings name
   std::string binding;
-  std::string state;        // Ready, Closed, Waiting, Refused, PassedThrough
+  std::string state;        // Ready, Closed (by spec.access), Waiting, Refused, PassedThrough
   std::string reason;       // a code, as the NMI's metrics have it; empty when Ready
   std::string why;          // a sentence
   std::string access = {};  // of its binding's spec.access: "open until …"; empty: unlimited

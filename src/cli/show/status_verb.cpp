@@ -5,11 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <memory>
-#include <utility>
 
 #include "base/run_blocking.hpp"
-#include "cli/common/access_objects.hpp"
 #include "cli/common/cluster.hpp"
 #include "cli/common/output.hpp"
 #include "cli/show/cluster_objects.hpp"
@@ -39,17 +36,11 @@ base::Task<base::Result<>> look(const ClusterOptions& options, const ModeOptions
   if (!cluster) co_return std::unexpected(cluster.error());
   auto objects = co_await read_cluster_objects(**cluster, (*cluster)->scope(), mode.policy_reading());
   if (!objects) co_return std::unexpected(objects.error());
-  auto access = co_await read_access_objects(**cluster, "");
-  if (!access) co_return std::unexpected(access.error());
   const auto issuances = co_await read_issuances(**cluster, (*cluster)->scope());
   seen.now = (*cluster)->now();
-  ExplainRequest request = mode.chosen(objects->has_policy);
-  const auto grants = std::make_shared<const core::GrantBook>(std::move(access->grants));
-  request.grants = grants;
-  seen.rows = status_rows(*objects, issuances, request, seen.now);
-  seen.findings = co_await find_problems(**cluster, objects->bindings, grants->policies());
+  seen.rows = status_rows(*objects, issuances, mode.chosen(objects->has_policy), seen.now);
+  seen.findings = co_await find_problems(**cluster, objects->bindings, objects->access->grants.policies());
   seen.unreadable = std::move(objects->unreadable);
-  seen.unreadable.insert(seen.unreadable.end(), access->unreadable.begin(), access->unreadable.end());
   co_return base::Result<>{};
 }
 

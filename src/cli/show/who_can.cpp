@@ -65,6 +65,17 @@ core::AzureAssignedIdentity assignment(const core::Pod& pod, const core::AzureId
   return assigned;
 }
 
+// Of a limited binding: how it stands.
+std::string access_of(const Explanation& e) { return e.access.empty() ? std::string() : e.access.front().state; }
+
+// Closed now, and not for ever.
+bool may_open(core::RefusalReason reason) {
+  using core::RefusalReason;
+  return reason == RefusalReason::not_yet || reason == RefusalReason::window_closed ||
+         reason == RefusalReason::grant_missing || reason == RefusalReason::grant_pending ||
+         reason == RefusalReason::grant_policy_missing;
+}
+
 enum class Assignments { as_they_are, as_they_would_be };
 
 std::vector<Candidate> candidates_of(const ClusterObjects& objects, const core::AzureIdentity& identity,
@@ -87,7 +98,8 @@ std::vector<Candidate> candidates_of(const ClusterObjects& objects, const core::
                           .may = e.granted,
                           .binding = e.binding.empty() && !e.bindings.empty() ? e.bindings.front().binding : e.binding,
                           .reason = e.granted ? std::string() : e.reason,
-                          .why = e.conclusion});
+                          .why = e.conclusion,
+                          .access = access_of(e)});
   }
   std::ranges::sort(candidates, {}, &Candidate::pod);
   return candidates;
@@ -141,7 +153,8 @@ Witness could_ever(const ClusterObjects& objects, const core::AzureIdentity& ide
     own.assigned = {assignment(pod, identity, *binding, core::NamespacedMode{request.namespaced})};
     const Explanation e = explain(own, asked, now);
     witness.why = e.conclusion;
-    if (!e.granted) continue;
+    if (!e.granted && !may_open(e.refusal)) continue;
+    witness.access = access_of(e);
     witness.possible = true;
     witness.label = binding->selector;
     witness.binding = binding->meta.key().text();

@@ -6,11 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
-#include <memory>
 #include <utility>
 
 #include "base/run_blocking.hpp"
-#include "cli/common/access_objects.hpp"
 #include "cli/common/cluster.hpp"
 #include "cli/common/output.hpp"
 #include "cli/show/cluster_objects.hpp"
@@ -34,7 +32,6 @@ struct Seen {
   std::string ns;
   base::WallTime now;
   ClusterObjects objects;
-  std::shared_ptr<const core::GrantBook> grants;
 };
 
 base::Task<base::Result<>> look(const ClusterOptions& options, const ModeOptions& mode, Seen& seen) {
@@ -43,9 +40,6 @@ base::Task<base::Result<>> look(const ClusterOptions& options, const ModeOptions
   auto objects = co_await read_cluster_objects(**cluster, "", mode.policy_reading());
   if (!objects) co_return std::unexpected(objects.error());
   seen.objects = std::move(*objects);
-  auto access = co_await read_access_objects(**cluster, "");
-  if (!access) co_return std::unexpected(access.error());
-  seen.grants = std::make_shared<const core::GrantBook>(std::move(access->grants));
   seen.ns = (*cluster)->ns();
   seen.now = (*cluster)->now();
   co_return base::Result<>{};
@@ -115,8 +109,7 @@ int WhoCanVerb::print() {
   if (!done) return report(environment_, done.error());
   const auto identity = find_identity(seen.objects, {seen.ns, s.identity});
   if (!identity) return report(environment_, identity.error());
-  ExplainRequest request = s.mode.chosen(seen.objects.has_policy);
-  request.grants = seen.grants;
+  const ExplainRequest request = s.mode.chosen(seen.objects.has_policy);
   const bool document = s.output == OutputForm::json || s.output == OutputForm::yaml;
   if (!s.ever.empty()) {
     const Witness witness = could_ever(seen.objects, **identity, s.ever, request, seen.now);

@@ -93,6 +93,40 @@ TEST_F(ExplainClusterTest, SaysWhatThePolicyDeniesAndWhatWouldHelp) {
                         "lets namespace default use it"));
 }
 
+TEST_F(ExplainClusterTest, KnowsWindowsHolidaysAndGrants) {
+  define_kinds();
+  put_pod("default", "web");
+  json::object identity = core::write_azure_identity(test::make_identity("default", "reader"));
+  identity.at("metadata").as_object().erase("resourceVersion");
+  identity.at("metadata").as_object().erase("uid");
+  put(kube::kAzureIdentities, identity);
+  const auto bind = [this](const char* name, std::string_view access) {
+    put(kube::kAzureIdentityBindings,
+        {{"metadata", {{"name", name}, {"namespace", "default"}}},
+         {"spec", {{"azureIdentity", "reader"}, {"selector", "reader"}, {"access", json::parse(access)}}}});
+  };
+  bind(
+      "days",
+      R"({"windows": [{"timeZone": "Europe/Berlin", "start": "00:00", "end": "24:00", "holidays": {"configMap": "calendar"}}]})");
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (calendar_unreadable)"));
+  EXPECT_THAT(out_, HasSubstr("ConfigMap default/calendar"));
+  put(kube::kConfigMaps,
+      {{"metadata", {{"name", "calendar"}, {"namespace", "default"}}}, {"data", {{"dates", "1999-12-31\n"}}}});
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kOk) << out_;
+  EXPECT_THAT(out_, HasSubstr("access       "));
+  ASSERT_EQ(explain({"web", "--mode", "managed", "-o", "json"}), kOk);
+  EXPECT_EQ(json::parse(out_).at("schema"), "podid.explain/v1");
+  EXPECT_EQ(json::parse(out_).at("access").at(0).at("open"), true);
+  const auto removed = test::run_task(
+      io_, client_->remove(kube::kAzureIdentityBindings, {"default", "days"}, {}, net::Deadline::never()));
+  ASSERT_TRUE(removed);
+
+  bind("jit", R"({"grant": {"maxDuration": "4h", "approvals": 1}})");
+  EXPECT_EQ(explain({"web", "--mode", "managed"}), kFailed);
+  EXPECT_THAT(out_, HasSubstr("refused (grant_policy_missing)"));
+}
+
 TEST_F(ExplainClusterTest, KnowsTheControllersPods) {
   define_kinds();
   put(kube::kPods, {{"metadata",

@@ -65,6 +65,61 @@ TEST_F(StatusTest, PodsThatWantAnIdentityAndWhatTheyGet) {
   EXPECT_EQ(document.at("findings").at(0), "something");
 }
 
+TEST_F(StatusTest, ABindingThatIsNotOpenIsSaidSo) {
+  const core::AzureIdentity identity = test::make_identity("shop", "store");
+  core::AzureIdentityBinding binding = test::make_binding("shop", "reader", "store", "front");
+  binding.access.emplace();
+  binding.access->not_before = kNow + std::chrono::hours(1);
+  objects_.identities = {identity};
+  objects_.bindings = {binding};
+  const core::Pod pod = add_pod("web", "front");
+  core::AzureIdentityBinding copy = binding;
+  copy.access.reset();
+  objects_.assigned = {test::make_assigned(pod, identity, copy)};
+  EXPECT_EQ(rows().at(0).state, "Closed");
+  EXPECT_EQ(rows().at(0).reason, "not_yet");
+  EXPECT_THAT(rows().at(0).access, HasSubstr("closed until 2026-11-28T13:00:00Z"));
+  objects_.bindings.at(0).access->not_before.reset();
+  objects_.bindings.at(0).access->not_after = kNow + std::chrono::hours(2);
+  EXPECT_EQ(rows().at(0).state, "Ready");
+  EXPECT_THAT(rows().at(0).access, HasSubstr("open until 2026-11-28T14:00:00Z"));
+}
+
+// D15
+TEST_F(StatusTest, AGrantOpensForThePodsThatItSelects) {
+  const core::AzureIdentity identity = test::make_identity("shop", "store");
+  core::AzureIdentityBinding binding = test::make_binding("shop", "reader", "store", "front");
+  core::AzureIdentityBinding copy = binding;
+  binding.access.emplace();
+  binding.access->grant = core::GrantTerms{.max_duration = std::chrono::hours(4), .approvals = 0};
+  objects_.identities = {identity};
+  objects_.bindings = {binding};
+  const core::Pod pod = add_pod("web", "front");
+  objects_.assigned = {test::make_assigned(pod, identity, copy)};
+  EXPECT_EQ(rows().at(0).reason, "grant_missing");
+  auto access = std::make_shared<AccessObjects>();
+  core::GrantPolicies policies;
+  policies.problem.clear();
+  access->grants.set_policies(policies);
+  core::AzureIdentityGrant grant;
+  grant.meta.name = "g";
+  grant.meta.ns = "shop";
+  grant.meta.uid = "u";
+  grant.meta.creation_timestamp = "2026-11-28T11:30:00Z";
+  grant.binding = "reader";
+  grant.duration = std::chrono::hours(1);
+  grant.requested_by = "alice";
+  access->grants.put(grant);
+  objects_.access = access;
+  EXPECT_EQ(rows().at(0).state, "Ready") << rows().at(0).why;
+  EXPECT_THAT(rows().at(0).access, HasSubstr("2026-11-28T12:30:00Z"));
+  grant.pod_labels = {{"job", "replay"}};
+  access->grants.put(grant);
+  EXPECT_EQ(rows().at(0).reason, "grant_missing");
+  access->grants.set_policies({});
+  EXPECT_EQ(rows().at(0).reason, "grant_policy_missing");
+}
+
 TEST_F(StatusTest, AnExceptedPodPassesThrough) {
   add_pod("web", "front");
   core::AzurePodIdentityException exception;

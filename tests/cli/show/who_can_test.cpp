@@ -85,6 +85,15 @@ TEST_F(WhoCanTest, MayTeamBEverHaveIt) {
   EXPECT_THAT(ever("shop").why, HasSubstr("no AzureIdentityBinding names"));
 }
 
+TEST_F(WhoCanTest, WhatIsClosedNowMayOpenAndWhatIsOverDoesNot) {
+  objects_.bindings.at(0).access.emplace();
+  objects_.bindings.at(0).access->grant = core::GrantTerms{.max_duration = std::chrono::hours(4), .approvals = 1};
+  EXPECT_TRUE(ever("team-b").possible) << "by a grant";
+  EXPECT_THAT(ever("team-b").access, HasSubstr("closed"));
+  objects_.bindings.at(0).access->not_after = kNow - std::chrono::hours(1);
+  EXPECT_FALSE(ever("team-b").possible);
+}
+
 // SEC-10
 TEST_F(WhoCanTest, APolicyKeepsTeamBOut) {
   request_.policy = core::IdentityPolicyMode::enforce;
