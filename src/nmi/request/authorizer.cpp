@@ -139,13 +139,13 @@ Verdict Authorizer::judge(TokenCall& call) {
     return refused(doubtful(options_.style), "address_in_doubt");
   }
   call.snapshot = snapshots_.get();
+  call.decision = {};  // it points into the entry of an earlier look
   const base::WallTime wall_now = clock_.wall_now();
   if (auto verdict = identify(call, now, wall_now)) return std::move(*verdict);
 
   Verdict verdict;
   const core::Serving serving = call.entry->serving.at(wall_now);
   if (!call.host && core::verdict_of(serving) == core::ServingVerdict::passed_through) {
-    call.decision = {};
     return pass_through(serving, call.query);
   }
 
@@ -347,6 +347,13 @@ std::optional<base::SteadyTime> Authorizer::in_doubt_until(const TokenCall& call
   const PodEntryPtr& entry = snapshot->at(AddressKey::of(call.peer)).entry;
   if (!snapshot->awaits_address() || !entry || !entry->pod->deleting()) return std::nullopt;
   return call.start + kStatusWait;
+}
+
+bool Authorizer::is_limited_now(const TokenCall& call) {
+  const SnapshotPtr& snapshot = snapshots_.get();
+  const PodEntryPtr& entry =
+      call.host ? snapshot->named(call.pod_ns, call.pod_name) : snapshot->at(AddressKey::of(call.peer)).entry;
+  return entry && entry != call.entry && !entry->limited.empty();
 }
 
 std::optional<Answer> Authorizer::changed_hands(const TokenCall& call) {

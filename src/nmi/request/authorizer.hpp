@@ -48,6 +48,8 @@ class Authorizer {
   std::optional<base::SteadyTime> in_doubt_until(const TokenCall& call);
   // Of a granted call whose token lives longer than it may be used, where that is to be refused: call.decision says so then.
   Verdict refuse_beyond_window(TokenCall& call);
+  // Whether the pod that the call was granted for now has a limited binding, whatever it had then.
+  bool is_limited_now(const TokenCall& call);
   // Whether the pod that the call was granted for is still the one at its address. Nothing: it is.
   std::optional<Answer> changed_hands(const TokenCall& call);
 

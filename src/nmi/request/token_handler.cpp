@@ -32,7 +32,7 @@ base::WallTime end_of(const core::Decision& decision) {
 // The binding wants it refused because it could be used after the end.
 bool is_beyond_window(const core::Decision& decision, const CachedToken& token) {
   return decision.access && decision.access->token_beyond_window == core::TokenBeyondWindow::deny &&
-         token.text.expiry() > end_of(decision);
+         token.text.last_expiry() > end_of(decision);
 }
 
 }  // namespace
@@ -108,10 +108,14 @@ base::Task<> TokenHandler::serve(net::ServerResponse& response, TokenCall& call)
   }
 }
 
-Progress TokenHandler::refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential) {
-  if (!call.decision.access) return Progress::open;
-  const Verdict verdict = state_.authorizer.judge(call);
-  if (verdict.kind == Verdict::Kind::granted && verdict.credential->key == credential.key) return Progress::open;
+Progress TokenHandler::refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential,
+                                        const CachedToken* token) {
+  if (!call.decision.access && !state_.authorizer.is_limited_now(call)) return Progress::open;
+  Verdict verdict = state_.authorizer.judge(call);
+  if (verdict.kind == Verdict::Kind::granted && verdict.credential->key == credential.key) {
+    if (token == nullptr || !is_beyond_window(call.decision, *token)) return Progress::open;
+    verdict = state_.authorizer.refuse_beyond_window(call);
+  }
   if (verdict.kind == Verdict::Kind::refused) {
     send_verdict(response, call, verdict);
   } else {
@@ -148,15 +152,10 @@ base::Task<> TokenHandler::serve_from_cache(net::ServerResponse& response, Token
     send_refusal(response, call, *gone, "pod_gone");
     co_return;
   }
-  if (refuse_if_closed(response, call, *credential) == Progress::answered) co_return;
+  if (result.token && call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
+  if (refuse_if_closed(response, call, *credential, result.token.get()) == Progress::answered) co_return;
   if (!result.token) {
     send_token_error(response, call, result.error);
-    co_return;
-  }
-  if (call.query.extra.empty()) local_.put(credential->key, call.query.resource, result.token);
-  if (is_beyond_window(call.decision, *result.token)) {
-    const Verdict verdict = state_.authorizer.refuse_beyond_window(call);
-    send_verdict(response, call, verdict);
     co_return;
   }
   const std::string_view origin = result.origin == TokenOrigin::fetched ? "upstream" : "cache";
@@ -175,7 +174,7 @@ base::Task<> TokenHandler::send_recorded(net::ServerResponse& response, TokenCal
       send_refusal(response, call, *gone, "pod_gone");
       co_return;
     }
-    if (refuse_if_closed(response, call, credential) == Progress::answered) co_return;
+    if (refuse_if_closed(response, call, credential, token.get()) == Progress::answered) co_return;
     if (send_token(response, call, *token, origin) == Progress::answered) {
       audit_->trail().waited(waited);
       co_return;

@@ -33,8 +33,10 @@ class TokenHandler {
  private:
   Progress answer_from_table(net::ServerResponse& response, const TokenCall& call, const Credential& credential);
   base::Task<> serve_from_cache(net::ServerResponse& response, TokenCall& call, CredentialPtr credential);
-  // While the token was fetched the time may have come to its end, or a grant been revoked.
-  Progress refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential);
+  // While the token (null: there is none) was fetched the time may have come to its end, a grant been revoked, or the binding
+  // been limited; and the token may live longer than it may be used.
+  Progress refuse_if_closed(net::ServerResponse& response, TokenCall& call, const Credential& credential,
+                            const CachedToken* token);
   // Open: the audit log has no room for the record, without which it must not leave.
   Progress send_token(net::ServerResponse& response, const TokenCall& call, const CachedToken& token,
                       std::string_view origin);

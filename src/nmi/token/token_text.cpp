@@ -28,7 +28,9 @@ TokenText::TokenText(const std::vector<azure::AccessToken>& tokens) : received_a
                               quoted(token.resource), quoted(token.token_type));
     if (token.expires_in) piece.expires = token.received_at + std::chrono::seconds(*token.expires_in);
     pieces_.push_back(std::move(piece));
-    if (const auto expiry = token.expiry()) expiry_ = std::min(expiry_, *expiry);
+    const base::WallTime expiry = token.expiry().value_or(base::WallTime::max());
+    expiry_ = std::min(expiry_, expiry);
+    last_expiry_ = std::max(last_expiry_, expiry);
     if (token.refresh_in) {
       const base::WallTime wanted = token.received_at + std::chrono::seconds(*token.refresh_in);
       refresh_wanted_ = refresh_wanted_ ? std::min(*refresh_wanted_, wanted) : wanted;

@@ -29,6 +29,8 @@ class TokenText {
   base::WallTime received_at() const { return received_at_; }
   // The earliest expiry; the largest time where no token says when it expires.
   base::WallTime expiry() const { return expiry_; }
+  // The latest one; the largest time where a token does not say when it expires.
+  base::WallTime last_expiry() const { return last_expiry_; }
   // The earliest time at which an endpoint wants its token refreshed, where one said so.
   std::optional<base::WallTime> refresh_wanted() const { return refresh_wanted_; }
 
@@ -45,6 +47,7 @@ class TokenText {
   std::vector<Piece> pieces_;
   base::WallTime received_at_;
   base::WallTime expiry_ = base::WallTime::max();
+  base::WallTime last_expiry_ = base::WallTime::min();
   std::optional<base::WallTime> refresh_wanted_;
 };
 

@@ -8,8 +8,10 @@
 
 #include "base/time_text.hpp"
 #include "core/access/calendar.hpp"
+#include "nmi/record/audit_trail.hpp"
 #include "nmi/request/outcome_fixture.hpp"
 #include "support/allocation_counter.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace podid::nmi {
 namespace {
@@ -227,6 +229,58 @@ TEST_F(OutcomeAccessTest, ATokenThatLivesLongerIsRefusedWhereTheBindingSaysSo) {
     EXPECT_EQ(ask_for_token(false, resource + "short").status, 200);
     EXPECT_EQ(tokens.requests.size(), 2U);
   }
+}
+
+// Tokens of several tenants are handed out together: each of them counts.
+TEST_F(OutcomeAccessTest, OneOfSeveralTokensThatLivesLongerIsEnough) {
+  tokens.answer = [this](const TokenRequest&) -> test::FakeTokenSource::Answer {
+    return std::vector{test::make_token("short", 3600, clock.wall_now()),
+                       test::make_token("long", 3600 * 24, clock.wall_now())};
+  };
+  core::Access access = between(clock.wall_now(), clock.wall_now() + hours(2));
+  serve(standard(access), {});
+  EXPECT_EQ(ask(test::kTokenPath).status, 200);
+  access.token_beyond_window = core::TokenBeyondWindow::deny;
+  serve(standard(access), {});
+  EXPECT_EQ(ask(test::kTokenPath).status, 403);
+  EXPECT_EQ(denied("token_beyond_window"), 1U);
+}
+
+TEST_F(OutcomeAccessTest, WhatIsLimitedWhileTheTokenIsFetchedIsRefused) {
+  publish_usual();
+  tokens.closed = true;
+  const Pending pending = begin(test::kTokenPath);
+  core::AzureIdentityBinding binding = make_binding("shop", "reader-binding", "reader");
+  binding.access = between(kTestNow - hours(2), kTestNow - hours(1));
+  builder.put(std::make_shared<const core::AzureIdentityBinding>(binding));
+  publish();
+  tokens.open();
+  EXPECT_EQ(finish(pending).status, 403);
+}
+
+// The record of the refusal must not name what was decided on objects that are gone by now (address sanitizer).
+TEST_F(OutcomeAccessTest, WhatIsReadAnewWhileTheTokenIsFetchedIsRefusedAndRecorded) {
+  const test::TemporaryFolder folder;
+  AuditTrailOptions audit_options;
+  audit_options.writer.log.path = folder.file("audit.log");
+  audit_options.writer.ring_folder = folder.file("rings");
+  audit_options.writer.process = "p1";
+  const auto trail = AuditTrail::make(std::move(audit_options), clock, metrics, {});
+  ASSERT_TRUE(trail);
+  audit.attach(**trail, 0);
+  serve(managed_with(between(kTestNow, kTestNow + hours(1))), {});
+  tokens.closed = true;
+  const Pending pending = begin(test::kTokenPath);
+  SnapshotBuilder fresh({.mode = core::OperationMode::managed});
+  fresh.put(std::make_shared<const core::Pod>(usual_pod()));
+  fresh.set_unread(SnapshotBuilder::Kind::binding, {"shop", ""});
+  fresh.set_complete();
+  source.publish(fresh.build());
+  handler->snapshot_changed();
+  const double before = (*trail)->ring(0).fill();
+  tokens.open();
+  EXPECT_EQ(finish(pending).status, 503);
+  EXPECT_GT((*trail)->ring(0).fill(), before);
 }
 
 TEST_F(OutcomeAccessTest, AnEditOfTheLiveBindingCountsAtTheNextRequest) {

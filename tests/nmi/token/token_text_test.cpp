@@ -74,6 +74,7 @@ TEST(TokenText, SeveralTokensAreAnArrayAndTheHostGetsTheFirst) {
   EXPECT_TRUE(array.contains(R"(},{"access_token":"two")")) << array;
   EXPECT_TRUE(array.ends_with("}]")) << array;
   EXPECT_EQ(text.expiry(), kTestNow + std::chrono::seconds(50));
+  EXPECT_EQ(text.last_expiry(), kTestNow + std::chrono::seconds(100));
   std::string host;
   text.append_host_answer(host, core::ClientIdView("client"), kTestNow);
   EXPECT_TRUE(host.starts_with(R"({"token":{"access_token":"one")")) << host;
