@@ -74,6 +74,7 @@ AccessReason reason_of(Verdict verdict) {
     case Verdict::over:
     case Verdict::deleted:
     case Verdict::revoked:
+    case Verdict::before_binding:
     case Verdict::not_a_person:
     case Verdict::too_long:
     case Verdict::counts:
@@ -97,6 +98,7 @@ GrantState judge_grant(const AzureIdentityGrant& grant, std::span<const AzureIde
   if (grant.revocation) return refuse(Verdict::revoked);
   if (!policies.in_place()) return refuse(Verdict::policies_missing);
   if (*made < policies.count_from) return refuse(Verdict::before_policies);
+  if (terms.binding_made && *made < *terms.binding_made) return refuse(Verdict::before_binding);
   if (terms.approvals > 0 && !is_person(grant.requested_by)) return refuse(Verdict::not_a_person);
   if (grant.duration > terms.max_duration) return refuse(Verdict::too_long);
   state.from = std::max(*made, grant.not_before.value_or(*made));
@@ -131,6 +133,8 @@ std::string grant_text(const AzureIdentityGrant& grant, const GrantState& state,
     case Verdict::before_policies:
       return fmt::format("grant {} was made before the admission policies surely acted, from {} on: ask anew", name,
                          time_text(policies.count_from));
+    case Verdict::before_binding:
+      return fmt::format("grant {} was made before this binding, for an earlier one of its name: ask anew", name);
     case Verdict::not_a_person:
       return fmt::format(
           "grant {} was asked for by an account of the cluster; where approvals are needed a person must ask", name);

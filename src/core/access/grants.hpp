@@ -29,6 +29,7 @@ struct GrantState {
     revoked,
     policies_missing,  // GrantPolicies::problem
     before_policies,   // made before the policies surely acted
+    before_binding,    // asked for an earlier binding of the name
     not_a_person,      // a component of the cluster asks, and the binding wants approvals
     too_long,          // longer than the binding allows now
     lacks_approvals,

@@ -37,6 +37,9 @@ struct AccessWindow {
 struct GrantTerms {
   std::chrono::seconds max_duration{0};
   int approvals = 1;  // by people other than the requester
+  // When the binding was made, where that is known: a grant of an earlier binding of its name was asked for, and approved, for
+  // what that one gave.
+  std::optional<Instant> binding_made = {};
   bool operator==(const GrantTerms&) const = default;
 };
 

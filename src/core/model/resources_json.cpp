@@ -9,6 +9,7 @@
 #include "core/model/access_json.hpp"
 #include "core/model/azure_ids.hpp"
 #include "core/model/json_fields.hpp"
+#include "core/model/times.hpp"
 
 namespace podid::core {
 namespace {
@@ -89,6 +90,7 @@ void read_binding_access(const JsonFields& spec, AzureIdentityBinding& binding) 
   if (const json::value* access = spec.value("access")) {
     if (json::serialize(*access).size() > kMostUnknown) return spec.wrong("access", "is longer than 16384 bytes");
     binding.access = read_access(*access);
+    if (binding.access->grant) binding.access->grant->binding_made = read_time(binding.meta.creation_timestamp);
     binding.unknown.spec["access"] = *access;
   } else if (binding.meta.annotations.contains(kAccessHashAnnotation)) {
     binding.access = lost_access();

@@ -5,9 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json/parse.hpp>
 #include <random>
 #include <set>
 
+#include "core/model/resources_json.hpp"
 #include "core/model/times.hpp"
 #include "support/allocation_counter.hpp"
 
@@ -207,6 +209,24 @@ TEST_F(GrantsTest, WhatWasMadeBeforeThePoliciesActedCountsForNothing) {
   EXPECT_EQ(text("06:20"), "grant in-time has 0 of 1 approvals");
   book.put(make_approval(grant, "bob", at("06:10")));
   EXPECT_EQ(schedule().at(at("06:20")).until, at("07:10")) << "whoever said so too early may say so again";
+}
+
+// Who deletes a binding and makes one of its name with another identity has no use of the grants of the first.
+TEST_F(GrantsTest, AGrantOfAnEarlierBindingOfTheNameCountsForNothing) {
+  const AzureIdentityGrant grant = make_grant("g", at("08:00"));
+  book.put(grant);
+  book.put(make_approval(grant, "bob", at("08:10")));
+  terms.binding_made = at("08:00");
+  EXPECT_EQ(reason("08:20"), AccessReason::open);
+  terms.binding_made = at("08:00") + seconds(1);
+  EXPECT_EQ(reason("08:20"), AccessReason::grant_missing);
+  EXPECT_EQ(text("08:20"), "grant g was made before this binding, for an earlier one of its name: ask anew");
+
+  const auto binding = read_azure_identity_binding(boost::json::parse(
+      R"({"metadata": {"name": "b", "namespace": "shop", "creationTimestamp": "2026-11-28T08:00:01Z"},
+          "spec": {"azureIdentity": "i", "selector": "s", "access": {"grant": {"maxDuration": "4h"}}}})"));
+  ASSERT_TRUE(binding && binding->access && binding->access->grant);
+  EXPECT_EQ(binding->access->grant->binding_made, at("08:00") + seconds(1));
 }
 
 TEST_F(GrantsTest, WithoutThePoliciesNothingCounts) {
