@@ -39,7 +39,8 @@ def test_the_sum_over_events_is_the_number_of_answers_though_the_api_server_was_
         of_binding, of_pod = of_binding + ask(), of_pod + 1
         lab.wait("all are counted", lambda: (counted(lab, "AzureIdentityBinding"), counted(lab, "Pod")) == (of_binding, of_pod), patience=90)
 
-        event = next(each for each in lab.get("events.events.k8s.io", namespace="shop")["items"] if each["regarding"]["kind"] == "AzureIdentityBinding")
+        event = next(each for each in lab.get("events.events.k8s.io", namespace="shop")["items"]
+                     if each["regarding"]["kind"] == "AzureIdentityBinding" and each["reason"] == "TokenIssued")
         assert event["reportingController"] == "aadpodidentity.k8s.io/nmi" and event["reportingInstance"] == "node-a" and event["action"] == "IssueToken"
         assert event["related"]["name"] == "web" and f"token for {VAULT} issued to pod shop/web as AzureIdentity shop/one" in event["note"]
         assert identities["app-one"]["clientID"] not in event["note"] and "##### REDACTED #####" in event["note"]
