@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(audit::parse_line(bytes));
   static_cast<void>(audit::index_of(bytes));
 
-  audit::RecordView record{.status = 403, .latency = {}};
+  audit::RecordView record{.time = {}, .status = 403, .latency = {}};
   record.pod = bytes.substr(0, size / 3);
   record.resource = bytes.substr(size / 3, size / 3);
   record.check = bytes.substr(size / 3 * 2);

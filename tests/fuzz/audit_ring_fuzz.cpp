@@ -27,7 +27,7 @@ struct Made {
     folder = ::mkdtemp(name.data());
     std::atomic<std::uint64_t> sequence{0};
     auto ring = audit::Ring::create(folder, "p", 0, sequence, audit::Ring::kMinCapacity).value();
-    for (int i = 0; i < 4; ++i) ring->put({.pod = "pod", .latency = {}});
+    for (int i = 0; i < 4; ++i) ring->put({.time = {}, .pod = "pod", .latency = {}});
     path = ring->path();
   }
   ~Made() {
