@@ -14,7 +14,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 else()
   set(PODID_CONTROL_FLOW -fcf-protection=full)
 endif()
-target_compile_options(podid_options INTERFACE
-                       $<$<CONFIG:Release>:-fPIE;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3;-fstack-protector-strong>
-                       $<$<CONFIG:Release>:-fstack-clash-protection;-ftrivial-auto-var-init=zero;${PODID_CONTROL_FLOW}>)
+set(PODID_PROTECTIONS $<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3;-fstack-protector-strong>
+                      $<$<CONFIG:Release>:-fstack-clash-protection;-ftrivial-auto-var-init=zero;${PODID_CONTROL_FLOW}>)
+target_compile_options(podid_options INTERFACE $<$<CONFIG:Release>:-fPIE> ${PODID_PROTECTIONS})
 target_link_options(podid_options INTERFACE $<$<CONFIG:Release>:-pie;LINKER:-z,relro,-z,now,-z,noexecstack>)
