@@ -86,7 +86,10 @@ def test_an_assignment_of_an_older_controller(lab, names, namespace):
     try:
         lab.kubectl("patch", "azureassignedidentity", f"evil-{namespace}-evil", "--type=merge", "-p",
                     '{"status":{"status":"Assigned"},"metadata":{"annotations":{"aadpodidentity.k8s.io/azure-client-id":null}}}')
-        lab.wait("the NMI's own refusal", lambda: lab.nmi_metrics("node-a").get('aadpodidentity_nmi_refusals_total{reason="client_id_mismatch"}'))
+        def refused() -> float | None:
+            lab.token("evil", namespace=namespace, max_time=10)
+            return lab.nmi_metrics("node-a").get('aadpodidentity_nmi_refusals_total{reason="client_id_mismatch"}')
+        lab.wait("the NMI's own refusal", refused)
         expect_refusal(lab, names, namespace, TEAM)
     finally:
         for mic in ("mic-0", "mic-1"):
