@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/access/access_text.hpp"
 
 namespace podid::core {
@@ -12,14 +10,9 @@ namespace podid::core {
 AccessState BindingAccess::at(Instant now) const {
   const AccessState terms = terms_->at(now);
   if (!terms.open() || !needs_grant()) return terms;
-  AccessState state = grants_.at(now);
-  state.token_beyond_window = terms.token_beyond_window;
-  if (!terms.until) return state;
-  if (state.open()) {
-    state.until = state.until ? std::min(*state.until, *terms.until) : *terms.until;
-  } else if (state.until && *state.until >= *terms.until) {
-    state.until.reset();  // it will have closed by then
-  }
+  AccessState state = with_grants(terms, grants_.at(now));
+  // It will have closed by then.
+  if (!state.open() && state.until && terms.until && *state.until >= *terms.until) state.until.reset();
   return state;
 }
 
