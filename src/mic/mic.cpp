@@ -6,9 +6,9 @@
 
 #include "base/alarm.hpp"
 #include "base/file.hpp"
-#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "kube/definition.hpp"
 #include "mic/control/events.hpp"
 #include "mic/limits.hpp"
 #include "mic/machines/limits.hpp"
@@ -34,20 +34,6 @@ class NoAzure final : public IdentityApi {
     co_return base::fail(base::ErrorKind::unsupported, "--no-azure");
   }
 };
-
-// Whether a version that is served keeps spec.access of a binding.
-bool keeps_access(const kube::json::value& definition) {
-  const kube::json::value* versions = base::find_path(definition, {"spec", "versions"});
-  if (versions == nullptr || !versions->is_array()) return false;
-  for (const kube::json::value& version : versions->get_array()) {
-    const kube::json::value* spec = base::find_path(version, {"schema", "openAPIV3Schema", "properties", "spec"});
-    if (base::text_at(version, {"name"}) != "v1" || spec == nullptr) continue;
-    const kube::json::value* keeps_all = base::find_path(*spec, {"x-kubernetes-preserve-unknown-fields"});
-    return base::find_path(*spec, {"properties", "access"}) != nullptr ||
-           (keeps_all != nullptr && *keeps_all == kube::json::value(true));
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -265,7 +251,7 @@ void Mic::on_started_leading() {
 
 // Of an older installation the API server drops spec.access without a word: the binding would not be limited at all.
 base::Task<> Mic::check_definition() {
-  const kube::ObjectKey key{.ns = {}, .name = "azureidentitybindings.aadpodidentity.k8s.io"};
+  const kube::ObjectKey key = kube::definition_of(kube::kAzureIdentityBindings);
   const net::Deadline deadline = net::Deadline::in(dependencies_.clock, kDefinitionTimeout);
   auto definition = co_await client_->get(kube::kCustomResourceDefinitions, key, deadline);
   if (!definition) {
@@ -273,7 +259,7 @@ base::Task<> Mic::check_definition() {
                     {{"error", definition.error()}});
     co_return;
   }
-  const bool missing = !keeps_access(*definition);
+  const bool missing = !kube::keeps_spec_member(*definition, kube::kAzureIdentityBindings, "access");
   metrics_.crd_field_missing(missing);
   if (missing) {
     base::log::error(

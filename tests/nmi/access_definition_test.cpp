@@ -22,13 +22,6 @@ json::object definition(const std::string& spec) {
       .as_object();
 }
 
-TEST(AccessDefinition, IsKeptWhereTheSchemaHasTheFieldOrTakesAny) {
-  EXPECT_TRUE(keeps_access(definition(R"({"properties": {"access": {"type": "object"}}})")));
-  EXPECT_TRUE(keeps_access(definition(R"({"x-kubernetes-preserve-unknown-fields": true})")));
-  EXPECT_FALSE(keeps_access(definition(R"({"properties": {"selector": {"type": "string"}}})")));
-  EXPECT_FALSE(keeps_access(json::object{}));
-}
-
 class AccessDefinitionTest : public test::KubeFixture<base::RealClock> {
  protected:
   double missing() {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/json.hpp"
+#include "kube/definition.hpp"
 
 namespace podid::cli {
 namespace {
@@ -98,14 +99,13 @@ base::Task<base::Result<ApproverRoles>> read_roles(Cluster& cluster) {
 }
 
 base::Task<std::string> problem_of_definition(Cluster& cluster) {
-  const kube::ObjectKey key{.ns = {},
-                            .name = fmt::format("{}.{}", kube::kAzureIdentityBindings.plural, kube::kPodIdentityGroup)};
+  const kube::ObjectKey key = kube::definition_of(kube::kAzureIdentityBindings);
   auto definition = co_await cluster.client().get(kube::kCustomResourceDefinitions, key, cluster.deadline());
   if (!definition) {
     co_return fmt::format("whether the definition of azureidentitybindings keeps spec.access could not be read: {}",
                           definition.error().message);
   }
-  if (keeps_access(*definition)) co_return std::string();
+  if (kube::keeps_spec_member(*definition, kube::kAzureIdentityBindings, "access")) co_return std::string();
   co_return std::string(
       "the CustomResourceDefinition of azureidentitybindings has no spec.access: it is dropped when a binding is "
       "written, "
@@ -113,17 +113,6 @@ base::Task<std::string> problem_of_definition(Cluster& cluster) {
 }
 
 }  // namespace
-
-bool keeps_access(const json::value& definition) {
-  for (const json::value& version : elements(definition, {"spec", "versions"})) {
-    const json::value* spec = base::find_path(version, {"schema", "openAPIV3Schema", "properties", "spec"});
-    if (spec == nullptr) continue;
-    const json::value* open = base::find_path(*spec, {"x-kubernetes-preserve-unknown-fields"});
-    if (open != nullptr && open->is_bool() && open->get_bool()) return true;
-    if (base::find_path(*spec, {"properties", "access"}) != nullptr) return true;
-  }
-  return false;
-}
 
 std::vector<std::string> approvers_of(const core::ObjectKey& binding, const ApproverRoles& roles) {
   std::set<std::string> approvers;

@@ -13,10 +13,6 @@
 
 namespace podid::cli {
 
-// Whether the CustomResourceDefinition of bindings keeps spec.access. One that does not drops it silently, and the binding is
-// unlimited.
-bool keeps_access(const boost::json::value& definition);
-
 // Who may approve grants of a binding, by roles and their bindings; sorted. "Group oncall (ClusterRole podid-approver)"; by a rule
 // for all verbs: "User carol (Role owner, by *)".
 struct ApproverRoles {

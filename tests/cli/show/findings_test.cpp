@@ -15,19 +15,6 @@ namespace json = boost::json;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// D13
-TEST(Findings, ADefinitionKeepsAccessOrDropsIt) {
-  EXPECT_TRUE(keeps_access(test::open_definition(kube::kAzureIdentityBindings)));
-  const auto with = [](std::string_view members) {
-    return json::parse(
-        R"({"spec": {"versions": [{"schema": {"openAPIV3Schema": {"properties": {"spec": {"properties": )" +
-        std::string(members) + "}}}}}]}}");
-  };
-  EXPECT_TRUE(keeps_access(with(R"({"access": {"type": "object"}})")));
-  EXPECT_FALSE(keeps_access(with(R"({"selector": {"type": "string"}})")));
-  EXPECT_FALSE(keeps_access(json::object()));
-}
-
 class ApproversTest : public ::testing::Test {
  protected:
   std::vector<std::string> approvers() { return approvers_of({"shop", "reader"}, roles_); }
