@@ -9,20 +9,15 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/model/grants_json.hpp"
+#include "kube/decoded.hpp"
 #include "mic/limits.hpp"
 
 namespace podid::mic {
 namespace json = kube::json;
 namespace {
 
-template <class T>
-base::Result<T> checked(core::Read<T> read) {
-  if (read) return std::move(*read);
-  return base::fail(base::ErrorKind::invalid, read.error().message());
-}
-
 base::Result<SeenGrant> decode_grant(const json::value& object) {
-  auto grant = checked(core::read_azure_identity_grant(object));
+  auto grant = kube::decoded(core::read_azure_identity_grant(object));
   if (!grant) return std::unexpected(grant.error());
   SeenGrant seen;
   seen.grant = std::move(*grant);
@@ -62,7 +57,7 @@ GrantWatch::GrantWatch(kube::Client& client, GrantWatchHandlers told)
                                   [this](const SeenGrant& last) { handlers_.erase_grant(last); })),
       approvals_(
           client, watch_of(kube::kAzureIdentityGrantApprovals),
-          [](const json::value& object) { return checked(core::read_azure_identity_grant_approval(object)); },
+          [](const json::value& object) { return kube::decoded(core::read_azure_identity_grant_approval(object)); },
           handlers<core::AzureIdentityGrantApproval>(
               [this](const core::AzureIdentityGrantApproval& now) { handlers_.put_approval(now); },
               [this](const core::AzureIdentityGrantApproval& last) { handlers_.erase_approval(last); })),
@@ -82,7 +77,7 @@ std::unique_ptr<GrantWatch::Policy> GrantWatch::make_policy(kube::ResourceType t
   return std::make_unique<Policy>(
       client_, std::move(options),
       [is_policy](const json::value& object) {
-        return checked(is_policy ? core::read_grant_policy(object) : core::read_grant_policy_binding(object));
+        return kube::decoded(is_policy ? core::read_grant_policy(object) : core::read_grant_policy_binding(object));
       },
       handlers<core::GrantPolicyObject>(changed, changed));
 }

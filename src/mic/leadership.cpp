@@ -9,21 +9,16 @@
 #include "base/log.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
+#include "kube/decoded.hpp"
 #include "mic/limits.hpp"
 
 namespace podid::mic {
 namespace json = kube::json;
 namespace {
 
-template <class T>
-base::Result<T> checked(core::Read<T> read) {
-  if (read) return std::move(*read);
-  return base::fail(base::ErrorKind::invalid, read.error().message());
-}
-
 // A cluster has many pods: nothing is kept that no rule of ours reads (MIC-26).
 base::Result<core::Pod> decode_pod(const json::value& object) {
-  auto read = checked(core::read_pod(object));
+  auto read = kube::decoded(core::read_pod(object));
   if (!read) return read;
   core::Pod slim;
   slim.name = std::move(read->name);
@@ -36,14 +31,14 @@ base::Result<core::Pod> decode_pod(const json::value& object) {
 }
 
 base::Result<core::Node> decode_node(const json::value& object) {
-  auto read = checked(core::read_node(object));
+  auto read = kube::decoded(core::read_node(object));
   if (read) read->taints.clear();
   return read;
 }
 
 template <class T>
 base::Result<T> decode_trimmed(core::Read<T> object) {
-  base::Result<T> read = checked(std::move(object));
+  base::Result<T> read = kube::decoded(std::move(object));
   if (read) read = core::trimmed(std::move(*read));
   return read;
 }
@@ -114,7 +109,7 @@ Leadership::Leadership(kube::Client& client, kube::EventRecorder& events, MicMet
                 kube::kPods, [this](const auto& now) { controller_.put(now); },
                 [this](const core::Pod& last) { controller_.erase_pod(last.key()); })),
       assigned_(client, watch_of(kube::kAzureAssignedIdentities),
-                [](const json::value& object) { return checked(core::read_azure_assigned_identity(object)); },
+                [](const json::value& object) { return kube::decoded(core::read_azure_assigned_identity(object)); },
                 // The controller shares these objects with the cache instead of copying them.
                 {.on_added = [this](const auto& now) { controller_.put(now); },
                  .on_updated = [this](const auto&, const auto& now) { controller_.put(now); },
@@ -143,10 +138,11 @@ void Leadership::follow_policy(kube::Client& client) {
   };
   policies_ = std::make_unique<kube::Informer<core::IdentityPolicy>>(
       client, std::move(the_policy),
-      [](const json::value& object) { return checked(core::IdentityPolicy::read(object)); }, std::move(of_policy));
+      [](const json::value& object) { return kube::decoded(core::IdentityPolicy::read(object)); },
+      std::move(of_policy));
   namespaces_ = std::make_unique<kube::Informer<core::PolicyLabels>>(
       client, watch_of(kube::kNamespaces),
-      [](const json::value& object) { return checked(core::read_policy_labels(object)); },
+      [](const json::value& object) { return kube::decoded(core::read_policy_labels(object)); },
       handlers<core::PolicyLabels>(
           kube::kNamespaces, [this](const auto& now) { controller_.put(*now); },
           [this](const core::PolicyLabels& last) { controller_.erase_namespace(last.ns); }));

@@ -10,6 +10,7 @@
 #include "core/model/grants_json.hpp"
 #include "core/model/naming.hpp"
 #include "core/model/resources_json.hpp"
+#include "kube/decoded.hpp"
 #include "kube/json.hpp"
 
 namespace podid::nmi {
@@ -34,10 +35,11 @@ constexpr std::uint32_t kObjectsAtOnce = 4;
 
 template <class T>
 base::Result<T> decode_as(core::Read<T> (*read)(const boost::json::value&), const boost::json::value& json) {
-  core::Read<T> object = read(json);
-  if (!object) return base::fail(base::ErrorKind::invalid, object.error().message());
-  if constexpr (requires { core::trimmed(std::move(*object)); }) return core::trimmed(std::move(*object));
-  return std::move(*object);
+  base::Result<T> object = kube::decoded(read(json));
+  if constexpr (requires { core::trimmed(std::move(*object)); }) {
+    if (object) object = core::trimmed(std::move(*object));
+  }
+  return object;
 }
 
 core::ObjectKey core_key(const kube::ObjectKey& key) { return {key.ns, key.name}; }

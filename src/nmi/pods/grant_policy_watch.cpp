@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "kube/decoded.hpp"
+
 namespace podid::nmi {
 namespace {
 
 using Object = core::GrantPolicyObject;
-
-base::Result<Object> checked(core::Read<Object> read) {
-  if (read) return std::move(*read);
-  return base::fail(base::ErrorKind::invalid, read.error().message());
-}
 
 }  // namespace
 
@@ -24,7 +21,7 @@ GrantPolicyWatch::GrantPolicyWatch(kube::Client& client, std::function<void()> o
     kube::ReflectorOptions options{.type = type};
     options.field_selector = fmt::format("metadata.name={}", name);
     informers_.push_back(std::make_unique<Informer>(
-        client, std::move(options), [read](const boost::json::value& object) { return checked(read(object)); },
+        client, std::move(options), [read](const boost::json::value& object) { return kube::decoded(read(object)); },
         kube::InformerHandlers<Object>{.on_added = [on_change](const auto&) { on_change(); },
                                        .on_updated = [on_change](const auto&, const auto&) { on_change(); },
                                        .on_deleted = [on_change](const auto&) { on_change(); },

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kube/decoded.hpp"
+
 namespace podid::nmi {
 namespace {
 
@@ -15,18 +17,12 @@ kube::ReflectorOptions the_policy() {
   return options;
 }
 
-template <class T>
-base::Result<T> checked(core::Read<T> read) {
-  if (read) return std::move(*read);
-  return base::fail(base::ErrorKind::invalid, read.error().message());
-}
-
 }  // namespace
 
 PolicyWatch::PolicyWatch(kube::Client& client, Handlers handlers)
     : handlers_(std::move(handlers)),
       policy_(client, the_policy(),
-              [](const kube::json::value& object) { return checked(core::IdentityPolicy::read(object)); },
+              [](const kube::json::value& object) { return kube::decoded(core::IdentityPolicy::read(object)); },
               {.on_added = [this](const auto& policy) { set_policy(policy); },
                .on_updated = [this](const auto&, const auto& policy) { set_policy(policy); },
                .on_deleted = [this](const auto&) { set_policy(nullptr); },
@@ -73,7 +69,7 @@ void PolicyWatch::follow_namespaces() {
 }
 
 void PolicyWatch::object_is(const kube::ObjectKey& key, kube::json::value object) {
-  auto labels = checked(core::read_policy_labels(object));
+  auto labels = kube::decoded(core::read_policy_labels(object));
   if (!labels) {
     handlers_.on_invalid(kube::kNamespaces.plural, key, labels.error());
     object_gone(key);
