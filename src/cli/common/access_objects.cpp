@@ -7,6 +7,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/common/read_all.hpp"
 #include "core/model/grants_json.hpp"
 
 namespace podid::cli {
@@ -14,24 +15,14 @@ namespace {
 
 namespace json = boost::json;
 
+// Into the book. A cluster that has no such kind has none of them.
 template <class T>
-using Reader = core::Read<T> (*)(const json::value&);
-
-template <class T>
-base::Task<base::Result<>> read_all(Cluster& cluster, kube::ResourceType type, std::string ns, Reader<T> read,
-                                    AccessObjects& into) {
-  auto objects = co_await cluster.list(type, ns);
-  if (!objects && objects.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
-  if (!objects) co_return std::unexpected(objects.error());
-  for (const json::value& object : *objects) {
-    auto value = read(object);
-    if (value) {
-      into.grants.put(std::move(*value));
-    } else {
-      into.unreadable.push_back(fmt::format("{} {}: {}", base::to_lower(type.kind), kube::key_of(object).to_string(),
-                                            value.error().message()));
-    }
-  }
+base::Task<base::Result<>> read_into_book(Cluster& cluster, kube::ResourceType type, std::string ns, Reader<T> read,
+                                          AccessObjects& into) {
+  std::vector<T> objects;
+  auto listed = co_await read_all(cluster, type, std::move(ns), read, objects, into.unreadable);
+  if (!listed && listed.error().kind != base::ErrorKind::not_found) co_return listed;
+  for (T& object : objects) into.grants.put(std::move(object));
   co_return base::Result<>{};
 }
 
@@ -95,10 +86,10 @@ base::Task<> read_calendars(Cluster& cluster, std::span<const core::AzureIdentit
 }
 
 base::Task<base::Result<>> read_grants(Cluster& cluster, std::string ns, AccessObjects& into) {
-  auto grants = co_await read_all(cluster, kube::kAzureIdentityGrants, ns, core::read_azure_identity_grant, into);
+  auto grants = co_await read_into_book(cluster, kube::kAzureIdentityGrants, ns, core::read_azure_identity_grant, into);
   if (!grants) co_return std::unexpected(grants.error());
-  auto approvals = co_await read_all(cluster, kube::kAzureIdentityGrantApprovals, ns,
-                                     core::read_azure_identity_grant_approval, into);
+  auto approvals = co_await read_into_book(cluster, kube::kAzureIdentityGrantApprovals, ns,
+                                           core::read_azure_identity_grant_approval, into);
   if (!approvals) co_return std::unexpected(approvals.error());
   core::GrantPolicies policies = co_await read_policies(cluster);
   into.grants.set_policies(std::move(policies));

@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "base/json.hpp"
-#include "base/text.hpp"
 #include "base/time_text.hpp"
+#include "cli/common/read_all.hpp"
 #include "core/matching.hpp"
 #include "core/model/resources_json.hpp"
 
@@ -17,26 +17,6 @@ namespace podid::cli {
 namespace {
 
 namespace json = boost::json;
-
-template <class T>
-using Reader = core::Read<T> (*)(const json::value&);
-
-template <class T>
-base::Task<base::Result<>> read_all(Cluster& cluster, kube::ResourceType type, Reader<T> read, std::vector<T>& into,
-                                    std::vector<std::string>& unreadable) {
-  auto objects = co_await cluster.list(type, "");
-  if (!objects) co_return std::unexpected(objects.error());
-  for (const json::value& object : *objects) {
-    auto value = read(object);
-    if (value) {
-      into.push_back(std::move(*value));
-    } else {
-      unreadable.push_back(fmt::format("{} {}: {}", base::to_lower(type.kind), kube::key_of(object).to_string(),
-                                       value.error().message()));
-    }
-  }
-  co_return base::Result<>{};
-}
 
 std::string workload_of(const json::value& pod, const std::string& name) {
   const json::value* owners = base::find_path(pod, {"metadata", "ownerReferences"});
@@ -74,28 +54,6 @@ base::Task<> read_namespace_labels(Cluster& cluster, ClusterObjects& objects) {
   }
 }
 
-base::Task<base::Result<>> read_policy(Cluster& cluster, PolicyReading reading, ClusterObjects& objects) {
-  const kube::ObjectKey key{.ns = {}, .name = std::string(core::kIdentityPolicyName)};
-  auto found = co_await cluster.client().get(kube::kAzureIdentityPolicies, key, cluster.deadline());
-  if (!found && found.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
-  if (!found && reading == PolicyReading::needed) {
-    co_return base::fail(std::move(found.error()), "reading AzureIdentityPolicy default");
-  }
-  if (!found) {
-    objects.unreadable.push_back("azureidentitypolicy default: " + found.error().message);
-    co_return base::Result<>{};
-  }
-  objects.has_policy = true;
-  auto policy = core::IdentityPolicy::read(*found);
-  if (!policy) {
-    objects.permissions.set_unreadable(policy.error().message());
-    co_return base::Result<>{};
-  }
-  objects.permissions.set_policy(std::make_shared<const core::IdentityPolicy>(std::move(*policy)));
-  if (objects.permissions.goes_by_labels()) co_await read_namespace_labels(cluster, objects);
-  co_return base::Result<>{};
-}
-
 base::Task<> read_access(Cluster& cluster, ClusterObjects& objects) {
   auto access = std::make_shared<AccessObjects>();
   co_await read_calendars(cluster, objects.bindings, *access);
@@ -112,22 +70,23 @@ base::Task<base::Result<ClusterObjects>> read_cluster_objects(Cluster& cluster, 
   ClusterObjects objects;
   auto pods = co_await read_pods(cluster, pods_of, objects);
   if (!pods) co_return std::unexpected(pods.error());
-  auto bindings = co_await read_all(cluster, kube::kAzureIdentityBindings, core::read_azure_identity_binding,
+  auto bindings = co_await read_all(cluster, kube::kAzureIdentityBindings, "", core::read_azure_identity_binding,
                                     objects.bindings, objects.unreadable);
   if (!bindings) co_return std::unexpected(bindings.error());
-  auto identities = co_await read_all(cluster, kube::kAzureIdentities, core::read_azure_identity, objects.identities,
-                                      objects.unreadable);
+  auto identities = co_await read_all(cluster, kube::kAzureIdentities, "", core::read_azure_identity,
+                                      objects.identities, objects.unreadable);
   if (!identities) co_return std::unexpected(identities.error());
-  auto exceptions = co_await read_all(cluster, kube::kAzurePodIdentityExceptions,
+  auto exceptions = co_await read_all(cluster, kube::kAzurePodIdentityExceptions, "",
                                       core::read_azure_pod_identity_exception, objects.exceptions, objects.unreadable);
   if (!exceptions) co_return std::unexpected(exceptions.error());
-  auto assigned = co_await read_all(cluster, kube::kAzureAssignedIdentities, core::read_azure_assigned_identity,
+  auto assigned = co_await read_all(cluster, kube::kAzureAssignedIdentities, "", core::read_azure_assigned_identity,
                                     objects.assigned, objects.unreadable);
   if (!assigned) co_return std::unexpected(assigned.error());
   co_await read_access(cluster, objects);
-  if (policy == PolicyReading::none) co_return objects;
-  auto with_policy = co_await read_policy(cluster, policy, objects);
-  if (!with_policy) co_return std::unexpected(with_policy.error());
+  const auto has_policy = co_await read_identity_policy(cluster, policy, objects.permissions, objects.unreadable);
+  if (!has_policy) co_return std::unexpected(has_policy.error());
+  objects.has_policy = *has_policy;
+  if (objects.permissions.goes_by_labels()) co_await read_namespace_labels(cluster, objects);
   co_return objects;
 }
 

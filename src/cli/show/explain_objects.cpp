@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "base/text.hpp"
+#include "cli/common/read_all.hpp"
 #include "core/matching.hpp"
 #include "core/model/resources_json.hpp"
 
@@ -18,28 +18,6 @@ namespace podid::cli {
 namespace {
 
 namespace json = boost::json;
-
-template <class T>
-using Reader = core::Read<T> (*)(const json::value&);
-
-// All objects of a type, read; what cannot be read goes to `unreadable`.
-template <class T>
-base::Task<base::Result<std::vector<T>>> list_all(Cluster& cluster, kube::ResourceType type, std::string ns,
-                                                  Reader<T> read, std::vector<std::string>& unreadable) {
-  auto listed = co_await cluster.list(type, ns);
-  if (!listed) co_return std::unexpected(listed.error());
-  std::vector<T> objects;
-  for (const json::value& item : *listed) {
-    auto object = read(item);
-    if (object) {
-      objects.push_back(std::move(*object));
-    } else {
-      unreadable.push_back(fmt::format("{} {}: {}", base::to_lower(type.kind), kube::key_of(item).to_string(),
-                                       object.error().message()));
-    }
-  }
-  co_return objects;
-}
 
 // The pod is not there: the commonest reason is that it is in another namespace.
 base::Task<base::Error> no_such_pod(Cluster& cluster, kube::ObjectKey pod, base::Error error) {
@@ -77,28 +55,6 @@ base::Task<> read_labels(Cluster& cluster, PodObjects& objects) {
   }
 }
 
-base::Task<base::Result<>> read_policy(Cluster& cluster, PolicyReading reading, PodObjects& objects) {
-  const kube::ObjectKey key{.ns = {}, .name = std::string(core::kIdentityPolicyName)};
-  auto found = co_await cluster.client().get(kube::kAzureIdentityPolicies, key, cluster.deadline());
-  if (!found && found.error().kind == base::ErrorKind::not_found) co_return base::Result<>{};
-  if (!found && reading == PolicyReading::needed) {
-    co_return base::fail(std::move(found.error()), "reading AzureIdentityPolicy default");
-  }
-  if (!found) {
-    objects.unreadable.push_back("azureidentitypolicy default: " + found.error().message);
-    co_return base::Result<>{};
-  }
-  objects.has_policy = true;
-  auto policy = core::IdentityPolicy::read(*found);
-  if (!policy) {
-    objects.permissions.set_unreadable(policy.error().message());
-    co_return base::Result<>{};
-  }
-  objects.permissions.set_policy(std::make_shared<const core::IdentityPolicy>(std::move(*policy)));
-  if (objects.permissions.goes_by_labels()) co_await read_labels(cluster, objects);
-  co_return base::Result<>{};
-}
-
 // What spec.access of the pod's bindings goes by. What may not be read of it is said, and counts as not there.
 base::Task<> read_access(Cluster& cluster, PodObjects& objects) {
   std::set<std::string> namespaces;
@@ -134,28 +90,26 @@ base::Task<base::Result<PodObjects>> read_pod_objects(Cluster& cluster, kube::Ob
   }
 
   PodObjects objects{.pod = std::move(*read)};
-  auto bindings = co_await list_all(cluster, kube::kAzureIdentityBindings, "", core::read_azure_identity_binding,
-                                    objects.unreadable);
+  auto bindings = co_await read_all(cluster, kube::kAzureIdentityBindings, "", core::read_azure_identity_binding,
+                                    objects.bindings, objects.unreadable);
   if (!bindings) co_return std::unexpected(std::move(bindings.error()));
-  objects.bindings = std::move(*bindings);
-  auto identities =
-      co_await list_all(cluster, kube::kAzureIdentities, "", core::read_azure_identity, objects.unreadable);
+  auto identities = co_await read_all(cluster, kube::kAzureIdentities, "", core::read_azure_identity,
+                                      objects.identities, objects.unreadable);
   if (!identities) co_return std::unexpected(std::move(identities.error()));
-  objects.identities = std::move(*identities);
-  auto exceptions = co_await list_all(cluster, kube::kAzurePodIdentityExceptions, pod.ns,
-                                      core::read_azure_pod_identity_exception, objects.unreadable);
+  auto exceptions = co_await read_all(cluster, kube::kAzurePodIdentityExceptions, pod.ns,
+                                      core::read_azure_pod_identity_exception, objects.exceptions, objects.unreadable);
   if (!exceptions) co_return std::unexpected(std::move(exceptions.error()));
-  objects.exceptions = std::move(*exceptions);
-  auto assigned = co_await list_all(cluster, kube::kAzureAssignedIdentities, "", core::read_azure_assigned_identity,
-                                    objects.unreadable);
+  auto assigned = co_await read_all(cluster, kube::kAzureAssignedIdentities, "", core::read_azure_assigned_identity,
+                                    objects.assigned, objects.unreadable);
   if (!assigned) co_return std::unexpected(std::move(assigned.error()));
-  for (core::AzureAssignedIdentity& one : *assigned) {
-    if (one.pod == pod.name && one.pod_namespace == pod.ns) objects.assigned.push_back(std::move(one));
-  }
+  std::erase_if(objects.assigned, [&pod](const core::AzureAssignedIdentity& one) {
+    return one.pod != pod.name || one.pod_namespace != pod.ns;
+  });
   co_await read_access(cluster, objects);
-  if (policy == PolicyReading::none) co_return objects;
-  auto with_policy = co_await read_policy(cluster, policy, objects);
-  if (!with_policy) co_return std::unexpected(std::move(with_policy.error()));
+  const auto has_policy = co_await read_identity_policy(cluster, policy, objects.permissions, objects.unreadable);
+  if (!has_policy) co_return std::unexpected(has_policy.error());
+  objects.has_policy = *has_policy;
+  if (objects.permissions.goes_by_labels()) co_await read_labels(cluster, objects);
   co_return objects;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "cli/common/access_objects.hpp"
 #include "cli/common/cluster.hpp"
+#include "cli/show/policy_reading.hpp"
 #include "core/identity_policy.hpp"
 #include "core/model/pod.hpp"
 #include "core/model/resources.hpp"
@@ -29,9 +30,6 @@ struct PodObjects {
   // What spec.access of its bindings goes by; null: not read, so that no grant counts and no calendar is known.
   std::shared_ptr<const AccessObjects> access = {};
 };
-
-// Whether the AzureIdentityPolicy is read: not; where it is there and may be read; in any case.
-enum class PolicyReading { none, if_there, needed };
 
 // Errors: `not_found` when there is no such pod (the message names pods of that name elsewhere) or a kind is not installed;
 // those of kube::Client.
