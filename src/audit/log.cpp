@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "audit/files.hpp"
 #include "audit/line_reader.hpp"
 #include "audit/tiles.hpp"
 #include "base/file.hpp"
@@ -32,14 +33,6 @@ constexpr std::size_t kMaxWaiting = 512;
 // After this time what was written is on the disk though nobody asked for it (Linux: dirty_expire_centisecs, 30 s, and
 // some).
 constexpr std::chrono::minutes kWrittenBack(2);
-
-std::unexpected<base::Error> fail_errno(const std::string& what) {
-  const int code = errno;
-  base::ErrorKind kind = base::ErrorKind::internal;
-  if (code == EACCES || code == EPERM || code == EROFS) kind = base::ErrorKind::denied;
-  if (code == ENOSPC || code == EDQUOT || code == EIO) kind = base::ErrorKind::unavailable;
-  return base::fail(kind, what + ": " + std::generic_category().message(code));
-}
 
 std::unexpected<base::Error> contradiction(std::string what) {
   return base::fail(base::ErrorKind::conflict, std::move(what));
@@ -73,31 +66,6 @@ std::optional<base::WallTime> time_of_backup(const std::string& path, const std:
   return base::parse_rfc3339(text);
 }
 
-base::Result<> write_all(int fd, std::string_view bytes, std::optional<std::uint64_t> at, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = at ? ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(*at))
-                         : ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno("cannot write " + path);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    if (at) *at += static_cast<std::uint64_t>(n);
-  }
-  return {};
-}
-
-// A file or a folder, to the disk. That it cannot be is no reason not to go on: some file systems do not sync folders.
-void sync_path(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
-std::string folder_of(const std::string& path) {
-  const fs::path folder = fs::path(path).parent_path();
-  return folder.empty() ? "." : folder.string();
-}
-
 // Of this boot.
 constexpr std::string_view kUnknownBoot = "-";  // it cannot be read (a sandbox)
 std::string boot_id() {
@@ -124,24 +92,6 @@ std::vector<std::string> files_of(const std::string& path) {
   std::vector<std::string> files = backups_of(path);
   if (fs::exists(path)) files.push_back(path);
   return files;
-}
-
-// Bytes up to the last newline: what follows is half a line.
-base::Result<std::uint64_t> whole_lines(int fd, const std::string& path) {
-  struct stat status{};
-  if (::fstat(fd, &status) != 0) return fail_errno("cannot look at " + path);
-  auto end = static_cast<std::uint64_t>(status.st_size);
-  std::string chunk(65536, '\0');
-  while (end > 0) {
-    const std::uint64_t length = std::min<std::uint64_t>(end, chunk.size());
-    if (::pread(fd, chunk.data(), length, static_cast<off_t>(end - length)) != static_cast<ssize_t>(length)) {
-      return fail_errno("cannot read " + path);
-    }
-    const std::size_t newline = std::string_view(chunk).substr(0, length).rfind('\n');
-    if (newline != std::string_view::npos) return end - length + newline + 1;
-    end -= length;
-  }
-  return std::uint64_t{0};
 }
 
 }  // namespace
@@ -202,7 +152,7 @@ base::Result<> Log::State::open_files() {
   if (!folder.empty()) fs::create_directories(folder, error);
   const std::string lock_path = options.path + ".lock";
   lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) return fail_errno("cannot open " + lock_path);
+  if (lock < 0) return fail_on_file("cannot open " + lock_path);
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
     return base::fail(base::ErrorKind::unavailable, options.path + " is another process's log as yet");
   }
@@ -321,11 +271,11 @@ base::Result<> Log::State::set_aside(std::string_view why) {
 
 base::Result<> Log::State::open_current() {
   fd = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail_errno("cannot open " + options.path);
+  if (fd < 0) return fail_on_file("cannot open " + options.path);
   auto whole = whole_lines(fd, options.path);
   if (!whole) return std::unexpected(std::move(whole.error()));
   bytes = *whole;
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return fail_errno("cannot cut " + options.path);
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return fail_on_file("cannot cut " + options.path);
   auto from = first_index(options.path);
   if (!from) return std::unexpected(std::move(from.error()));
   if (bytes > 0 && !*from) return contradiction("its lines have no index");
@@ -336,7 +286,7 @@ base::Result<> Log::State::open_current() {
 base::Result<> Log::State::reserve() const {
   if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(limit())) == 0) return {};
   if (errno != ENOSPC && errno != EDQUOT) return {};  // a file system that cannot
-  return fail_errno("no room for a file of --audit-log-maxsize, " + options.path);
+  return fail_on_file("no room for a file of --audit-log-maxsize, " + options.path);
 }
 
 base::Result<std::uint64_t> Log::State::count_lines() const {
@@ -457,14 +407,14 @@ base::Result<> Log::State::rotate(std::vector<DeletedFile>& deleted) {
     backup = backup_name(options.path, file_time(now));
   }
   const int fresh = ::open((options.path + ".next").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fresh < 0) return fail_errno("cannot create " + options.path + ".next");
+  if (fresh < 0) return fail_on_file("cannot create " + options.path + ".next");
   if (std::rename(options.path.c_str(), backup.c_str()) != 0) {
-    auto failure = fail_errno("cannot rename " + options.path);
+    auto failure = fail_on_file("cannot rename " + options.path);
     ::close(fresh);
     return failure;
   }
   if (std::rename((options.path + ".next").c_str(), options.path.c_str()) != 0) {
-    auto failure = fail_errno("cannot rename " + options.path + ".next");
+    auto failure = fail_on_file("cannot rename " + options.path + ".next");
     ::close(fresh);
     static_cast<void>(std::rename(backup.c_str(), options.path.c_str()));
     return failure;
@@ -503,7 +453,7 @@ base::Result<> Log::State::retain(std::vector<DeletedFile>& deleted) {
     // Said first: what is said and not done is done by the next rotation, and said again.
     auto said = write_own(deleted_body(now, file.file, file.first_index, file.end_index, file.cosigned));
     if (!said) return said;
-    if (::unlink(oldest.c_str()) != 0) return fail_errno("cannot delete " + oldest);
+    if (::unlink(oldest.c_str()) != 0) return fail_on_file("cannot delete " + oldest);
     tree->remove_entries(file.first_index, file.end_index);
     deleted.push_back(std::move(file));
     backups.erase(backups.begin());
@@ -513,7 +463,7 @@ base::Result<> Log::State::retain(std::vector<DeletedFile>& deleted) {
 
 base::Result<> Log::State::sync() {
   if (!unsynced || !tree) return {};
-  if (::fdatasync(fd) != 0) return fail_errno("cannot sync " + options.path);
+  if (::fdatasync(fd) != 0) return fail_on_file("cannot sync " + options.path);
   auto tiles = tree->flush();
   if (!tiles) return tiles;
   const base::SteadyTime now = clock.steady_now();
